@@ -1,0 +1,1 @@
+"""The edge: HTTP to the mesh and back, as a sidecar or a gateway."""

@@ -1,0 +1,1 @@
+"""The policy language: what operators say about a mesh, parsed and compiled without I/O or clock."""

@@ -1,0 +1,63 @@
+"""Documents to one snapshot: Defaults, then Service, then endpoint, field by field, over the floor."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import fields, is_dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+from crossply_policy.defaults import FLOOR
+from crossply_policy.documents import DefaultsSpec, Document, ServiceSpec
+from crossply_policy.faults import Fault, PolicyInvalid
+from crossply_policy.snapshot import Route, Snapshot
+
+
+def compile_snapshot(documents: Iterable[Document], *, generation: int, revision: int) -> Snapshot:
+    """Resolve documents into one snapshot; raise PolicyInvalid where two have the same kind and name."""
+    by_key = unique(documents)
+    floor = overlaid(FLOOR, *(one.spec for one in by_key.values() if isinstance(one.spec, DefaultsSpec)))
+    services: dict[str, Route] = {}
+    endpoints: dict[tuple[str, str], Route] = {}
+    for document in by_key.values():
+        if isinstance(document.spec, ServiceSpec):
+            whole = overlaid(floor, document.spec)
+            services[document.name] = _settled(whole)
+            for name, spec in document.spec.endpoints.items():
+                endpoints[document.name, name] = _settled(overlaid(whole, spec))
+    return Snapshot(
+        generation=generation,
+        revision=revision,
+        default=_settled(floor),
+        services=MappingProxyType(services),
+        endpoints=MappingProxyType(endpoints),
+    )
+
+
+def unique(documents: Iterable[Document]) -> dict[str, Document]:
+    """Return the documents by `kind/name`; raise PolicyInvalid where two share it."""
+    every = tuple(documents)
+    by_key = {one.key: one for one in every}
+    if len(by_key) < len(every):
+        times = Counter(one.key for one in every)
+        twice = (key for key, count in times.items() if count > 1)
+        raise PolicyInvalid(Fault(key, "is there more than once; keep one document of it") for key in twice)
+    return by_key
+
+
+def overlaid(policy: Any, *specs: object) -> Any:
+    """Return the policy with every field that a spec says, field by field in sections; later specs win."""
+    for spec in specs:
+        said = {
+            one.name: overlaid(getattr(policy, one.name), value) if is_dataclass(value) else value
+            for one in fields(policy)
+            if (value := getattr(spec, one.name, None)) is not None
+        }
+        policy = replace(policy, **said) if said else policy
+    return policy
+
+
+def _settled(route: Route) -> Route:
+    """Return the route without its retry where that has no further attempts."""
+    return replace(route, retry=None) if route.retry is not None and route.retry.attempts == 0 else route

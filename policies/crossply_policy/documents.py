@@ -1,0 +1,143 @@
+"""The types of the language: policies are complete, specs hold None where a document is silent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final, Literal, TypeAlias
+
+RETRIED: Final = frozenset({"unavailable", "overloaded", "disconnected", "deadline_exceeded", "internal"})
+"""The codes after which an idempotent call is tried again where no document speaks."""
+
+Method: TypeAlias = Literal["least_latency", "queue"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeoutPolicy:
+    """Seconds that a call, an attempt and a silent stream may last; the caller derives an attempt of None."""
+
+    total: float = 5.0
+    attempt: float | None = None
+    idle: float = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetPolicy:
+    """How many further attempts a caller may add: a share of its calls and a floor a second, over seconds."""
+
+    ratio: float = 0.2
+    floor: float = 10.0
+    window: float = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """How many further attempts, how far apart (full jitter, base seconds doubling), on which codes."""
+
+    attempts: int = 2
+    base: float = 0.025
+    on: frozenset[str] = RETRIED
+    budget: BudgetPolicy = field(default_factory=BudgetPolicy)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BalancePolicy:
+    """Who chooses the instance: the caller by latency, or the broker's queue group."""
+
+    method: Method = "least_latency"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrainPolicy:
+    """How long an instance that stops may take to finish what it runs, in seconds."""
+
+    timeout: float = 25.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeoutSpec:
+    """The section `timeout` as said."""
+
+    total: float | None = None
+    attempt: float | None = None
+    idle: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetSpec:
+    """The section `retry.budget` as said."""
+
+    ratio: float | None = None
+    floor: float | None = None
+    window: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrySpec:
+    """The section `retry` as said."""
+
+    attempts: int | None = None
+    base: float | None = None
+    on: frozenset[str] | None = None
+    budget: BudgetSpec | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BalanceSpec:
+    """The section `balance` as said."""
+
+    method: Method | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrainSpec:
+    """The section `drain` as said."""
+
+    timeout: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointSpec:
+    """What a `Service` document says of one endpoint."""
+
+    timeout: TimeoutSpec | None = None
+    retry: RetrySpec | None = None
+    balance: BalanceSpec | None = None
+    idempotent: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceSpec:
+    """What a `Service` document says: of all endpoints, and of single ones under their names."""
+
+    timeout: TimeoutSpec | None = None
+    retry: RetrySpec | None = None
+    balance: BalanceSpec | None = None
+    drain: DrainSpec | None = None
+    idempotent: bool | None = None
+    endpoints: Mapping[str, EndpointSpec] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DefaultsSpec:
+    """What the document `Defaults/mesh` says: the floor that every service starts from."""
+
+    timeout: TimeoutSpec | None = None
+    retry: RetrySpec | None = None
+    balance: BalanceSpec | None = None
+    drain: DrainSpec | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """One document: its kind, its name (unique within the kind) and what it says."""
+
+    kind: str
+    name: str
+    spec: DefaultsSpec | ServiceSpec
+
+    @property
+    def key(self) -> str:
+        """Return `kind/name`, which is unique in a mesh."""
+        return f"{self.kind}/{self.name}"

@@ -1,0 +1,55 @@
+"""What holds for one endpoint, value by value, each with the document that said it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, Final
+
+from crossply_policy.compile import overlaid, unique
+from crossply_policy.defaults import FLOOR
+from crossply_policy.documents import Document, ServiceSpec
+
+BUILT_IN: Final = "built-in"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effective:
+    """One value in force: its path (`retry.attempts`), and the place that said it."""
+
+    path: str
+    value: object
+    source: str
+
+
+def explain(documents: Iterable[Document], service: str, endpoint: str) -> tuple[Effective, ...]:
+    """Return every value of the endpoint's route; raise PolicyInvalid as `compile_snapshot` does.
+
+    A source is `built-in`, a document's `kind/name`, or that and `endpoints.<name>`. None as the value of
+    `timeout.attempt` or `idempotent` means that the caller derives it.
+    """
+    layers = list(_layers(unique(documents), service, endpoint))
+    sources = {path: source for source, spec in layers for path, value in _values(spec) if value is not None}
+    route = overlaid(FLOOR, *(spec for _, spec in layers))
+    return tuple(
+        Effective(path=path, value=value, source=sources.get(path, BUILT_IN))
+        for path, value in _values(route)
+    )
+
+
+def _layers(by_key: dict[str, Document], service: str, endpoint: str) -> Iterator[tuple[str, object]]:
+    """Yield what concerns the endpoint, the weakest first."""
+    for key in ("Defaults/mesh", f"Service/{service}"):
+        if document := by_key.get(key):
+            yield key, document.spec
+            if isinstance(document.spec, ServiceSpec) and endpoint in document.spec.endpoints:
+                yield f"{key} endpoints.{endpoint}", document.spec.endpoints[endpoint]
+
+
+def _values(section: Any, within: str = "") -> Iterator[tuple[str, Any]]:
+    for one in fields(section):
+        value = getattr(section, one.name)
+        if is_dataclass(value):
+            yield from _values(value, f"{within}{one.name}.")
+        else:
+            yield f"{within}{one.name}", value

@@ -1,0 +1,213 @@
+"""The table of the language: every kind, its sections, their fields, bounds and meanings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from crossply_policy import names
+from crossply_policy.defaults import FLOOR, LIMITS
+from crossply_policy.documents import (
+    BalanceSpec,
+    BudgetPolicy,
+    BudgetSpec,
+    DefaultsSpec,
+    DrainSpec,
+    EndpointSpec,
+    RetryPolicy,
+    RetrySpec,
+    ServiceSpec,
+    TimeoutSpec,
+)
+from crossply_policy.sections import Field, Named, Section
+from crossply_policy.shapes import Choice, Duration, Flag, Number, Whole, Words
+
+NOT_YET: Final = "is not available in this version"
+
+_RETRY: Final = FLOOR.retry or RetryPolicy(attempts=0)
+_BUDGET: Final = BudgetPolicy()
+_SECTIONS_TO_COME: Final[tuple[str, ...]] = ("hedge", "breaker", "outlier", "limit", "warmup")
+_MESH_TO_COME: Final[tuple[str, ...]] = ("encryption", "replay", "sampling", "redaction")
+_NEVER_RETRIED: Final = (
+    "invalid_argument",
+    "unauthenticated",
+    "permission_denied",
+    "not_found",
+    "payload_too_large",
+    "failed_precondition",
+    "already_exists",
+    "circuit_open",
+)
+
+RETRYABLE: Final = Choice(
+    words=("unavailable", "overloaded", "disconnected", "deadline_exceeded", "internal", "aborted"),
+    refused={code: f"{code} is never tried again: the answer would be the same" for code in _NEVER_RETRIED},
+)
+"""The codes that may stand in `retry.on`."""
+METHOD: Final = Choice(
+    words=("least_latency", "queue"),
+    refused={method: f"{method} {NOT_YET}" for method in ("round_robin", "hash")},
+)
+"""The methods that may stand in `balance.method`."""
+
+TIMEOUT: Final = Section(
+    make=TimeoutSpec,
+    fields={
+        "total": Field(
+            shape=Duration(),
+            about="How long a call may take, all its attempts and pauses included.",
+            default=FLOOR.timeout.total,
+        ),
+        "attempt": Field(
+            shape=Duration(),
+            about="How long one attempt may take; where nothing is said, the caller derives it from total.",
+        ),
+        "idle": Field(
+            shape=Duration(),
+            about="How long a stream may be silent.",
+            default=FLOOR.timeout.idle,
+        ),
+    },
+)
+BUDGET: Final = Section(
+    make=BudgetSpec,
+    fields={
+        "ratio": Field(
+            shape=Number(low=0, high=10),
+            about="Further attempts as a share of the calls within the window.",
+            default=_BUDGET.ratio,
+        ),
+        "floor": Field(
+            shape=Number(low=0, high=100_000),
+            about="Further attempts a second that are always allowed.",
+            default=_BUDGET.floor,
+        ),
+        "window": Field(
+            shape=Duration(low=1.0),
+            about="Over how long calls and further attempts are counted.",
+            default=_BUDGET.window,
+        ),
+    },
+)
+RETRY: Final = Section(
+    make=RetrySpec,
+    fields={
+        "attempts": Field(
+            shape=Whole(low=0, high=10),
+            about="Further attempts after the first; 0 for none.",
+            default=_RETRY.attempts,
+        ),
+        "base": Field(
+            shape=Duration(),
+            about="The longest pause before the second attempt, then doubling; pauses are random.",
+            default=_RETRY.base,
+        ),
+        "on": Field(
+            shape=Words(of=RETRYABLE),
+            about="The codes after which an idempotent call is tried again.",
+            default=_RETRY.on,
+        ),
+        "budget": Field(shape=BUDGET, about="What bounds all further attempts of a caller to a service."),
+    },
+)
+BALANCE: Final = Section(
+    make=BalanceSpec,
+    fields={
+        "method": Field(
+            shape=METHOD,
+            about="Who chooses the instance: the caller by latency, or the broker's queue group.",
+            default=FLOOR.balance.method,
+        ),
+    },
+)
+DRAIN: Final = Section(
+    make=DrainSpec,
+    fields={
+        "timeout": Field(
+            shape=Duration(),
+            about="How long an instance that stops may take to finish what it runs.",
+            default=FLOOR.drain.timeout,
+        ),
+    },
+)
+
+_TIMEOUT: Final = Field(shape=TIMEOUT, about="How long things may take.")
+_FURTHER: Final = Field(shape=RETRY, about="When a failed call is tried again.")
+_BALANCE: Final = Field(shape=BALANCE, about="Which instance gets a call.")
+_DRAIN: Final = Field(shape=DRAIN, about="How an instance stops.")
+_IDEMPOTENT: Final = Field(
+    shape=Flag(),
+    about="Whether a call may run twice without harm; the endpoint's own declaration where nothing is said.",
+)
+
+ENDPOINT: Final = Section(
+    make=EndpointSpec,
+    fields={"timeout": _TIMEOUT, "retry": _FURTHER, "balance": _BALANCE, "idempotent": _IDEMPOTENT},
+    refused={
+        **dict.fromkeys(_SECTIONS_TO_COME, NOT_YET),
+        "drain": "is said of the whole service; move it to spec.drain",
+    },
+)
+SERVICE: Final = Section(
+    make=ServiceSpec,
+    fields={
+        "timeout": _TIMEOUT,
+        "retry": _FURTHER,
+        "balance": _BALANCE,
+        "drain": _DRAIN,
+        "idempotent": _IDEMPOTENT,
+        "endpoints": Field(
+            shape=Named(section=ENDPOINT, name=names.endpoint, most=LIMITS.rules),
+            about="What differs for single endpoints, under their names.",
+        ),
+    },
+    refused=dict.fromkeys(_SECTIONS_TO_COME, NOT_YET),
+)
+DEFAULTS: Final = Section(
+    make=DefaultsSpec,
+    fields={"timeout": _TIMEOUT, "retry": _FURTHER, "balance": _BALANCE, "drain": _DRAIN},
+    refused={
+        **dict.fromkeys(_SECTIONS_TO_COME, NOT_YET),
+        **dict.fromkeys(_MESH_TO_COME, NOT_YET),
+        "idempotent": "is said of a service or an endpoint; move it to a Service document",
+        "endpoints": "belong to a service; move them to a Service document",
+    },
+)
+
+
+def mesh(text: str) -> str:
+    """Return the text if it is `mesh`, the only name of a document for all services; raise NameFault."""
+    if text == "mesh":
+        return text
+    raise names.NameFault("must be mesh, as there is one such document")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """One kind of document: what it is for, how documents are named, what they may say."""
+
+    about: str
+    name: Callable[[str], str]
+    name_schema: Mapping[str, str]
+    spec: Section
+
+
+KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
+    {
+        "Defaults": Kind(
+            about="The floor that every service starts from.",
+            name=mesh,
+            name_schema={"const": "mesh"},
+            spec=DEFAULTS,
+        ),
+        "Service": Kind(
+            about="How one service is called and stopped, as a whole and per endpoint.",
+            name=names.service,
+            name_schema={"pattern": names.NAME_PATTERN},
+            spec=SERVICE,
+        ),
+    },
+)
+"""Every kind that parses, by name."""

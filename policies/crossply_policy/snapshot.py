@@ -1,0 +1,36 @@
+"""All policy, compiled: one immutable value that a data plane adopts by one assignment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from crossply_policy.documents import BalancePolicy, DrainPolicy, RetryPolicy, TimeoutPolicy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """All policy for one endpoint of one service; retry None means that nothing is tried again."""
+
+    timeout: TimeoutPolicy = field(default_factory=TimeoutPolicy)
+    retry: RetryPolicy | None = field(default_factory=RetryPolicy)
+    balance: BalancePolicy = field(default_factory=BalancePolicy)
+    drain: DrainPolicy = field(default_factory=DrainPolicy)
+    idempotent: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """The routes of one revision; made by `compile_snapshot`, never changed."""
+
+    generation: int = 0
+    revision: int = 0
+    default: Route = field(default_factory=Route)
+    services: Mapping[str, Route] = field(default_factory=lambda: MappingProxyType({}))
+    endpoints: Mapping[tuple[str, str], Route] = field(default_factory=lambda: MappingProxyType({}))
+
+    def route(self, service: str, endpoint: str) -> Route:
+        """Return the route of one endpoint: the same object every time, by at most two lookups."""
+        route = self.endpoints.get((service, endpoint))
+        return route if route is not None else self.services.get(service, self.default)

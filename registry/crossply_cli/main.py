@@ -1,0 +1,65 @@
+"""The command `crossply`: what it offers, and how every failure ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Final
+
+import click
+
+from crossply.errors import ConfigError
+from crossply_cli.exit_codes import ExitCode
+from crossply_cli.failure import Failure
+from crossply_cli.lazy import Entry, LazyGroup
+
+COMMANDS: Final = {
+    "up": Entry("crossply_cli.commands.up:up", "Run a whole mesh on this machine, for development."),
+    "call": Entry("crossply_cli.commands.call:call", "Call an endpoint and print what it returns."),
+    "services": Entry("crossply_cli.commands.services:services", "List services, or show one with its instances."),
+    "policy": Entry("crossply_cli.commands.policy:policy", "Apply and read policy documents."),
+    "check": Entry("crossply_cli.commands.check:check", "Check broker, registry and data planes."),
+    "registry": Entry("crossply_cli.commands.serve:registry", "Run the registry."),
+    "bridge": Entry("crossply_cli.commands.serve:bridge", "Run a bridge."),
+    "version": Entry("crossply_cli.commands.version:version", "Print the versions of what is installed."),
+}
+
+
+@click.group(
+    cls=LazyGroup,
+    entries=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Data goes to stdout, messages to stderr. The exit codes are explained in docs/cli.md.",
+)
+def cli() -> None:
+    """Crossply: an event mesh for services on NATS."""
+
+
+def main() -> None:
+    """Run the command line and exit with a code of ExitCode."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line; print what went wrong on stderr and return the exit code."""
+    try:
+        code = cli.main(arguments, prog_name="crossply", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return ExitCode.USAGE
+    except (click.Abort, KeyboardInterrupt):
+        return _end(["interrupted"], ExitCode.INTERRUPTED)
+    except ConfigError as error:
+        return _end(["configuration is wrong", *(f"  {fault}" for fault in error.faults)], ExitCode.CONFIG)
+    except Failure as failure:
+        return _end(failure.lines(), failure.code)
+    except BrokenPipeError:  # whoever read our output has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.OK
+    return code if isinstance(code, int) else ExitCode.OK
+
+
+def _end(lines: list[str], code: ExitCode) -> int:
+    for index, line in enumerate(lines):
+        click.echo(line if index else f"crossply: {line}", err=True)
+    return code

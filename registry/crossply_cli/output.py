@@ -1,0 +1,119 @@
+"""How results are shown: as a table for people, as JSON or YAML for programs; always on stdout."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from io import StringIO
+from typing import Any, Final, TypeVar
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from ruamel.yaml import YAML
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_UNBOUNDED: Final = 100_000
+
+
+class Format(StrEnum):
+    """The forms of output."""
+
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A table: its column heads (none for a plain list of names and values), and its rows."""
+
+    heads: Sequence[str]
+    rows: Sequence[Sequence[object]]
+
+
+def format_option(default: Format = Format.TABLE) -> Callable[[F], F]:
+    """Give a command the option `-o`; it arrives as the argument `output`."""
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Choice(list(Format)),
+        default=default,
+        show_default=True,
+        help="How the result is shown.",
+    )
+
+
+def show(output: Format, value: Any, *tables: Rows) -> None:
+    """Print a result: `value` as JSON or YAML, or the tables that say the same."""
+    match output:
+        case Format.JSON:
+            click.echo(as_json(value))
+        case Format.YAML:
+            click.echo(_as_yaml(value), nl=False)
+        case Format.TABLE:
+            for index, table in enumerate(tables):
+                if index:
+                    click.echo()
+                _print(table)
+
+
+def as_json(value: Any) -> str:
+    """Return a value as JSON; bytes become text where they are text, base64 where not."""
+    return json.dumps(value, indent=2, ensure_ascii=False, default=_plain)
+
+
+def pairs(value: Any) -> Rows:
+    """Return any value as a table of names and values; what is nested is shown as JSON."""
+    if isinstance(value, dict):
+        return Rows((), [(name, _cell(each)) for name, each in value.items()])
+    return Rows((), [(_cell(value),)])
+
+
+def _as_yaml(value: Any) -> str:
+    out = StringIO()
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = False
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    yaml.dump(json.loads(as_json(value)), out)
+    return out.getvalue().removesuffix("...\n")
+
+
+def _print(table: Rows) -> None:
+    shown = Table(box=None, show_header=bool(table.heads), pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
+    for head in table.heads or [""] * max((len(row) for row in table.rows), default=0):
+        shown.add_column(head.upper(), no_wrap=not sys.stdout.isatty())
+    for row in table.rows:
+        shown.add_row(*(Text(_printable(str(cell))) for cell in row))
+    width = None if sys.stdout.isatty() else _UNBOUNDED  # a program that reads tables gets whole lines
+    console = Console(width=width, highlight=False, no_color="NO_COLOR" in os.environ or None)
+    with console.capture() as captured:
+        console.print(shown)
+    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, (dict, list, tuple)):
+        return json.dumps(value, ensure_ascii=False, default=_plain)
+    return str(_plain(value) if isinstance(value, bytes) else value)
+
+
+def _printable(text: str) -> str:
+    """Return text that cannot steer the terminal: names and values come from the network."""
+    return "".join(each if each.isprintable() or each == "\n" else repr(each)[1:-1] for each in text)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            return base64.b64encode(value).decode()
+    return str(value)

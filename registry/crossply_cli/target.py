@@ -1,0 +1,38 @@
+"""Which mesh a command speaks to: CROSSPLY_*, or the one that runs in this folder or above it."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+from crossply.config import MeshConfig
+from crossply.telemetry import logs
+
+DEFAULT_REGISTRY: Final = "http://127.0.0.1:8700"
+CLIENT: Final = "crossply-cli"
+"""The service that commands call as."""
+_PATIENCE: Final = "3"
+
+
+def target() -> MeshConfig:
+    """Return where broker and registry are; raise ConfigError with every fault.
+
+    A person waits, so a broker that does not answer is reported after 3 seconds unless the environment says
+    otherwise; what the mesh logs goes to stderr, errors only.
+    """
+    environment = {"CROSSPLY_CONNECT_TIMEOUT": _PATIENCE, "CROSSPLY_LOG_LEVEL": "error", **os.environ}
+    config = MeshConfig.from_mapping(environment)
+    logs.configure(config.log_level, config.log_format)
+    return config
+
+
+def registry_url(config: MeshConfig) -> str:
+    """Return where the registry's API is."""
+    return (config.registry or DEFAULT_REGISTRY).rstrip("/")
+
+
+def start_hint(config: MeshConfig, variable: str) -> str:
+    """Return what to do when nobody answers: `variable` names who is meant."""
+    if config.local is not None:
+        return f"{config.local} was left by a mesh that does not run any more; start one with `crossply up`"
+    return f"start a mesh with `crossply up`, or set {variable} to one that runs"

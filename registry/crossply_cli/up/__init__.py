@@ -1,0 +1,1 @@
+"""`crossply up`: a whole mesh on this machine, as child processes that one process supervises."""

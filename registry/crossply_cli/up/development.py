@@ -1,0 +1,129 @@
+"""The mesh itself, started in order: broker, registry, gateway; each reported once it answers."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from crossply_cli.failure import Failure
+from crossply_cli.up import probes
+from crossply_cli.up.directory import MeshFile
+from crossply_cli.up.ports import LOOPBACK, is_free
+from crossply_registry import broker_config
+from crossply_registry.broker_config import BrokerConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    import httpx
+
+    from crossply_cli.up.child import Child
+    from crossply_cli.up.directory import DataDirectory
+    from crossply_cli.up.lines import Lines
+    from crossply_cli.up.ports import Ports
+    from crossply_cli.up.programs import Programs
+    from crossply_cli.up.supervisor import Supervisor
+
+_USUAL: Final = {"broker": 4222, "registry": 8700, "gateway": 8600}
+TENANT, TRUST_DOMAIN = "default", "dev.local"
+_PATIENCE: Final = 30.0
+_RACES: Final = 5
+
+
+@dataclass(slots=True, kw_only=True)
+class Bench:
+    """What every step of a run needs at hand."""
+
+    directory: DataDirectory
+    supervisor: Supervisor
+    programs: Programs
+    ports: Ports
+    lines: Lines
+    client: httpx.AsyncClient
+
+
+class Development:
+    """One broker, one registry, one gateway on loopback."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+        self._choices = {name: bench.ports.choose(port) for name, port in _USUAL.items()}
+        self.mesh = MeshFile(
+            nats=(),
+            registry=self._address("registry"),
+            gateway=self._address("gateway"),
+            tenant=TENANT,
+            trust_domain=TRUST_DOMAIN,
+            pid=os.getpid(),
+        )
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """The port of each part."""
+        return {name: choice.port for name, choice in self._choices.items()}
+
+    async def start(self) -> None:
+        """Start all three; raise Failure when one does not come up."""
+        await self._on_a_port("broker", self._broker)
+        await self._on_a_port("registry", self._registry)
+        await self._on_a_port("gateway", self._gateway)
+
+    async def _on_a_port(self, name: str, start: Callable[[int], Awaitable[None]]) -> None:
+        """Start a child on its port; on the next free one, if another program was faster to take it."""
+        for race in range(_RACES):
+            choice = self._choices[name]
+            for port in choice.taken:
+                self._bench.lines.say(f"port {port} is taken: the {name} tries the next")
+            try:
+                return await start(choice.port)
+            except Failure:
+                await self._bench.supervisor.end([name])
+                if race + 1 == _RACES or is_free(choice.port):
+                    raise
+                self._choices[name] = self._bench.ports.choose(choice.port + 1)
+        return None
+
+    async def _broker(self, port: int) -> None:
+        directory = self._bench.directory
+        passwords = directory.passwords()
+        config = BrokerConfig(
+            server_name=f"crossply-{os.getpid()}-{port}",
+            port=port,
+            store_dir=str(directory.store.resolve()),
+            mesh_password=passwords.mesh,
+            system_password=passwords.system,
+        )
+        broker_config.write(config, directory.broker_config)
+        child = await self._bench.supervisor.start(self._bench.programs.broker())
+        await probes.ready(probes.broker(port, config.server_name), "broker", _PATIENCE, child)
+        version = (await probes.greeting(port)).get("version", "of unknown version")
+        note = f"nats-server {version} with JetStream; data in {directory.path}"
+        self._bench.lines.fact("broker", f"nats://{LOOPBACK}:{port}", note)
+        self._publish(nats=(broker_config.url(config),))
+
+    async def _registry(self, port: int) -> None:
+        self._publish(registry=self._address("registry"))
+        child = await self._bench.supervisor.start(self._bench.programs.registry(self.mesh))
+        await self._answers("registry", port, child)
+        note = "policies, services, status; its API is described at /openapi.json"
+        self._bench.lines.fact("registry", self.mesh.registry, note)
+
+    async def _gateway(self, port: int) -> None:
+        self._publish(gateway=self._address("gateway"))
+        child = await self._bench.supervisor.start(self._bench.programs.gateway(self.mesh))
+        await self._answers("gateway", port, child)
+        note = "POST /SERVICE/ENDPOINT is a call, /svc/SERVICE/PATH is passed on as HTTP"
+        self._bench.lines.fact("gateway", self.mesh.gateway, note)
+
+    async def _answers(self, name: str, port: int, child: Child) -> None:
+        probe = probes.http(self._bench.client, f"http://{LOOPBACK}:{port}/readyz")
+        await probes.ready(probe, name, _PATIENCE, child)
+
+    def _address(self, name: str) -> str:
+        return f"http://{LOOPBACK}:{self._choices[name].port}"
+
+    def _publish(self, **changed: Any) -> None:
+        """Tell clients from the moment the broker is up: services need no more, and commands wait for the rest."""
+        self.mesh = replace(self.mesh, **changed)
+        self._bench.directory.publish(self.mesh)

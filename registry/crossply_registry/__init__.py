@@ -1,0 +1,1 @@
+"""The control plane: an HTTP API in, signed revisions out."""

@@ -1,0 +1,1 @@
+"""The HTTP API: documents, services, status, health; problem details for every error."""

@@ -1,0 +1,1 @@
+"""Who is in the mesh, as presence tells it."""

@@ -1,0 +1,1 @@
+"""The history of a tenant's policy: documents, signed change records, checkpoints and the head."""

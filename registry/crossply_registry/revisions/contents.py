@@ -1,0 +1,48 @@
+"""The documents in force at one revision: an immutable value, replaced whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from crossply.control.record import Kept
+from crossply_policy.documents import Document
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A document in force: parsed, as its canonical bytes, and with what the manifest keeps of it."""
+
+    document: Document
+    raw: bytes
+    kept: Kept
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contents:
+    """What holds at a revision. ``held`` maps ``kind/name``; ``record_hash`` names the record that led here."""
+
+    generation: int
+    revision: int
+    record_hash: str
+    held: Mapping[str, Held] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Return generation and revision, by which histories are ordered."""
+        return self.generation, self.revision
+
+    def manifest(self) -> dict[str, Kept]:
+        """Return what a checkpoint says of the documents."""
+        return {key: held.kept for key, held in self.held.items()}
+
+    def etag(self, key: str) -> str | None:
+        """Return ``generation.revision`` of the last change of a document, None where there is none."""
+        held = self.held.get(key)
+        return None if held is None else f"{self.generation}.{held.kept.revision}"
+
+
+def concerns(document: Document) -> tuple[str, ...]:
+    """Return whom a document concerns: the service it is about, or ``*`` for all."""
+    return (document.name,) if document.kind == "Service" else ("*",)

@@ -1,0 +1,126 @@
+"""Values to bytes and back: msgpack and JSON, typed by msgspec, untyped within limits on size, depth and items."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Mapping
+from typing import Any
+
+import msgpack
+import msgspec
+
+from crossply.errors import InvalidArgument
+from crossply.handler import BYTES, JSON, MSGPACK
+from crossply_policy.defaults import LIMITS
+
+UNTYPED: Any = Any
+_BARE = {Any, object, dict, list, tuple, set, frozenset, Mapping}
+
+
+def encode(value: object, content_type: str = MSGPACK) -> tuple[bytes, str]:
+    """Return the bytes of a value and their content type; ``bytes`` pass as they are, ``None`` is an empty body."""
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return bytes(value), BYTES
+    if value is None:
+        return b"", content_type
+    try:
+        if content_type == JSON:
+            return msgspec.json.encode(value), JSON
+        return msgspec.msgpack.encode(value), MSGPACK
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise InvalidArgument(
+            f"a value of type {type(value).__name__} does not encode: {error};"
+            " use plain values, dataclasses or msgspec structs"
+        ) from error
+
+
+class Decoder:
+    """Decodes bodies into one type; ``what`` is named in the errors."""
+
+    def __init__(self, kind: Any, what: str) -> None:  # noqa: ANN401 - any type a user annotates
+        self._kind = kind
+        self._what = what
+        self._bounded = untyped(kind)
+        self._msgpack = msgspec.msgpack.Decoder(kind)
+        self._json = msgspec.json.Decoder(kind)
+
+    def decode(self, body: bytes, content_type: str) -> Any:  # noqa: ANN401 - of the type given at construction
+        """Return the value in ``body``; raise ``InvalidArgument`` with the path and the reason."""
+        media = content_type.partition(";")[0].strip().lower()
+        try:
+            if self._kind is bytes or media not in {MSGPACK, JSON}:
+                return self._raw(body, media)
+            if self._bounded:
+                return msgspec.convert(_bounded(body, media, self._what), self._kind)
+            return (self._json if media == JSON else self._msgpack).decode(body)
+        except msgspec.ValidationError as error:
+            reason, pointer = _place(str(error))
+            raise InvalidArgument(f"{self._what}: {reason} at {pointer or '/'}", details=[(pointer, reason)]) from error
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise InvalidArgument(f"{self._what}: body is not {media}: {error}", details=[("", str(error))]) from error
+
+    def _raw(self, body: bytes, media: str) -> Any:  # noqa: ANN401 - bytes, or what a bytes field takes
+        if self._kind is bytes or self._kind is Any:
+            return body
+        raise InvalidArgument(
+            f"{self._what}: content type {media} is not known here; send {MSGPACK} or {JSON}",
+            details=[("", f"content type {media}")],
+        )
+
+
+def untyped(kind: Any) -> bool:  # noqa: ANN401 - any type a user annotates
+    """Whether decoding into ``kind`` may build containers that no type bounds."""
+    if kind in _BARE:
+        return True
+    if dataclass_fields := getattr(kind, "__struct_fields__", None) or getattr(kind, "__dataclass_fields__", None):
+        try:
+            hints = typing.get_type_hints(kind)
+        except (NameError, TypeError):
+            return True
+        return any(untyped(hints.get(name, Any)) for name in dataclass_fields)
+    return any(untyped(each) for each in typing.get_args(kind) if each is not Ellipsis and not isinstance(each, str))
+
+
+def _bounded(body: bytes, media: str, what: str) -> object:
+    if len(body) > LIMITS.decode:
+        raise InvalidArgument(
+            f"{what}: an untyped body of {len(body)} bytes is above the limit of {LIMITS.decode};"
+            " give the parameters types, or send raw bytes",
+            details=[("", "body is too long to decode untyped")],
+        )
+    if media == JSON:
+        value: object = msgspec.json.decode(body)
+    else:
+        try:
+            value = msgpack.unpackb(
+                body, max_array_len=LIMITS.items, max_map_len=LIMITS.items, strict_map_key=False, timestamp=3
+            )
+        except (ValueError, msgpack.exceptions.ExtraData, msgpack.exceptions.StackError) as error:
+            raise msgspec.DecodeError(str(error) or type(error).__name__) from error
+    _measure(value, what)
+    return value
+
+
+def _measure(value: object, what: str) -> None:
+    """Refuse what is deeper or wider than the limits, without recursion."""
+    level: list[object] = [value]
+    for _depth in range(LIMITS.depth + 1):
+        inner: list[object] = []
+        for each in level:
+            if isinstance(each, (dict, list)):
+                if len(typing.cast("typing.Sized", each)) > LIMITS.items:
+                    raise InvalidArgument(f"{what}: a container has more than {LIMITS.items} items")
+                inner.extend(each.values() if isinstance(each, dict) else each)
+        if not inner:
+            return
+        level = inner
+    raise InvalidArgument(f"{what}: body is nested deeper than {LIMITS.depth} levels")
+
+
+def _place(message: str) -> tuple[str, str]:
+    """Split msgspec's words into the reason and a JSON pointer."""
+    reason, at, path = message.partition(" - at `$")
+    if not at:
+        return reason, ""
+    pointer = path.rstrip("`").replace("[...]", "/*").replace("[", "/").replace("]", "").replace(".", "/")
+    return reason, pointer

@@ -1,0 +1,174 @@
+"""A data plane's configuration: from CROSSPLY_* variables, or from the mesh that runs in this folder or above it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from crossply.errors import ConfigError
+from crossply.telemetry.logs import FORMATS, LEVELS
+from crossply_policy import names
+
+LOCAL_MESH = Path(".crossply") / "mesh.json"
+T = TypeVar("T")
+
+
+class LocalMesh(msgspec.Struct, frozen=True):
+    """What ``crossply up`` writes to ``.crossply/mesh.json``, so that services here need no configuration."""
+
+    nats: tuple[str, ...]
+    registry: str = ""
+    gateway: str = ""
+    tenant: str = "default"
+    trust_domain: str = "dev.local"
+    pid: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeshConfig:
+    """Where the mesh is and how this process appears in it; durations in seconds."""
+
+    nats: tuple[str, ...] = ("nats://127.0.0.1:4222",)
+    registry: str = ""
+    tenant: str = "default"
+    trust_domain: str = "mesh.local"
+    instance: str | None = None
+    zone: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    registry_key: bytes | None = None
+    connect_timeout: float = 30.0
+    max_in_flight: int = 1024
+    log_level: str = "info"
+    log_format: str = "console"
+    state: Path | None = None
+    local: Path | None = None
+
+    @classmethod
+    def from_mapping(cls, environ: Mapping[str, str], *, start: Path | None = None) -> MeshConfig:
+        """Read ``environ``; without CROSSPLY_NATS_URL look for a running mesh upwards from ``start``.
+
+        Raise ``ConfigError`` with every fault at once.
+        """
+        read = Reader(environ)
+        local, path = (None, None) if "CROSSPLY_NATS_URL" in environ else _local(start or Path.cwd(), read)
+        config = cls(
+            nats=read.value("CROSSPLY_NATS_URL", _urls, local.nats if local else cls.nats_default()),
+            registry=read.value("CROSSPLY_REGISTRY_URL", str, local.registry if local else ""),
+            tenant=read.value("CROSSPLY_TENANT", names.service, local.tenant if local else "default"),
+            trust_domain=read.value("CROSSPLY_TRUST_DOMAIN", _domain, local.trust_domain if local else "mesh.local"),
+            instance=read.value("CROSSPLY_INSTANCE", names.instance, None),
+            zone=read.value("CROSSPLY_ZONE", str, ""),
+            labels=read.value("CROSSPLY_LABELS", labels, {}),
+            registry_key=read.value("CROSSPLY_REGISTRY_KEY", _key, None),
+            connect_timeout=read.value("CROSSPLY_CONNECT_TIMEOUT", seconds, 30.0),
+            max_in_flight=read.value("CROSSPLY_MAX_IN_FLIGHT", positive, 1024),
+            log_level=read.value("CROSSPLY_LOG_LEVEL", one_of(LEVELS), "info"),
+            log_format=read.value("CROSSPLY_LOG_FORMAT", one_of(FORMATS), "console"),
+            state=read.value("CROSSPLY_STATE", Path, None),
+            local=path,
+        )
+        read.check()
+        return config
+
+    @staticmethod
+    def nats_default() -> tuple[str, ...]:
+        """Return the broker that is tried when nothing names one."""
+        return ("nats://127.0.0.1:4222",)
+
+
+class Reader:
+    """Reads variables and collects every fault; ``check`` raises them together."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self.faults: list[str] = []
+
+    def value(self, name: str, parse: Callable[[str], T], default: Any) -> Any:  # noqa: ANN401 - T, or what stands for absence
+        """Return the parsed variable, or ``default`` when it is absent or empty."""
+        text = self._environ.get(name, "")
+        if not text:
+            return default
+        try:
+            return parse(text)
+        except ValueError as error:
+            self.faults.append(f"{name}: {error}")
+            return default
+
+    def check(self) -> None:
+        """Raise ``ConfigError`` if there was any fault."""
+        if self.faults:
+            raise ConfigError(self.faults)
+
+
+def _local(start: Path, read: Reader) -> tuple[LocalMesh | None, Path | None]:
+    for folder in (start, *start.parents):
+        path = folder / LOCAL_MESH
+        if path.is_file():
+            try:
+                return msgspec.json.decode(path.read_bytes(), type=LocalMesh), path
+            except (OSError, msgspec.DecodeError) as error:
+                read.faults.append(f"{path}: {error}; run `crossply up` again, or set CROSSPLY_NATS_URL")
+    return None, None
+
+
+def _urls(text: str) -> tuple[str, ...]:
+    urls = tuple(part.strip() for part in text.split(",") if part.strip())
+    for url in urls:
+        if not url.startswith(("nats://", "tls://")):
+            raise ValueError(f"{url!r} must begin with nats:// or tls://")
+    return urls
+
+
+def _domain(text: str) -> str:
+    for label in text.split("."):
+        names.service(label)
+    return text
+
+
+def _key(text: str) -> bytes:
+    try:
+        key = bytes.fromhex(text)
+    except ValueError:
+        key = b""
+    if len(key) != 32:  # noqa: PLR2004 - an Ed25519 public key
+        raise ValueError("must be 64 hexadecimal digits, an Ed25519 public key")
+    return key
+
+
+def labels(text: str) -> dict[str, str]:
+    """Parse ``name=value,name=value``; raise ``ValueError``."""
+    pairs = [part.partition("=") for part in text.split(",") if part.strip()]
+    if any(not name.strip() or not equals for name, equals, _ in pairs):
+        raise ValueError(f"{text!r} must be name=value pairs joined by commas")
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def seconds(text: str) -> float:
+    """Parse a positive number of seconds; raise ``ValueError``."""
+    value = float(text)
+    if not 0 < value <= 3600:  # noqa: PLR2004 - an hour
+        raise ValueError(f"{text!r} must be seconds above 0, at most 3600")
+    return value
+
+
+def positive(text: str) -> int:
+    """Parse a positive whole number; raise ``ValueError``."""
+    value = int(text)
+    if value < 1:
+        raise ValueError(f"{text!r} must be at least 1")
+    return value
+
+
+def one_of(allowed: tuple[str, ...]) -> Callable[[str], str]:
+    """Return a parser that takes one of ``allowed``."""
+
+    def parse(text: str) -> str:
+        if text not in allowed:
+            raise ValueError(f"{text!r} must be one of {', '.join(allowed)}")
+        return text
+
+    return parse

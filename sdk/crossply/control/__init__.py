@@ -1,0 +1,1 @@
+"""What operators decided: signed revisions, and the feed that follows them."""

@@ -1,0 +1,93 @@
+"""What a service declares before it runs: its endpoints and the events it wants; every fault in a name or signature."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from crossply.endpoint import Endpoint, Subscribed, endpoint_handler, event_handler
+from crossply.errors import ConfigError
+from crossply.handler import Facts, Handler, Request
+from crossply_policy import names
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+F = TypeVar("F", bound=Callable[..., Any])
+Report = Callable[[Request, BaseException], None]
+
+
+class Declared:
+    """The endpoints and event handlers of one service, by name."""
+
+    def __init__(self, service: str) -> None:
+        try:
+            self.service = names.service(service)
+        except names.NameFault as fault:
+            raise ConfigError([str(fault)]) from fault
+        self.endpoints: dict[str, Endpoint] = {}
+        self.raw: dict[str, tuple[Facts, Handler]] = {}
+        self.subscriptions: dict[str, Subscribed] = {}
+
+    def endpoint(self, function: F, name: str | None, *, idempotent: bool) -> F:
+        """Declare a function as an endpoint; raise ``ConfigError`` for a bad or taken name or signature."""
+        known = self._name(name, function)
+        declared = Endpoint(known, Facts(idempotent=idempotent), function)
+        endpoint_handler(declared, f"{self.service}.{known}", _no_executor, _no_report)
+        self.endpoints[known] = declared
+        return function
+
+    def handler(self, name: str, handler: Handler, facts: Facts) -> None:
+        """Declare a handler of raw requests as an endpoint."""
+        self.raw[self._name(name, handler)] = (facts, handler)
+
+    def on(self, function: F, pattern: str, *, concurrency: int) -> F:
+        """Declare a function as the handler of a channel pattern."""
+        try:
+            names.pattern(pattern)
+        except names.NameFault as fault:
+            raise ConfigError([str(fault)]) from fault
+        if pattern in self.subscriptions:
+            other = self.subscriptions[pattern].function.__name__
+            raise ConfigError([f"{pattern} has a handler already, {other}; one service takes an event once"])
+        declared = Subscribed(pattern, function, concurrency)
+        event_handler(declared, _no_executor, _no_report)
+        self.subscriptions[pattern] = declared
+        return function
+
+    def _name(self, name: str | None, function: Callable[..., Any]) -> str:
+        try:
+            known = names.endpoint(name) if name is not None else names.python_name(function.__name__)
+        except names.NameFault as fault:
+            raise ConfigError([str(fault)]) from fault
+        if known in self.endpoints or known in self.raw:
+            raise ConfigError([f"{self.service}.{known} is declared twice; give one of them another name"])
+        return known
+
+    def facts(self) -> dict[str, Facts]:
+        """Return the facts of every endpoint."""
+        said = {name: endpoint.facts for name, endpoint in self.endpoints.items()}
+        return said | {name: facts for name, (facts, _) in self.raw.items()}
+
+    def handlers(self, executor: Callable[[], Executor], report: Report) -> dict[str, Handler]:
+        """Return the innermost handler of every endpoint."""
+        ours = {
+            name: endpoint_handler(endpoint, f"{self.service}.{name}", executor, report)
+            for name, endpoint in self.endpoints.items()
+        }
+        return ours | {name: handler for name, (_, handler) in self.raw.items()}
+
+    def event_handlers(self, executor: Callable[[], Executor], report: Report) -> dict[str, tuple[Handler, int]]:
+        """Return the innermost handler and the concurrency of every channel pattern."""
+        return {
+            pattern: (event_handler(each, executor, report), each.concurrency)
+            for pattern, each in self.subscriptions.items()
+        }
+
+
+def _no_executor() -> Executor:
+    raise AssertionError("a declaration does not run")
+
+
+def _no_report(_request: Request, _error: BaseException) -> None:
+    raise AssertionError("a declaration does not run")

@@ -1,0 +1,1 @@
+"""Who is there: presence, the catalog of callees, and the vigil over them."""

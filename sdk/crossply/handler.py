@@ -1,0 +1,183 @@
+"""The one idea: a Handler turns a Request into a Response, and a Layer wraps a Handler in another.
+
+A call out, a publish, a served endpoint and a bridged HTTP exchange are all Handlers; everything the mesh adds is
+a Layer. The payload is bytes from the outermost layer in: the codec sits at ``Mesh.call`` and at the endpoint.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Concatenate, ParamSpec, TypeAlias
+
+from crossply.errors import CallError
+
+MSGPACK = "application/msgpack"
+JSON = "application/json"
+BYTES = "application/octet-stream"
+
+P = ParamSpec("P")
+
+
+class Kind(IntEnum):
+    """What an envelope carries; the numbers are the protocol's."""
+
+    REQUEST = 1
+    RESPONSE = 2
+    EVENT = 3
+    ITEM = 4
+    CREDIT = 5
+    CANCEL = 6
+    ERROR = 7
+    PING = 8
+    PONG = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """The other end: its service, its instance, and the SPIFFE identity its credential names."""
+
+    service: str
+    instance: str = ""
+    identity: str = ""
+
+
+FOREIGN = Peer(service="foreign")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a callee says of one endpoint; callers remember it for each operation."""
+
+    idempotent: bool = False
+    stream: bool = False
+    schema: str | None = None
+
+
+@dataclass(slots=True)
+class HttpHead:
+    """The HTTP parts of a request: raw path with query, and header fields in order, hop-by-hop ones removed."""
+
+    path: str
+    headers: list[tuple[str, str]]
+
+
+@dataclass(slots=True, eq=False)
+class Request:
+    """One call or event on its way through a stack; mutable, owned by the layer that holds it.
+
+    ``operation`` is ``service.endpoint`` or, for events, the channel. ``deadline`` is on the monotonic clock.
+    ``id`` is 16 random bytes, the same over all attempts. ``instance`` is the one addressed, ``None`` leaves the
+    choice to the queue group; ``tried`` lists those that attempts of this call have already gone to. ``peer`` is
+    the caller, on the inbound side.
+    """
+
+    operation: str
+    body: bytes = b""
+    content_type: str = MSGPACK
+    kind: Kind = Kind.REQUEST
+    id: bytes = b""
+    peer: Peer | None = None
+    key: str | None = None
+    metadata: dict[str, str] | None = None
+    baggage: dict[str, str] | None = None
+    http: HttpHead | None = None
+    traceparent: str | None = None
+    tracestate: str | None = None
+    schema: str | None = None
+    idempotency_key: str | None = None
+    idempotent: bool | None = None
+    subset: str | None = None
+    instance: str | None = None
+    tried: tuple[str, ...] = ()
+    attempt: int = 1
+    deadline: float = math.inf
+    received: float = 0.0
+    delivery: int = 1
+    sequence: int = 0
+
+    @property
+    def service(self) -> str:
+        """The first token: the callee, or the family of a channel."""
+        return self.operation.partition(".")[0]
+
+    @property
+    def endpoint(self) -> str:
+        """All after the first token: the endpoint, or the rest of a channel."""
+        return self.operation.partition(".")[2]
+
+    def fork(self, attempt: int) -> Request:
+        """Return a copy for another attempt: same id and body, its own instance and deadline."""
+        return Request(
+            self.operation,
+            self.body,
+            self.content_type,
+            self.kind,
+            self.id,
+            self.peer,
+            self.key,
+            self.metadata,
+            self.baggage,
+            self.http,
+            self.traceparent,
+            self.tracestate,
+            self.schema,
+            self.idempotency_key,
+            self.idempotent,
+            self.subset,
+            self.instance,
+            self.tried,
+            attempt,
+            self.deadline,
+            self.received,
+            self.delivery,
+            self.sequence,
+        )
+
+
+@dataclass(slots=True, eq=False)
+class Response:
+    """What came back. ``failure`` is set only between ``rescue`` and the wire of the callee."""
+
+    body: bytes = b""
+    content_type: str = MSGPACK
+    metadata: dict[str, str] | None = None
+    facts: Facts | None = None
+    peer: Peer | None = None
+    status: int | None = None
+    headers: list[tuple[str, str]] | None = None
+    failure: CallError | None = None
+
+    def when_done(self, release: Callable[[], None]) -> None:
+        """Call ``release`` when nothing of this response is outstanding: at once, for a unary one."""
+        release()
+
+
+Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A named way to wrap one handler in another."""
+
+    name: str
+    wrap: Callable[[Handler], Handler]
+
+
+def layer(wrap: Callable[Concatenate[Handler, P], Handler]) -> Callable[P, Layer]:
+    """Turn ``wrap(inner, *policy)`` into ``configure(*policy) -> Layer``."""
+
+    def configure(*args: P.args, **kwargs: P.kwargs) -> Layer:
+        return Layer(wrap.__name__, lambda inner: wrap(inner, *args, **kwargs))
+
+    return configure
+
+
+def compose(layers: Iterable[Layer | None], innermost: Handler) -> Handler:
+    """Wrap ``innermost``; the first layer listed sees a request first. ``None``: no policy asked for it."""
+    handler = innermost
+    for each in reversed([each for each in layers if each is not None]):
+        handler = each.wrap(handler)
+    return handler

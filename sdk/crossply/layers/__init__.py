@@ -1,0 +1,1 @@
+"""The layers: one small file each, a policy in, a handler out."""

@@ -1,0 +1,31 @@
+"""Give every call a deadline: the caller's own, the one inherited from the call being served, the policy's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from crossply.context import AMBIENT
+from crossply.errors import DeadlineExceeded, Executed
+from crossply.handler import Handler, Request, Response, layer
+
+if TYPE_CHECKING:
+    from crossply.clock import Clock
+
+
+@layer
+def deadline(inner: Handler, total: float, now: Clock) -> Handler:
+    """Set the earliest of the three; refuse what is past it already. ``total`` in seconds."""
+
+    async def within_deadline(request: Request) -> Response:
+        started = now()
+        latest = min(request.deadline, started + total)
+        if (ambient := AMBIENT.get()) is not None:
+            latest = min(latest, ambient.deadline)
+        request.deadline = latest
+        if latest <= started:
+            raise DeadlineExceeded(
+                f"{request.operation}: the deadline has passed before the call began", executed=Executed.NO
+            )
+        return await inner(request)
+
+    return within_deadline

@@ -1,0 +1,69 @@
+"""Try again, when that is safe, in time, and within the budget."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from crossply.errors import CallError, Executed
+from crossply.handler import Handler, Request, Response, layer
+from crossply.wire.status import retryable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from crossply_policy.documents import RetryPolicy
+
+    from crossply.clock import Chance, Clock
+    from crossply.routing.budget import RetryBudget
+
+
+@layer
+def retry(
+    inner: Handler,
+    policy: RetryPolicy,
+    budget: RetryBudget,
+    idempotent: Callable[[Request], bool],
+    now: Clock,
+    chance: Chance,
+) -> Handler:
+    """Send up to ``policy.attempts`` further attempts, each after a pause with full jitter."""
+
+    async def retrying(request: Request) -> Response:
+        budget.deposit()
+        attempted = request
+        for number in range(1, policy.attempts + 2):
+            attempted = attempted.fork(number)
+            attempted.deadline, attempted.instance = request.deadline, request.instance
+            try:
+                return await inner(attempted)
+            except CallError as error:
+                pause = policy.base * 2.0 ** (number - 1) * chance.random()
+                if (
+                    number > policy.attempts
+                    or not safe_to_repeat(error, policy, idempotent=idempotent(request))
+                    or now() + pause >= request.deadline
+                    or not budget.withdraw()
+                ):
+                    if number > 1:
+                        error.add_note(f"attempt {number} of at most {policy.attempts + 1}, sent to {_place(attempted)}")
+                    raise
+            finally:
+                request.attempt = number
+            if attempted.instance is not None:
+                attempted.tried = (*attempted.tried, attempted.instance)
+            await asyncio.sleep(pause)
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    return retrying
+
+
+def safe_to_repeat(error: CallError, policy: RetryPolicy, *, idempotent: bool) -> bool:
+    """Whether a failed attempt may be followed by another: nothing ran, or running twice does no harm."""
+    if error.executed is Executed.NO and retryable(error) and error.retry_after is None:
+        return True
+    return idempotent and str(error.code) in policy.on
+
+
+def _place(request: Request) -> str:
+    return request.instance or "the queue group"

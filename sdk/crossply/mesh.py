@@ -1,0 +1,244 @@
+"""Mesh: what a service imports to declare endpoints and event handlers, to call, to publish, and to run."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+
+from crossply import codec
+from crossply.clock import monotonic
+from crossply.config import MeshConfig
+from crossply.declared import Declared
+from crossply.errors import InvalidArgument, MeshError
+from crossply.handler import Facts, Kind, Request
+from crossply.names import new_id
+from crossply.routing.routes import publishing
+from crossply.running import Running
+from crossply.wire import connect as connect_nats
+from crossply.wire.presence import Hello
+from crossply_policy import names
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from crossply.handler import Handler
+    from crossply.wire.link import Connect, Link
+
+T = TypeVar("T")
+F = TypeVar("F", bound="Callable[..., Any]")
+
+PUBLISH_WITHIN = 60.0
+
+
+class Mesh:
+    """One service, or one caller, in the mesh.
+
+    ``config`` may be given whole; otherwise it is read from ``environ`` (``os.environ``): the CROSSPLY_* variables
+    of docs/configuration.md, or the mesh that ``crossply up`` runs in this folder or above it. ``kind`` tells a
+    ``service`` from a ``bridge`` and from a mere ``client``. Raises ``ConfigError`` with every fault at once.
+    """
+
+    def __init__(  # noqa: PLR0913 - all keyword-only but the name
+        self,
+        service: str,
+        *,
+        version: str = "0.0.0",
+        description: str = "",
+        kind: str = "service",
+        config: MeshConfig | None = None,
+        environ: Mapping[str, str] | None = None,
+        connect: Connect = connect_nats,
+    ) -> None:
+        self._declared = Declared(service)
+        self._hello = Hello(service, "", version, kind, description=description)
+        self._config = config
+        self._environ = environ
+        self._connect = connect
+        self._running: Running | None = None
+
+    @property
+    def service(self) -> str:
+        """The name of this service."""
+        return self._declared.service
+
+    @property
+    def config(self) -> MeshConfig:
+        """This process's configuration, read on first use."""
+        if self._config is None:
+            self._config = MeshConfig.from_mapping(os.environ if self._environ is None else self._environ)
+        return self._config
+
+    @property
+    def running(self) -> Running:
+        """What runs between start and stop; raise ``MeshError`` before and after."""
+        if self._running is None:
+            raise MeshError(f"{self.service} is not running; use `async with mesh`, `await mesh.start()` or `mesh.run()`")
+        return self._running
+
+    @property
+    def instance(self) -> str:
+        """This instance's id while it runs."""
+        return self.running.instance
+
+    @property
+    def link(self) -> Link:
+        """The connection while it runs."""
+        return self.running.link
+
+    @overload
+    def endpoint(self, function: F, /) -> F: ...
+    @overload
+    def endpoint(self, *, name: str | None = None, idempotent: bool = False) -> Callable[[F], F]: ...
+    def endpoint(self, function: F | None = None, /, *, name: str | None = None, idempotent: bool = False) -> Any:
+        """Serve a function as ``<service>.<name>``; the name is the function's, with ``-`` for ``_``.
+
+        Its annotations validate what callers send. ``idempotent`` says that running it twice does no harm, so
+        that callers may try again. A plain ``def`` runs in a thread.
+        """
+        if function is not None:
+            return self._declared.endpoint(function, name, idempotent=idempotent)
+        return lambda given: self._declared.endpoint(given, name, idempotent=idempotent)
+
+    def on(self, pattern: str, *, concurrency: int = 16) -> Callable[[F], F]:
+        """Handle the events of a channel, or of a pattern with ``*`` and ``>``: durable, at least once, one a service.
+
+        Returning acknowledges the event; raising has it delivered again after a delay. At most ``concurrency``
+        events run at a time in one instance.
+        """
+        return lambda given: self._declared.on(given, pattern, concurrency=concurrency)
+
+    def serve_handler(self, name: str, handler: Handler, *, facts: Facts | None = None) -> None:
+        """Serve a handler of raw requests as an endpoint; bridges do."""
+        self._declared.handler(name, handler, facts or Facts())
+
+    def outbound(self, operation: str) -> Handler:
+        """Return the handler of raw calls to ``operation``; raise ``InvalidArgument`` for a bad name."""
+        try:
+            handler = self.running.routes.outbound(operation)
+        except names.NameFault as fault:
+            raise InvalidArgument(str(fault), details=[("", str(fault))]) from fault
+        return handler
+
+    def publishing(self, channel: str) -> Handler:
+        """Return the handler of raw events to ``channel``; raise ``InvalidArgument`` for a bad name."""
+        running = self.running
+        try:
+            return publishing(running.link, running.around, PUBLISH_WITHIN)(channel)
+        except names.NameFault as fault:
+            raise InvalidArgument(str(fault), details=[("", str(fault))]) from fault
+
+    @overload
+    async def call(self, operation: str, payload: object = ..., *, returns: type[T], **options: Any) -> T: ...
+    @overload
+    async def call(self, operation: str, payload: object = ..., *, returns: None = ..., **options: Any) -> Any: ...
+    async def call(  # noqa: PLR0913 - all keyword-only but two
+        self,
+        operation: str,
+        payload: object = None,
+        *,
+        returns: Any = None,
+        timeout: float | None = None,
+        key: str | None = None,
+        metadata: dict[str, str] | None = None,
+        idempotent: bool | None = None,
+        idempotency_key: str | None = None,
+    ) -> Any:
+        """Call ``service.endpoint`` and return its result, decoded as ``returns`` when that is given.
+
+        ``timeout`` is in seconds, for all attempts together; the policy's total and the deadline of the call being
+        served bound it as well. Raises ``CallError``: its ``code`` says what went wrong, its ``executed`` whether
+        the endpoint ran.
+        """
+        handler = self.outbound(operation)
+        body, content_type = codec.encode(payload)
+        request = Request(
+            operation,
+            body,
+            content_type,
+            id=new_id(),
+            key=key,
+            metadata=metadata,
+            idempotent=idempotent,
+            idempotency_key=idempotency_key,
+        )
+        if timeout is not None:
+            request.deadline = monotonic() + timeout
+        response = await handler(request)
+        if not response.body and returns is None:
+            return None
+        return _decoder(returns, operation).decode(response.body, response.content_type)
+
+    async def publish(
+        self,
+        channel: str,
+        payload: object = None,
+        *,
+        timeout: float = PUBLISH_WITHIN,
+        key: str | None = None,
+        metadata: dict[str, str] | None = None,
+        id: bytes | None = None,  # noqa: A002 - the field's name
+    ) -> None:
+        """Publish an event; return when the broker has stored it, raise ``CallError`` when it has not in time.
+
+        The same bytes are sent again until ``timeout`` seconds have passed. ``id`` (16 bytes) makes a repeated
+        publish of the same event a duplicate that the stream drops.
+        """
+        handler = self.publishing(channel)
+        body, content_type = codec.encode(payload)
+        request = Request(channel, body, content_type, Kind.EVENT, id or new_id(), key=key, metadata=metadata)
+        request.deadline = monotonic() + timeout
+        await handler(request)
+
+    async def start(self) -> None:
+        """Connect, serve what was declared, and be known; raise ``Unavailable`` when no broker answers in time."""
+        if self._running is not None:
+            raise MeshError(f"{self.service} runs already")
+        running = Running(self._declared, self._hello, self.config, self._connect)
+        await running.start()
+        self._running = running
+
+    async def stop(self) -> None:
+        """Drain and close: no call and no event that was taken is lost."""
+        running, self._running = self._running, None
+        if running is not None:
+            await running.stop()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        await self.stop()
+
+    async def withdraw(self) -> None:
+        """Leave the mesh without closing: bye, nothing new, what was taken is finished."""
+        await self.running.withdraw()
+
+    async def rejoin(self) -> None:
+        """Come back after ``withdraw``."""
+        await self.running.rejoin()
+
+    def status(self) -> dict[str, object]:
+        """Return what this instance says of itself."""
+        running = self.running
+        snapshot = running.routes.snapshot
+        return {
+            "service": self.service,
+            "instance": running.instance,
+            "connected": running.link.connected,
+            "generation": snapshot.generation,
+            "revision": snapshot.revision,
+            "endpoints": sorted(self._declared.facts()),
+            "in_flight": running.admission.in_flight,
+            "draining": running.draining,
+        }
+
+    def run(self) -> None:
+        """Run until SIGTERM or SIGINT, then drain; exit 64 for bad configuration, 69 when no broker answers."""
+        from crossply.program import run  # noqa: PLC0415 - only programs need signals and an event loop of their own
+
+        run(self)
+
+
+def _decoder(kind: Any, operation: str) -> codec.Decoder:  # noqa: ANN401 - any type a user names
+    return codec.Decoder(Any if kind is None else kind, f"reply of {operation}")

@@ -1,0 +1,48 @@
+"""The retry budget: further attempts in proportion to calls, so that retries cannot multiply an outage.
+
+A fixed number of attempts multiplies load exactly when there is too much of it; a budget bounds the share of
+retries in all traffic (Finagle's ``RetryBudget``: 20 % of calls plus a floor for those who call rarely).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from crossply_policy.documents import BudgetPolicy
+
+    from crossply.clock import Clock
+
+_SLOTS = 10
+
+
+class RetryBudget:
+    """Deposits of the last ``window`` seconds, in ten slots; a withdrawal counts against them."""
+
+    def __init__(self, policy: BudgetPolicy, now: Clock) -> None:
+        self.policy = policy
+        self._now = now
+        self._slot = policy.window / _SLOTS
+        self._calls = [0] * _SLOTS
+        self._retries = [0] * _SLOTS
+        self._at = int(now() / self._slot)
+
+    def deposit(self) -> None:
+        """Count a call."""
+        self._calls[self._turn()] += 1
+
+    def withdraw(self) -> bool:
+        """Take a further attempt out of the budget; return False when there is none left."""
+        slot = self._turn()
+        allowed = sum(self._calls) * self.policy.ratio + self.policy.floor * self.policy.window
+        if sum(self._retries) + 1 > allowed:
+            return False
+        self._retries[slot] += 1
+        return True
+
+    def _turn(self) -> int:
+        at = int(self._now() / self._slot)
+        for passed in range(self._at + 1, min(at, self._at + _SLOTS) + 1):
+            self._calls[passed % _SLOTS] = self._retries[passed % _SLOTS] = 0
+        self._at = max(at, self._at)
+        return at % _SLOTS

@@ -1,0 +1,82 @@
+"""What a caller knows of a service it calls: its instances, and what it measured of each."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from crossply.handler import Facts
+
+KEPT_INSTANCES = 64
+CHOSEN_INSTANCES = 32
+SEEN_WINDOW = 60.0
+
+
+@dataclass(slots=True, eq=False)
+class Instance:
+    """One instance. ``latency`` is its peak EWMA in seconds; ``suspect`` means that it did not answer a ping."""
+
+    id: str
+    heard: float
+    zone: str = ""
+    labels: dict[str, str] = field(default_factory=dict[str, str])
+    version: str = ""
+    endpoints: frozenset[str] = frozenset()
+    in_flight: int = 0
+    latency: float = 0.0
+    measured: float = 0.0
+    suspect: bool = False
+
+
+class Callee:
+    """One service as its caller sees it; ``rank`` decides which instances are kept when there are many."""
+
+    def __init__(self, service: str, own_instance: str) -> None:
+        self.service = service
+        self.instances: dict[str, Instance] = {}
+        self.facts: dict[str, Facts] = {}
+        self.seen: float | None = None
+        self.asked: float | None = None
+        self.heard = asyncio.Event()
+        self._own_instance = own_instance
+        self._chosen: list[Instance] = []
+
+    def seen_lately(self, now: float) -> bool:
+        """Whether any instance was heard of within the last minute."""
+        return self.seen is not None and now - self.seen <= SEEN_WINDOW
+
+    def add(self, instance: Instance) -> None:
+        """Know an instance."""
+        self.instances[instance.id] = instance
+        self._choose()
+
+    def remove(self, instance: str) -> Instance | None:
+        """Forget an instance; return what was known of it."""
+        gone = self.instances.pop(instance, None)
+        if gone is not None:
+            self._choose()
+        return gone
+
+    def serving(self, endpoint: str) -> list[Instance]:
+        """Return the instances that have an endpoint, suspects only when there is nobody else."""
+        having = [each for each in self._chosen if endpoint in each.endpoints]
+        return [each for each in having if not each.suspect] or having
+
+    def offers(self, endpoint: str) -> bool:
+        """Whether any instance known says that it has the endpoint."""
+        return any(endpoint in each.endpoints for each in self.instances.values())
+
+    def _choose(self) -> None:
+        if len(self.instances) <= KEPT_INSTANCES:
+            self._chosen = list(self.instances.values())
+            return
+        ranked = sorted(self.instances.values(), key=lambda each: _rank(self._own_instance, each.id))
+        self._chosen = ranked[:CHOSEN_INSTANCES]
+
+
+def _rank(own: str, other: str) -> bytes:
+    """Order instances differently for each caller, and the same way every time: a stable random choice."""
+    return hashlib.blake2b(f"{own}/{other}".encode(), digest_size=8).digest()

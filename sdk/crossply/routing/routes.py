@@ -1,0 +1,123 @@
+"""The outbound stacks of a process: one for each operation it calls, rebuilt when a new snapshot is adopted."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from crossply import stacks
+from crossply.handler import Request, Response
+from crossply.routing.budget import RetryBudget
+from crossply.routing.picker import LeastLatency
+from crossply_policy import names
+from crossply_policy.documents import BudgetPolicy, RetryPolicy
+from crossply_policy.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from crossply.control.feed import PolicyFeed
+    from crossply.discovery.catalog import Catalog
+    from crossply.handler import Handler
+    from crossply.stacks import Surroundings
+    from crossply.wire.link import Link
+
+_PREPARE_TIMEOUT = 0.5
+
+
+class Routes:
+    """Finds the stack of an operation: composed on its first call, and again after each adoption."""
+
+    def __init__(self, link: Link, catalog: Catalog, feed: PolicyFeed, around: Surroundings) -> None:
+        self._link = link
+        self._catalog = catalog
+        self._feed = feed
+        self._around = around
+        self._stacks: dict[str, Handler] = {}
+        self._budgets: dict[tuple[str, BudgetPolicy], RetryBudget] = {}
+        self._picker = LeastLatency(around.chance)
+        self._known: set[str] = set()
+        self.snapshot = Snapshot()
+
+    def adopt(self, snapshot: Snapshot) -> None:
+        """Use a new snapshot from the next call on; calls in flight finish on the stack they began on."""
+        self.snapshot, self._stacks = snapshot, {}
+
+    def forget(self, services: list[str]) -> None:
+        """Drop what belongs to services that do not exist."""
+        for service in services:
+            self._known.discard(service)
+            for budget in [each for each in self._budgets if each[0] == service]:
+                del self._budgets[budget]
+            for operation in [each for each in self._stacks if each.partition(".")[0] == service]:
+                del self._stacks[operation]
+
+    def outbound(self, operation: str) -> Handler:
+        """Return a handler that always calls through the newest stack; raise ``NameFault`` for a bad name."""
+        service, endpoint = names.operation(operation)
+
+        async def calling(request: Request) -> Response:
+            stack = self._stacks.get(operation)
+            if stack is None:
+                await self._prepare(service)
+                stack = self._stacks[operation] = self._compose(service, endpoint)
+            response = await stack(request)
+            if response.facts is not None:
+                self._catalog.callee(service).facts[endpoint] = response.facts
+            return response
+
+        return calling
+
+    async def _prepare(self, service: str) -> None:
+        """Before the first call to a service: listen to it, and have the policy that concerns it."""
+        if service in self._known or not self._link.connected:
+            return
+        try:
+            async with asyncio.timeout(_PREPARE_TIMEOUT):
+                await asyncio.gather(self._catalog.follow(service), self._feed.want(service))
+        except TimeoutError:
+            return
+        self._known.add(service)
+
+    def _compose(self, service: str, endpoint: str) -> Handler:
+        route = self.snapshot.route(service, endpoint)
+        callee = self._catalog.callee(service)
+
+        def idempotent(request: Request) -> bool:
+            if request.idempotent is not None:
+                return request.idempotent
+            if route.idempotent is not None:
+                return route.idempotent
+            facts = callee.facts.get(endpoint)
+            return facts is not None and facts.idempotent
+
+        return stacks.outbound(
+            route,
+            callee,
+            endpoint,
+            around=self._around,
+            catalog=self._catalog,
+            budget=self._budget(service, (route.retry or RetryPolicy()).budget),
+            picker=None if route.balance.method == "queue" else self._picker,
+            idempotent=idempotent,
+            wire=self._link.call,
+        )
+
+    def _budget(self, service: str, policy: BudgetPolicy) -> RetryBudget:
+        """Return the service's budget; it outlives a snapshot unless its own policy changed."""
+        key = (service, policy)
+        known = self._budgets.get(key)
+        if known is None:
+            known = self._budgets[key] = RetryBudget(policy, self._around.now)
+        return known
+
+
+def publishing(link: Link, around: Surroundings, within: float) -> Callable[[str], Handler]:
+    """Return how to get the handler of events to a channel; raises ``NameFault`` for a bad name."""
+    stack = stacks.publishing(around=around, within=within, wire=link.publish)
+
+    def to(channel: str) -> Handler:
+        names.channel(channel)
+        return stack
+
+    return to

@@ -1,0 +1,191 @@
+"""A mesh that runs: one link, what listens and speaks on it, and the order in which they start and stop."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from crossply import stacks
+from crossply.clock import chance, monotonic
+from crossply.control.feed import PolicyFeed
+from crossply.discovery.catalog import Catalog
+from crossply.discovery.presence import Presence
+from crossply.discovery.vigil import Vigil
+from crossply.errors import Unavailable
+from crossply.layers.admit import Admission
+from crossply.names import new_instance
+from crossply.routing.routes import Routes
+from crossply.stacks import Surroundings
+from crossply.tasks import Tasks
+from crossply.telemetry.logs import get_logger
+from crossply.telemetry.recorder import MemoryRecorder, Side
+from crossply.wire.link import ConnectionEvent, LinkConfig
+from crossply.wire.presence import Hello
+
+if TYPE_CHECKING:
+    from crossply.config import MeshConfig
+    from crossply.declared import Declared
+    from crossply.handler import Handler, Request
+    from crossply.wire.link import Closable, Connect, Link
+    from crossply_policy.snapshot import Snapshot
+
+_RECONNECT_PAUSE = 0.5
+_THREADS = 32
+
+
+class Running:
+    """Everything that lives between ``start`` and ``stop``."""
+
+    def __init__(self, declared: Declared, hello: Hello, config: MeshConfig, connect: Connect) -> None:
+        self._declared = declared
+        self._config = config
+        self._connect = connect
+        self.instance = config.instance or new_instance()
+        self._hello = Hello(
+            service=declared.service,
+            instance=self.instance,
+            version=hello.version,
+            kind=hello.kind,
+            zone=config.zone,
+            labels=dict(config.labels),
+            description=hello.description,
+            started=time.time(),
+        )
+        self._log = get_logger("mesh").bind(service=declared.service, instance=self.instance)
+        self.recorder = MemoryRecorder()
+        self.around = Surroundings(recorder=self.recorder, now=monotonic, wall=time.time_ns, chance=chance())
+        self.admission = Admission(limit=config.max_in_flight)
+        self._tasks = Tasks(lambda name, error: self._log.error("task_failed", task=name, error=repr(error)))
+        self._serving: list[Closable] = []
+        self._subscribed: list[Closable] = []
+        self._executor: ThreadPoolExecutor | None = None
+        self.draining = False
+
+    async def start(self) -> None:
+        """Connect, load policy, serve, and be known; raise ``Unavailable`` when no broker answers in time."""
+        self.link = await self._connected()
+        self._catalog = Catalog(self.link, self.instance, monotonic, self.around.chance)
+        self._feed = PolicyFeed(self.link, self._config.registry_key, self._adopt, self._tasks)
+        self.routes = Routes(self.link, self._catalog, self._feed, self.around)
+        self._presence = Presence(
+            self.link, self._hello, self._feed, self.recorder, self.around.chance, time.time_ns, self._config.state
+        )
+        self._presence.offer(self._declared.facts(), tuple(self._declared.subscriptions))
+        self.link.on_event(self._happened)
+        self.link.on_missing_stream(self._presence.publishes)
+        await self._feed.start()
+        await self._feed.want(self._declared.service)
+        await self.rejoin()
+        self._tasks.spawn(self._beat_for_ever(), "heartbeat")
+        self._tasks.spawn(self._presence.say_hello_for_ever(), "hello")
+        vigil = Vigil(self.link, self._catalog, self._tasks, monotonic)
+        self._tasks.spawn(vigil.watch_for_ever(), "vigil")
+        self._log.debug("mesh_started", broker=self.link.server, revision=self._feed.revision)
+
+    async def _connected(self) -> Link:
+        config = self._config
+        until = monotonic() + config.connect_timeout
+        link_config = LinkConfig(
+            servers=config.nats,
+            service=self._declared.service,
+            instance=self.instance,
+            tenant=config.tenant,
+            trust_domain=config.trust_domain,
+            connect_timeout=min(5.0, config.connect_timeout),
+        )
+        said = False
+        while True:
+            try:
+                return await self._connect(link_config)
+            except Unavailable as error:
+                if monotonic() + _RECONNECT_PAUSE >= until:
+                    raise
+                if not said:
+                    self._log.warning("broker_unreachable", why=error.message, retrying_for=config.connect_timeout)
+                said = True
+            await asyncio.sleep(_RECONNECT_PAUSE)
+
+    def _adopt(self, snapshot: Snapshot) -> None:
+        self.routes.adopt(snapshot)
+        self._tasks.spawn(self._presence.applied(snapshot.generation, snapshot.revision), "policy acknowledged")
+
+    def _happened(self, event: ConnectionEvent) -> None:
+        if event is ConnectionEvent.RECONNECTED:
+            self._log.info("reconnected", broker=self.link.server)
+            self._tasks.spawn(self._caught_up(), "reconnected")
+        elif event is ConnectionEvent.DISCONNECTED and not self.draining:
+            self._log.warning("disconnected")
+
+    async def _caught_up(self) -> None:
+        if self._presence.present:
+            await self.link.announce(self._presence.hello())
+        await self._catalog.ask_again()
+        await self._feed.catch_up()
+
+    async def _beat_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(self._presence.pause())
+            await self._presence.beat()
+            self.routes.forget(await self._catalog.sweep())
+
+    async def rejoin(self) -> None:
+        """Take calls and events, and say hello."""
+        if self._presence.present:
+            return
+        for name, handler in self._declared.handlers(self._threads, self._report).items():
+            self._serving.append(await self.link.serve(name, self._inbound(handler, Side.CALLEE)))
+        events = self._declared.event_handlers(self._threads, self._report)
+        for pattern, (handler, concurrency) in events.items():
+            stack = self._inbound(handler, Side.SUBSCRIBER)
+            self._subscribed.append(await self.link.subscribe(pattern, stack, concurrency=concurrency))
+        # The subscriptions must be at the broker before anybody hears of them.
+        await self.link.flush()
+        await self._presence.join()
+
+    async def withdraw(self) -> None:
+        """Say bye and take nothing new; what was taken is finished, the connection stays."""
+        await self._presence.leave()
+        serving, self._serving = self._serving, []
+        subscribed, self._subscribed = self._subscribed, []
+        await asyncio.gather(*(each.aclose() for each in (*serving, *subscribed)))
+
+    def _inbound(self, handler: Handler, side: Side) -> Handler:
+        return stacks.inbound(
+            handler, side=side, around=self.around, admission=self.admission, report=self._report
+        )
+
+    def _threads(self) -> ThreadPoolExecutor:
+        if self._executor is None:
+            self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix=self._declared.service)
+        return self._executor
+
+    def _report(self, request: Request, error: BaseException) -> None:
+        self._log.error(
+            "endpoint_raised",
+            operation=request.operation,
+            peer=request.peer.service if request.peer else "",
+            trace_id=request.traceparent[3:35] if request.traceparent else "",
+            error=f"{type(error).__name__}: {error}",
+            exc_info=error,
+        )
+
+    async def stop(self) -> None:
+        """Drain: say bye, finish what runs within the policy's time, close."""
+        self.draining = True
+        until = monotonic() + self.routes.snapshot.route(self._declared.service, "any").drain.timeout
+        try:
+            async with asyncio.timeout(until - monotonic()):
+                await self.withdraw()
+        except TimeoutError:
+            self._log.warning("drain_incomplete", in_flight=self.admission.in_flight)
+        while self.admission.in_flight and monotonic() < until:
+            await asyncio.sleep(0.01)
+        self.admission.draining = True
+        await self._catalog.aclose()
+        await self._feed.aclose()
+        await self._tasks.aclose()
+        await self.link.aclose()
+        if self._executor is not None:
+            self._executor.shutdown(wait=False, cancel_futures=True)

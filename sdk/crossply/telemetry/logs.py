@@ -1,0 +1,73 @@
+"""Logs are events with fields; structlog is loaded when the first one is written."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+LEVELS = tuple(_LEVELS)
+FORMATS = ("console", "json")
+
+
+def configure(level: str = "info", format: str = "console") -> None:  # noqa: A002 - the setting's name
+    """Send this process's logs to stderr: ``console`` for people, ``json`` for machines."""
+    import structlog  # noqa: PLC0415 - slow to import
+
+    renderer: Any = (
+        structlog.processors.JSONRenderer() if format == "json" else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+
+
+class Logger:
+    """A structlog logger with bound fields, looked up when something is written."""
+
+    __slots__ = ("_fields",)
+
+    def __init__(self, fields: Mapping[str, object]) -> None:
+        self._fields = dict(fields)
+
+    def bind(self, **fields: object) -> Logger:
+        """Return a logger that adds ``fields`` to each event."""
+        return Logger({**self._fields, **fields})
+
+    def _write(self, level: str, event: str, fields: dict[str, object]) -> None:
+        import structlog  # noqa: PLC0415 - slow to import
+
+        getattr(structlog.get_logger(), level)(event, **{**self._fields, **fields})
+
+    def debug(self, event: str, **fields: object) -> None:
+        """Write what only a developer of the mesh wants."""
+        self._write("debug", event, fields)
+
+    def info(self, event: str, **fields: object) -> None:
+        """Write a change of state."""
+        self._write("info", event, fields)
+
+    def warning(self, event: str, **fields: object) -> None:
+        """Write what an operator should know."""
+        self._write("warning", event, fields)
+
+    def error(self, event: str, **fields: object) -> None:
+        """Write what an operator must act on."""
+        self._write("error", event, fields)
+
+
+def get_logger(component: str) -> Logger:
+    """Return the logger of a component."""
+    return Logger({"component": component})

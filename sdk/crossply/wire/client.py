@@ -1,0 +1,136 @@
+"""The connection: nats-py's client, kept from closing for ever or dying in its read loop.
+
+The private names of nats-py that Crossply relies on stand in this file only; ``tests/contract`` pins them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from nats import errors as nats_errors
+from nats.aio.client import Client
+
+from crossply.errors import Origin, Unavailable
+from crossply.wire.link import ConnectionEvent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from crossply.wire.link import LinkConfig
+
+_SURVIVABLE = (
+    "expired",
+    "revoked",
+    "maximum payload",
+    "maximum connections",
+    "maximum control line",
+    "authentication timeout",
+    "maximum subscriptions",
+)
+_RECONNECT_WAIT = 0.2
+_PING_INTERVAL = 5
+
+
+class MeshClient(Client):
+    """nats-py closes for ever on most ``-ERR`` and stops reading when one message raises; this one reconnects."""
+
+    def __init__(self, report: Callable[[str, BaseException], None]) -> None:
+        super().__init__()
+        self._report = report
+
+    async def _process_err(self, err_msg: str) -> None:
+        text = err_msg.lower()
+        if any(known in text for known in _SURVIVABLE):
+            await self._process_op_err(nats_errors.Error(f"nats: {text}"))
+            return
+        await super()._process_err(err_msg)
+
+    async def _process_msg(self, *parts: Any) -> None:  # noqa: ANN401 - nats-py's own, passed through
+        try:
+            await super()._process_msg(*parts)
+        except Exception as error:  # noqa: BLE001 - one bad message must not end the read loop
+            self._report("message dropped", error)
+
+
+async def open_client(
+    config: LinkConfig,
+    *,
+    on_event: Callable[[ConnectionEvent], None],
+    report: Callable[[str, BaseException], None],
+) -> MeshClient:
+    """Return a connected client; raise ``Unavailable`` when no broker answers within ``connect_timeout``."""
+
+    async def disconnected() -> None:
+        on_event(ConnectionEvent.DISCONNECTED)
+
+    async def reconnected() -> None:
+        on_event(ConnectionEvent.RECONNECTED)
+
+    async def closed() -> None:
+        on_event(ConnectionEvent.CLOSED)
+
+    async def lame_duck() -> None:
+        on_event(ConnectionEvent.LAME_DUCK)
+        await client.force_reconnect()
+
+    async def failed(error: Exception) -> None:
+        report("broker error", error)
+
+    client = MeshClient(report)
+    servers, credentials = _split(config.servers)
+    try:
+        await asyncio.wait_for(
+            client.connect(
+                servers,
+                name=f"{config.service}/{config.instance}",
+                error_cb=failed,
+                disconnected_cb=disconnected,
+                reconnected_cb=reconnected,
+                closed_cb=closed,
+                lame_duck_mode_cb=lame_duck,
+                allow_reconnect=config.reconnect,
+                connect_timeout=max(1, round(config.connect_timeout)),
+                reconnect_time_wait=_RECONNECT_WAIT,  # type: ignore[arg-type]  # typed int, used as seconds
+                max_reconnect_attempts=-1 if config.reconnect else 1,
+                ping_interval=_PING_INTERVAL,
+                max_outstanding_pings=2,
+                **credentials,
+            ),
+            config.connect_timeout,
+        )
+    except (OSError, TimeoutError, nats_errors.Error) as error:
+        await _abandon(client)
+        reason = str(error) or type(error).__name__
+        raise Unavailable(
+            f"broker {_plain(config.servers)} did not accept a connection within {config.connect_timeout:g} s"
+            f" ({reason}); is it running, and is CROSSPLY_NATS_URL right?",
+            origin=Origin.WIRE,
+        ) from error
+    return client
+
+
+async def _abandon(client: MeshClient) -> None:
+    try:
+        await asyncio.wait_for(client.close(), 1.0)
+    except (Exception, asyncio.CancelledError):  # noqa: BLE001, S110 - it never opened; there is nothing to save
+        pass
+
+
+def _split(servers: tuple[str, ...]) -> tuple[list[str], dict[str, str]]:
+    """Take user and password out of the URLs: nats-py does not use them for servers learned by gossip."""
+    credentials: dict[str, str] = {}
+    plain: list[str] = []
+    for server in servers:
+        parts = urlsplit(server if "://" in server else f"nats://{server}")
+        if parts.username and parts.password:
+            credentials = {"user": parts.username, "password": parts.password}
+        elif parts.username:
+            credentials = {"token": parts.username}
+        plain.append(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}")
+    return plain, credentials
+
+
+def _plain(servers: tuple[str, ...]) -> str:
+    return ", ".join(_split(servers)[0])

@@ -1,0 +1,145 @@
+"""The binary envelope, version 1: 92 bytes of header, ascending TLVs, metadata and body."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+
+from crossply.handler import Kind
+
+MAGIC, VERSION = 0xE7, 1
+UNSEALED = 0x00
+MAX_TLVS = 4096
+
+CONTENT_TYPE, TRACEPARENT, TRACESTATE, OPERATION, IN_REPLY_TO = 1, 2, 3, 4, 5
+SCHEMA, CREDENTIAL, ATTEMPT, REPLY_SUBJECT, STREAM = 6, 7, 8, 9, 10
+_CRITICAL_BELOW = 0x80
+
+_HEADER = struct.Struct(">6BH8s8s32sQQI16s")
+_TLV = struct.Struct(">BH")
+_LENGTH = struct.Struct(">H")
+
+
+class EnvelopeFault(ValueError):
+    """The bytes are not an envelope of this version."""
+
+
+@dataclass(slots=True, eq=False)
+class Envelope:
+    """The parts of an envelope. ``iat`` is unix milliseconds, ``ttl`` milliseconds, ``mid`` 16 random bytes."""
+
+    kind: Kind
+    mid: bytes
+    suite: int = UNSEALED
+    flags: int = 0
+    cid: bytes = bytes(8)
+    kid: bytes = bytes(8)
+    enc: bytes = bytes(32)
+    seq: int = 0
+    iat: int = 0
+    ttl: int = 0
+    tlvs: dict[int, bytes] = field(default_factory=dict[int, bytes])
+    metadata: bytes = b""
+    body: bytes = b""
+
+    def text(self, tlv: int) -> str | None:
+        """Return a TLV as text, ``None`` when it is absent; raise ``EnvelopeFault`` when it is not UTF-8."""
+        value = self.tlvs.get(tlv)
+        if value is None:
+            return None
+        try:
+            return value.decode()
+        except UnicodeDecodeError as error:
+            raise EnvelopeFault(f"TLV {tlv} is not UTF-8") from error
+
+
+def is_envelope(payload: bytes) -> bool:
+    """Tell an envelope from any other payload: 0xE7 and a byte below 0x80 cannot begin UTF-8 text."""
+    return len(payload) > 1 and payload[0] == MAGIC and payload[1] < _CRITICAL_BELOW
+
+
+def pack_header(envelope: Envelope) -> bytes:
+    """Return header and TLVs: what every suite authenticates."""
+    block = b"".join(_TLV.pack(kind, len(value)) + value for kind, value in sorted(envelope.tlvs.items()))
+    return (
+        _HEADER.pack(
+            MAGIC,
+            VERSION,
+            envelope.suite,
+            envelope.kind,
+            envelope.flags,
+            0,
+            len(block),
+            envelope.cid,
+            envelope.kid,
+            envelope.enc,
+            envelope.seq,
+            envelope.iat,
+            envelope.ttl,
+            envelope.mid,
+        )
+        + block
+    )
+
+
+def pack(envelope: Envelope) -> bytes:
+    """Return the wire form under suite 0x00."""
+    return b"".join(
+        (pack_header(envelope), _LENGTH.pack(len(envelope.metadata)), envelope.metadata, envelope.body)
+    )
+
+
+def unpack(payload: bytes) -> Envelope:
+    """Return the parts; raise ``EnvelopeFault`` for anything that is not exactly an envelope of suite 0x00."""
+    if len(payload) < _HEADER.size + _LENGTH.size:
+        raise EnvelopeFault(f"envelope is too short: {len(payload)} bytes")
+    magic, version, suite, kind, flags, reserved, hlen, cid, kid, enc, seq, iat, ttl, mid = _HEADER.unpack_from(payload)
+    if magic != MAGIC or version != VERSION:
+        raise EnvelopeFault(f"envelope has version {version}; this side speaks {VERSION}")
+    if suite != UNSEALED:
+        raise EnvelopeFault(f"envelope has suite 0x{suite:02x}; this side opens 0x{UNSEALED:02x} only")
+    if reserved or flags:
+        raise EnvelopeFault("envelope has reserved bits set")
+    body_at = _HEADER.size + hlen
+    if hlen > MAX_TLVS or body_at + _LENGTH.size > len(payload):
+        raise EnvelopeFault("envelope ends inside its TLVs")
+    (metadata_length,) = _LENGTH.unpack_from(payload, body_at)
+    metadata_end = body_at + _LENGTH.size + metadata_length
+    if metadata_end > len(payload):
+        raise EnvelopeFault("envelope ends inside its metadata")
+    try:
+        known = Kind(kind)
+    except ValueError as error:
+        raise EnvelopeFault(f"envelope has unknown kind {kind}") from error
+    return Envelope(
+        kind=known,
+        mid=mid,
+        suite=suite,
+        flags=flags,
+        cid=cid,
+        kid=kid,
+        enc=enc,
+        seq=seq,
+        iat=iat,
+        ttl=ttl,
+        tlvs=_unpack_tlvs(payload, _HEADER.size, body_at),
+        metadata=payload[body_at + _LENGTH.size : metadata_end],
+        body=payload[metadata_end:],
+    )
+
+
+def _unpack_tlvs(payload: bytes, at: int, end: int) -> dict[int, bytes]:
+    tlvs: dict[int, bytes] = {}
+    last = 0
+    while at < end:
+        if at + _TLV.size > end:
+            raise EnvelopeFault("envelope ends inside a TLV")
+        kind, length = _TLV.unpack_from(payload, at)
+        at += _TLV.size
+        if kind <= last or at + length > end:
+            raise EnvelopeFault(f"TLV {kind} is out of order, repeated or too long")
+        if kind > STREAM and kind < _CRITICAL_BELOW:
+            raise EnvelopeFault(f"TLV {kind} is critical and not known")
+        tlvs[kind] = payload[at : at + length]
+        at, last = at + length, kind
+    return tlvs

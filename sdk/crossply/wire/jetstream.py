@@ -1,0 +1,71 @@
+"""JetStream's API as plain requests: JSON in, JSON out, over the reply mux."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from crossply.errors import CallError, NoResponders
+from crossply.wire.link import StoreUnavailable
+
+if TYPE_CHECKING:
+    from nats.aio.msg import Msg
+
+    from crossply.wire.client import MeshClient
+    from crossply.wire.mux import Mux
+
+API_TIMEOUT = 5.0
+NOT_FOUND = 404
+
+
+class JetStreamFault(Exception):
+    """JetStream refused a request: its HTTP-like code, its own error number and its words."""
+
+    def __init__(self, what: str, code: int, number: int, text: str) -> None:
+        super().__init__(f"{what}: {text} ({code}, {number})")
+        self.code = code
+        self.number = number
+
+
+class JetStream:
+    """Sends JetStream requests; nats-py's own JetStream client is not needed for what the mesh does."""
+
+    def __init__(self, client: MeshClient, mux: Mux) -> None:
+        self._client = client
+        self._mux = mux
+
+    async def message(
+        self, subject: str, payload: bytes, *, headers: dict[str, str] | None = None, timeout: float = API_TIMEOUT
+    ) -> Msg:
+        """Send one request and return the raw answer; raise ``StoreUnavailable`` when none comes."""
+        if not self._client.is_connected:
+            raise StoreUnavailable("not connected to the broker")
+        token, attempt = self._mux.open(subject, None)
+        try:
+            await self._client.publish(subject, payload, reply=self._mux.prefix + token, headers=headers)
+            return await asyncio.wait_for(attempt.reply, timeout)
+        except NoResponders as error:
+            raise StoreUnavailable("no stream takes this: JetStream is off, has no leader yet, or the stream is missing") from error
+        except TimeoutError as error:
+            raise StoreUnavailable(f"JetStream did not answer within {timeout:g} s") from error
+        except CallError as error:
+            raise StoreUnavailable(error.message) from error
+        finally:
+            self._mux.close(token)
+
+    async def api(self, verb: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Send an API request such as ``STREAM.INFO.name``; raise ``JetStreamFault`` when it is refused."""
+        answer = await self.message(f"$JS.API.{verb}", msgspec.json.encode(body) if body is not None else b"")
+        said: dict[str, Any] = msgspec.json.decode(answer.data)
+        raise_fault(verb, said)
+        return said
+
+
+def raise_fault(what: str, said: dict[str, Any]) -> None:
+    """Raise the fault that an answer holds, if it holds one."""
+    error = said.get("error")
+    if error is not None:
+        raise JetStreamFault(what, error.get("code", 500), error.get("err_code", 0), error.get("description", ""))
+

@@ -1,0 +1,231 @@
+"""The link over NATS: assembles one connection's caller, server, events, presence and store."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from crossply.clock import monotonic
+from crossply.tasks import Tasks
+from crossply.telemetry.logs import get_logger
+from crossply.wire import credential, subjects
+from crossply.wire.announcing import Announcer, Subscriptions, Watch
+from crossply.wire.calling import Caller
+from crossply.wire.client import MeshClient, open_client
+from crossply.wire.delivery import Delivery
+from crossply.wire.jetstream import JetStream
+from crossply.wire.link import ConnectionEvent, EventHandler, LinkConfig
+from crossply.wire.message import Sender, Senders
+from crossply.wire.mux import Mux, disconnected, instance_gone
+from crossply.wire.provision import Provisioner
+from crossply.wire.publishing import Publisher
+from crossply.wire.serving import Server
+from crossply.wire.store import Bucket
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from nats.aio.msg import Msg
+
+    from crossply.handler import Handler, Request, Response
+    from crossply.wire.link import (
+        AnnouncementHandler,
+        AskedHandler,
+        Closable,
+        MicroHandler,
+        MissingHandler,
+        Pong,
+        PresenceHandler,
+        Store,
+        Streams,
+    )
+    from crossply.wire.presence import Presence
+
+
+class NatsLink:
+    """One instance's connection; see ``crossply.wire.link.Link`` for what each method promises."""
+
+    def __init__(self, config: LinkConfig) -> None:
+        self._config = config
+        self._log = get_logger("wire").bind(service=config.service, instance=config.instance)
+        self._listeners: list[EventHandler] = []
+        self._connected = asyncio.Event()
+        self._tasks = Tasks(self._report)
+        own = credential.Credential(
+            identity=credential.identity(config.trust_domain, config.tenant, config.service), instance=config.instance
+        )
+        self._sender, self._senders = Sender(own), Senders()
+        self._mux = Mux(subjects.inbox(config.service, config.instance), monotonic)
+        self._watches: dict[str | None, Watch] = {}
+        self._on_missing_stream: list[MissingHandler] = []
+
+    @classmethod
+    async def connect(cls, config: LinkConfig) -> NatsLink:
+        """Return a connected link; raise ``Unavailable`` when no broker answers in time."""
+        link = cls(config)
+        await link._open()  # noqa: SLF001 - the class's own constructor
+        return link
+
+    async def _open(self) -> None:
+        config = self._config
+        self._client: MeshClient = await open_client(config, on_event=self._happened, report=self._report)
+        # No queue group here: nats-server answers "no responders" to plain subscriptions only (docs/decisions/0006).
+        await self._client.subscribe(self._mux.prefix + ">", cb=self._mux.take)
+        self._caller = Caller(self._client, self._mux, self._sender, self._senders, self._connected, monotonic)
+        jetstream = JetStream(self._client, self._mux)
+        self._publisher = Publisher(
+            self._client, jetstream, self._caller, self._sender, monotonic, self._stream_missing
+        )
+        self._server = Server(
+            config, self._client, self._sender, self._senders, self._tasks, monotonic, self._report
+        )
+        self._announcer = Announcer(config, self._client, self._mux, self._sender, self._senders, self._report)
+        self._store = Bucket(jetstream, config.tenant)
+        self._streams = Provisioner(jetstream, config.tenant)
+        self._connected.set()
+        self._happened(ConnectionEvent.CONNECTED)
+
+    def _report(self, what: str, error: BaseException) -> None:
+        self._log.warning("wire_fault", what=what, error=str(error) or type(error).__name__)
+
+    def _happened(self, event: ConnectionEvent) -> None:
+        if event in {ConnectionEvent.DISCONNECTED, ConnectionEvent.CLOSED}:
+            self._connected.clear()
+            self._mux.fail(disconnected)
+        elif event is ConnectionEvent.RECONNECTED:
+            self._connected.set()
+        for listener in list(self._listeners):
+            listener(event)
+
+    def _stream_missing(self, family: str) -> None:
+        for handler in self._on_missing_stream:
+            handler(family)
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker is connected now."""
+        return self._connected.is_set() and self._client.is_connected
+
+    @property
+    def server(self) -> str:
+        """The broker's address, without credentials."""
+        url = self._client.connected_url
+        return "" if url is None else url.netloc.rpartition("@")[2]
+
+    def on_event(self, handler: EventHandler) -> None:
+        """Call ``handler`` at every connection event."""
+        self._listeners.append(handler)
+
+    def on_missing_stream(self, handler: MissingHandler) -> None:
+        """Call ``handler(family)`` when nothing stores the events of a family yet."""
+        self._on_missing_stream.append(handler)
+
+    async def call(self, request: Request) -> Response:
+        """Send one attempt and return its reply."""
+        return await self._caller.call(request)
+
+    async def publish(self, request: Request) -> Response:
+        """Store one event."""
+        return await self._publisher.publish(request)
+
+    async def serve(self, endpoint: str, handler: Handler) -> Closable:
+        """Take calls to an endpoint."""
+        return await self._server.serve(endpoint, handler)
+
+    async def subscribe(self, pattern: str, handler: Handler, *, concurrency: int = 16) -> Closable:
+        """Deliver the events of a channel pattern."""
+        family = pattern.partition(".")[0]
+        return Delivery(
+            self._config.service,
+            pattern,
+            handler,
+            concurrency=concurrency,
+            client=self._client,
+            mux=self._mux,
+            senders=self._senders,
+            tasks=self._tasks,
+            now=monotonic,
+            connected=self._connected,
+            report=self._report,
+            on_missing=lambda: self._stream_missing(family),
+        )
+
+    async def serve_micro(self, handler: MicroHandler) -> Closable:
+        """Answer NATS micro."""
+        return await self._announcer.serve_micro(self._config.service, handler)
+
+    def places(self, endpoints: Iterable[str]) -> dict[str, str]:
+        """Map each endpoint to the subject of its queue group."""
+        return {endpoint: subjects.any_instance(self._config.service, endpoint) for endpoint in endpoints}
+
+    async def announce(self, message: Presence) -> None:
+        """Say hello, heartbeat or bye."""
+        await self._announcer.announce(message)
+
+    async def answer_who(self, handler: AskedHandler) -> Closable:
+        """Answer whoever asks who serves this service."""
+        return await self._announcer.answer_who(handler)
+
+    async def watch(self, service: str | None, handler: PresenceHandler) -> Closable:
+        """Listen to presence."""
+        watch = await self._announcer.watch(service, handler)
+        self._watches[service] = watch
+        return watch
+
+    async def ask_who(self, service: str) -> None:
+        """Ask who serves a service."""
+        watch = self._watches.get(service) or self._watches.get(None)
+        if watch is not None:
+            await self._announcer.ask_who(service, watch.token)
+
+    async def ping(self, operation: str, instance: str, timeout: float) -> Pong:
+        """Ask an instance whether it lives."""
+        return await self._caller.ping(operation, instance, timeout)
+
+    def fail_attempts(self, service: str, instance: str) -> int:
+        """Fail the attempts in flight to an instance."""
+        return self._mux.fail(instance_gone, service=service, instance=instance)
+
+    def outstanding(self, older_than: float) -> dict[tuple[str, str], tuple[str, float]]:
+        """Return the oldest attempt in flight of each instance."""
+        return self._mux.outstanding(older_than)
+
+    async def announce_head(self, message: bytes) -> None:
+        """Publish a policy announcement."""
+        if self._client.is_connected:
+            await self._client.publish(subjects.HEAD, message)
+
+    async def watch_head(self, handler: AnnouncementHandler) -> Closable:
+        """Listen to policy announcements."""
+
+        async def heard(msg: Msg) -> None:
+            handler(msg.data)
+
+        group = subjects.instance_group(self._config.instance)
+        return Subscriptions(await self._client.subscribe(subjects.HEAD, queue=group, cb=heard))
+
+    @property
+    def store(self) -> Store:
+        """The tenant's bucket."""
+        return self._store
+
+    @property
+    def streams(self) -> Streams:
+        """Streams and consumers."""
+        return self._streams
+
+    async def flush(self, timeout: float = 5.0) -> None:
+        """Return when the broker has taken everything sent so far."""
+        await self._client.flush(max(1, round(timeout)))
+
+    async def aclose(self) -> None:
+        """Finish what runs and close."""
+        await self._tasks.aclose()
+        if self.connected:
+            try:
+                await self.flush(2.0)
+            except Exception as error:  # noqa: BLE001 - closing anyway
+                self._report("flush before closing", error)
+        self._connected.clear()
+        self._mux.fail(disconnected)
+        await self._client.close()

@@ -1,0 +1,97 @@
+"""Events out: stored by JetStream before ``publish`` returns, the same bytes again until it has them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from crossply.errors import DeadlineExceeded, EndpointFailed, Executed, IntegrityFailed, Origin, PayloadTooLarge
+from crossply.handler import JSON, Request, Response
+from crossply.wire import message, subjects
+from crossply.wire.link import StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from crossply.clock import Clock
+    from crossply.wire.calling import Caller
+    from crossply.wire.client import MeshClient
+    from crossply.wire.jetstream import JetStream
+    from crossply.wire.message import Sender
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
+_ACK_WAIT = 5.0
+
+
+class Publisher:
+    """Publishes events; ``on_missing(family)`` hears that no stream takes a family yet."""
+
+    def __init__(  # noqa: PLR0913 - the parts of one connection
+        self,
+        client: MeshClient,
+        jetstream: JetStream,
+        caller: Caller,
+        sender: Sender,
+        now: Clock,
+        on_missing: Callable[[str], None],
+    ) -> None:
+        self._client = client
+        self._jetstream = jetstream
+        self._caller = caller
+        self._sender = sender
+        self._now = now
+        self._on_missing = on_missing
+
+    async def publish(self, request: Request) -> Response:
+        """Return once the broker has stored the event; raise ``DeadlineExceeded`` when it has not by the deadline."""
+        payload = message.pack_event(self._sender, request)
+        if len(payload) > self._client.max_payload:
+            raise PayloadTooLarge(
+                f"{request.operation}: event of {len(payload)} bytes is above the broker's limit of"
+                f" {self._client.max_payload}; send a reference to the data instead"
+            )
+        headers = {"Nats-Msg-Id": request.id.hex()}
+        sent, pause, reason = 0, _FIRST_PAUSE, "not connected"
+        while (remaining := request.deadline - self._now()) > 0:
+            await self._caller.ready(request.operation, request.deadline)
+            try:
+                sent += 1
+                answer = await self._jetstream.message(
+                    subjects.channel(request.operation), payload, headers=headers, timeout=min(_ACK_WAIT, remaining)
+                )
+                return _acknowledged(request, answer.data, first=sent == 1)
+            except StoreUnavailable as error:
+                reason = str(error)
+                self._on_missing(request.service)
+            await asyncio.sleep(min(pause, max(0.0, request.deadline - self._now())))
+            pause = min(pause * 2, _LONGEST_PAUSE)
+        raise DeadlineExceeded(
+            f"{request.operation}: the broker did not store the event in time ({reason});"
+            " it may have been stored all the same: publish again with the same id, or let it be",
+            executed=Executed.MAYBE if sent else Executed.NO,
+            origin=Origin.WIRE,
+        )
+
+
+def _acknowledged(request: Request, raw: bytes, *, first: bool) -> Response:
+    try:
+        said: dict[str, Any] = msgspec.json.decode(raw)
+    except msgspec.DecodeError as error:
+        raise IntegrityFailed(f"{request.operation}: the ack does not decode", origin=Origin.WIRE) from error
+    if "error" in said:
+        code = said["error"].get("err_code", 0)
+        text = said["error"].get("description", "")
+        if said["error"].get("code") == 503:  # noqa: PLR2004 - no leader: the same bytes may go again
+            raise StoreUnavailable(text)
+        raise EndpointFailed(
+            f"{request.operation}: the stream refused the event: {text} ({code})", executed=Executed.NO, origin=Origin.WIRE
+        )
+    if said.get("duplicate") and first:
+        raise IntegrityFailed(
+            f"{request.operation}: the stream knows the id of an event that was never sent before;"
+            " somebody else may have used it",
+            origin=Origin.WIRE,
+        )
+    return Response(raw, JSON)

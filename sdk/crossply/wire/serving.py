@@ -1,0 +1,159 @@
+"""Calls in: from a message to a request, through the handler, to a reply on the caller's inbox."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from nats import errors as nats_errors
+
+from crossply.errors import CallError, InvalidArgument, NotFound
+from crossply.handler import Kind, Request, Response
+from crossply.names import new_id
+from crossply.wire import envelope, foreign, message, subjects
+from crossply.wire.envelope import Envelope, EnvelopeFault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nats.aio.msg import Msg
+    from nats.aio.subscription import Subscription
+
+    from crossply.clock import Clock
+    from crossply.handler import Handler
+    from crossply.tasks import Tasks
+    from crossply.wire.client import MeshClient
+    from crossply.wire.link import LinkConfig
+    from crossply.wire.message import Sender, Senders
+
+
+class Server:
+    """Takes calls for one service at one instance and answers them; one task a call."""
+
+    def __init__(  # noqa: PLR0913 - the parts of one connection
+        self,
+        config: LinkConfig,
+        client: MeshClient,
+        sender: Sender,
+        senders: Senders,
+        tasks: Tasks,
+        now: Clock,
+        report: Callable[[str, BaseException], None],
+    ) -> None:
+        self._config = config
+        self._client = client
+        self._sender = sender
+        self._senders = senders
+        self._tasks = tasks
+        self._now = now
+        self._report = report
+        self._handlers: dict[str, Handler] = {}
+        self._serving: set[str] = set()
+        self._own: Subscription | None = None
+
+    async def serve(self, endpoint: str, handler: Handler) -> Serving:
+        """Join the service's queue group for an endpoint, and take what addresses this instance."""
+        service, instance = self._config.service, self._config.instance
+        self._handlers[endpoint] = handler
+        self._serving.add(endpoint)
+        if self._own is None:
+            self._own = await self._client.subscribe(
+                subjects.own_instance(service, instance), queue=subjects.instance_group(instance), cb=self._take
+            )
+        group = await self._client.subscribe(subjects.any_instance(service, endpoint), queue=service, cb=self._take)
+        return Serving(self, endpoint, group)
+
+    async def end(self, endpoint: str, group: Subscription) -> None:
+        """Leave the queue group of an endpoint, and the instance's subject with the last one."""
+        await drained(group)
+        self._serving.discard(endpoint)
+        if not self._serving and self._own is not None:
+            own, self._own = self._own, None
+            await drained(own)
+            self._handlers.clear()
+
+    async def _take(self, msg: Msg) -> None:
+        received = self._now()
+        endpoint = msg.subject.rpartition(".")[2]
+        operation = f"{self._config.service}.{endpoint}"
+        if not msg.reply:
+            return
+        if not envelope.is_envelope(msg.data):
+            request = foreign.request(operation, msg.data, msg.headers, id=new_id(), now=received)
+            self._tasks.spawn(self._answer_foreign(endpoint, request, msg.reply), operation)
+            return
+        try:
+            opened = envelope.unpack(msg.data)
+            self._check(opened, endpoint, msg.reply)
+            peer = self._senders.peer(opened)
+            if not msg.reply.startswith(subjects.inbox(peer.service, peer.instance)):
+                raise EnvelopeFault(f"reply subject is not the inbox of {peer.service}/{peer.instance}")  # noqa: TRY301
+            request = message.unpack_request(opened, operation, peer, received)
+        except EnvelopeFault as fault:
+            self._report(f"{operation}: message refused", fault)
+            return
+        if opened.kind is Kind.PING:
+            await self._pong(opened, msg.reply)
+        elif opened.kind is Kind.REQUEST:
+            self._tasks.spawn(self._answer(endpoint, request, opened, msg.reply), operation)
+
+    @staticmethod
+    def _check(opened: Envelope, endpoint: str, reply: str) -> None:
+        if opened.text(envelope.OPERATION) != endpoint:
+            raise EnvelopeFault("message names another endpoint than its subject")
+        if opened.text(envelope.REPLY_SUBJECT) != reply:
+            raise EnvelopeFault("message names another reply subject than it came with")
+
+    async def _pong(self, opened: Envelope, reply: str) -> None:
+        answer = self._sender.stamp(Kind.PONG, new_id(), 0)
+        answer.tlvs[envelope.IN_REPLY_TO] = opened.mid
+        await self._client.publish(reply, envelope.pack(answer))
+
+    async def _answer(self, endpoint: str, request: Request, opened: Envelope, reply: str) -> None:
+        response = await self._handle(endpoint, request)
+        try:
+            payload = message.pack_response(self._sender, opened, response, new_id())
+        except CallError as error:
+            payload = message.pack_response(self._sender, opened, Response(failure=_too_large(request, error)), new_id())
+        if self._client.is_connected:
+            await self._client.publish(reply, payload)
+
+    async def _answer_foreign(self, endpoint: str, request: Request, reply: str) -> None:
+        payload, headers = foreign.reply(await self._handle(endpoint, request))
+        if self._client.is_connected:
+            await self._client.publish(reply, payload, headers=headers)
+
+    async def _handle(self, endpoint: str, request: Request) -> Response:
+        handler = self._handlers.get(endpoint)
+        if handler is None:
+            return Response(failure=NotFound(f"{request.operation}: no such endpoint at this instance"))
+        return await handler(request)
+
+
+class Serving:
+    """One served endpoint; ``aclose`` leaves the queue group, calls that were taken go on."""
+
+    def __init__(self, server: Server, endpoint: str, group: Subscription) -> None:
+        self._server = server
+        self._endpoint = endpoint
+        self._group = group
+
+    async def aclose(self) -> None:
+        """Take nothing new."""
+        await self._server.end(self._endpoint, self._group)
+
+
+async def drained(subscription: Subscription, timeout: float = 2.0) -> None:
+    """End a subscription after what it already got; a broker that is away cannot hold this up."""
+    try:
+        await asyncio.wait_for(subscription.drain(), timeout)
+    except (TimeoutError, nats_errors.Error):
+        return
+
+
+def _too_large(request: Request, error: CallError) -> CallError:
+    return InvalidArgument(
+        f"{request.operation}: the reply could not be sent: {error.message}",
+        code=error.code,
+        executed=None,
+    )

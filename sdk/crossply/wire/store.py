@@ -1,0 +1,75 @@
+"""A tenant's key-value bucket: read by direct get, written by compare-and-set, in JetStream's KV layout (ADR-8)."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from crossply.wire import subjects
+from crossply.wire.jetstream import NOT_FOUND, JetStream, JetStreamFault, raise_fault
+from crossply.wire.link import Conflict, Entry, StoreUnavailable
+
+if TYPE_CHECKING:
+    from nats.aio.msg import Msg
+
+_EXPECTED = "Nats-Expected-Last-Subject-Sequence"
+_SEQUENCE, _STATUS, _OPERATION = "Nats-Sequence", "Status", "KV-Operation"
+_WRONG_LAST = frozenset({10071, 10164})
+
+
+class Bucket:
+    """One bucket; keys are dotted names of ``[a-zA-Z0-9_-]``."""
+
+    def __init__(self, jetstream: JetStream, tenant: str) -> None:
+        self._jetstream = jetstream
+        self._stream = f"KV_{subjects.bucket(tenant)}"
+        self._subject = f"$KV.{subjects.bucket(tenant)}."
+
+    async def get(self, key: str, *, leader: bool = False) -> Entry | None:
+        """Return the newest value of a key, or ``None``."""
+        subject = self._subject + key
+        if leader:
+            return await self._from_leader(subject)
+        answer = await self._jetstream.message(f"$JS.API.DIRECT.GET.{self._stream}.{subject}", b"")
+        headers = answer.headers or {}
+        if headers.get(_STATUS) == str(NOT_FOUND):
+            # Any replica may have answered, one that lags too: only the leader knows that a key is absent.
+            return await self._from_leader(subject)
+        if _STATUS in headers:
+            raise StoreUnavailable(f"bucket answered {headers.get(_STATUS)} {headers.get('Description', '')}".strip())
+        if headers.get(_OPERATION) is not None:
+            return None
+        return Entry(answer.data, int(headers[_SEQUENCE]))
+
+    async def _from_leader(self, subject: str) -> Entry | None:
+        try:
+            said = await self._jetstream.api(f"STREAM.MSG.GET.{self._stream}", {"last_by_subj": subject})
+        except JetStreamFault as fault:
+            if fault.code == NOT_FOUND:
+                return None
+            raise StoreUnavailable(str(fault)) from fault
+        found: dict[str, Any] = said["message"]
+        if "hdrs" in found and _OPERATION.encode() in b64decode(found["hdrs"]):
+            return None
+        return Entry(b64decode(found.get("data", "")), int(found["seq"]))
+
+    async def create(self, key: str, value: bytes) -> int:
+        """Write a key that must not exist."""
+        return await self._write(key, value, 0)
+
+    async def update(self, key: str, value: bytes, revision: int) -> int:
+        """Write a key that must be at ``revision``."""
+        return await self._write(key, value, revision)
+
+    async def _write(self, key: str, value: bytes, expected: int) -> int:
+        answer: Msg = await self._jetstream.message(self._subject + key, value, headers={_EXPECTED: str(expected)})
+        said: dict[str, Any] = msgspec.json.decode(answer.data)
+        try:
+            raise_fault(key, said)
+        except JetStreamFault as fault:
+            if fault.number in _WRONG_LAST:
+                raise Conflict(f"{key} is not at revision {expected} any more") from fault
+            raise StoreUnavailable(str(fault)) from fault
+        return int(said["seq"])

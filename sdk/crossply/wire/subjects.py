@@ -1,0 +1,74 @@
+"""The only place that spells a subject; every subject is built from names that were checked before."""
+
+from __future__ import annotations
+
+HEARTBEATS = "mesh.hb.>"
+HEAD = "mesh.ctl.head"
+EVENTS = "mesh.evt"
+MICRO = "$SRV"
+MAX_LENGTH = 255
+
+
+def any_instance(service: str, endpoint: str) -> str:
+    """Where one instance of ``service`` takes calls to ``endpoint``; listeners join group ``service``."""
+    return f"mesh.rpc.{service}.any.{endpoint}"
+
+
+def one_instance(service: str, instance: str, endpoint: str) -> str:
+    """Where that one instance takes calls to ``endpoint``."""
+    return f"mesh.rpc.{service}.i-{instance}.{endpoint}"
+
+
+def own_instance(service: str, instance: str) -> str:
+    """What an instance listens to for calls that address it."""
+    return f"mesh.rpc.{service}.i-{instance}.*"
+
+
+def instance_group(instance: str) -> str:
+    """The queue group of one instance, shared by its connections during a hand-over."""
+    return f"i-{instance}"
+
+
+def inbox(service: str, instance: str) -> str:
+    """The prefix of an instance's replies; the token after it belongs to one attempt."""
+    return f"_INBOX.{service}.{instance}."
+
+
+def heartbeat(service: str, instance: str) -> str:
+    """Where an instance says hello, beats and says bye."""
+    return f"mesh.hb.{service}.{instance}"
+
+
+def heartbeats(service: str) -> str:
+    """What a caller of ``service`` listens to."""
+    return f"mesh.hb.{service}.*"
+
+
+def who(service: str) -> str:
+    """Where a new caller asks who serves ``service``."""
+    return f"mesh.hb.{service}.who"
+
+
+def channel(name: str) -> str:
+    """Where the events of a channel travel; ``name`` may be a pattern when subscribing."""
+    return f"{EVENTS}.{name}"
+
+
+def stream(family: str) -> str:
+    """The stream that keeps the events of a family."""
+    return f"MESH_EVT_{family}"
+
+
+def durable(service: str, pattern: str) -> str:
+    """The durable consumer of ``service`` on a channel pattern; unique, as tokens are lower case without ``_``."""
+    return f"{service}_{pattern.replace('.', '_').replace('*', 'ANY').replace('>', 'TAIL')}"
+
+
+def bucket(tenant: str) -> str:
+    """The key-value bucket of a tenant's documents, records and head."""
+    return f"MESH_{tenant}"
+
+
+def micro(verb: str, *names: str) -> str:
+    """A subject of the NATS micro protocol (ADR-32)."""
+    return ".".join((MICRO, verb, *names))

@@ -1,0 +1,67 @@
+"""Documents of every shape the language allows, for property tests."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from hypothesis import strategies as st
+
+from crossply_policy.documents import (
+    BalanceSpec,
+    BudgetSpec,
+    DefaultsSpec,
+    Document,
+    DrainSpec,
+    EndpointSpec,
+    RetrySpec,
+    ServiceSpec,
+    TimeoutSpec,
+)
+
+CODES = ("unavailable", "overloaded", "disconnected", "deadline_exceeded", "internal", "aborted")
+
+
+def said(strategy: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
+    """Return the strategy, or silence."""
+    return st.none() | strategy
+
+
+tokens = st.from_regex(r"(?!i-|any|foreign)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", fullmatch=True)
+seconds = said(st.floats(0.001, 3600.0))
+timeouts = st.builds(TimeoutSpec, total=seconds, attempt=seconds, idle=seconds)
+budgets = st.builds(
+    BudgetSpec,
+    ratio=said(st.floats(0.0, 10.0).map(abs)),
+    floor=said(st.floats(0.0, 100_000.0).map(abs)),
+    window=said(st.floats(1.0, 3600.0)),
+)
+retries = st.builds(
+    RetrySpec,
+    attempts=said(st.integers(0, 10)),
+    base=seconds,
+    on=said(st.frozensets(st.sampled_from(CODES))),
+    budget=said(budgets),
+)
+balances = st.builds(BalanceSpec, method=said(st.sampled_from(["least_latency", "queue"])))
+drains = st.builds(DrainSpec, timeout=seconds)
+flags = said(st.booleans())
+
+endpoint_specs = st.builds(
+    EndpointSpec, timeout=said(timeouts), retry=said(retries), balance=said(balances), idempotent=flags
+)
+defaults_specs = st.builds(
+    DefaultsSpec, timeout=said(timeouts), retry=said(retries), balance=said(balances), drain=said(drains)
+)
+service_specs = st.builds(
+    ServiceSpec,
+    timeout=said(timeouts),
+    retry=said(retries),
+    balance=said(balances),
+    drain=said(drains),
+    idempotent=flags,
+    endpoints=st.dictionaries(tokens, endpoint_specs, max_size=3).map(MappingProxyType),
+)
+
+defaults = st.builds(Document, kind=st.just("Defaults"), name=st.just("mesh"), spec=defaults_specs)
+services = st.builds(Document, kind=st.just("Service"), name=tokens, spec=service_specs)
+documents = defaults | services

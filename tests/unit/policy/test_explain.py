@@ -1,0 +1,50 @@
+"""Where each value of a route comes from."""
+
+from __future__ import annotations
+
+from crossply_policy.explain import Effective, explain
+from tests.unit.policy.documents import defaults, parsed, service
+
+DOCUMENTS = parsed(
+    defaults(timeout={"total": 3, "idle": 3}, retry={"budget": {"ratio": 0.5}}),
+    service(timeout={"total": 2}, retry={"attempts": 0}, endpoints={"quote": {"idempotent": True}}),
+    service("billing", timeout={"total": 1}),
+)
+
+
+def explained(service_name: str, endpoint: str) -> dict[str, Effective]:
+    """Return what holds, by path."""
+    return {one.path: one for one in explain(DOCUMENTS, service_name, endpoint)}
+
+
+def test_each_value_names_the_document_it_came_from() -> None:
+    found = explained("orders", "quote")
+
+    assert {path: (one.value, one.source) for path, one in found.items() if one.source != "built-in"} == {
+        "timeout.total": (2.0, "Service/orders"),
+        "timeout.idle": (3.0, "Defaults/mesh"),
+        "retry.attempts": (0, "Service/orders"),
+        "retry.budget.ratio": (0.5, "Defaults/mesh"),
+        "idempotent": (True, "Service/orders endpoints.quote"),
+    }
+
+
+def test_every_value_is_there_the_built_in_ones_included() -> None:
+    found = explained("nobody", "knows")
+
+    assert list(found) == [
+        "timeout.total",
+        "timeout.attempt",
+        "timeout.idle",
+        "retry.attempts",
+        "retry.base",
+        "retry.on",
+        "retry.budget.ratio",
+        "retry.budget.floor",
+        "retry.budget.window",
+        "balance.method",
+        "drain.timeout",
+        "idempotent",
+    ]
+    assert found["retry.base"] == Effective(path="retry.base", value=0.025, source="built-in")
+    assert found["timeout.total"].source == "Defaults/mesh"
