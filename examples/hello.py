@@ -1,7 +1,7 @@
-"""The smallest service. Beside a running `crossply up` it needs no configuration:
+"""The smallest service; beside a running `crossply up` it needs no configuration.
 
-    python examples/hello.py
-    crossply call hello.greet -d '{"name": "Ada"}'
+python examples/hello.py
+crossply call hello.greet -d '{"name": "Ada"}'
 """
 
 from __future__ import annotations

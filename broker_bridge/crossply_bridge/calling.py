@@ -6,6 +6,7 @@ from typing import Final
 
 from crossply.clock import Clock
 from crossply.handler import BYTES, JSON, MSGPACK, Handler, Request
+from crossply.names import new_id
 from crossply_bridge.call_headers import read_call_headers
 from crossply_bridge.http_message import HttpFault, HttpRequest, HttpResponse
 from crossply_bridge.trust import TrustedPeers
@@ -22,6 +23,7 @@ async def call(
     response = await handler(
         Request(
             operation,
+            id=new_id(),
             body=request.body or b"{}",
             content_type=_content_type(request),
             key=said.key,

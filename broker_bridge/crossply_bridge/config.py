@@ -56,7 +56,7 @@ class AppConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BridgeConfig:
-    """``app`` is there for a sidecar only; a sidecar without ``listen`` takes no HTTP. ``drain`` is in seconds."""
+    """``app`` is a sidecar's; a sidecar without ``listen`` takes no HTTP. ``drain`` is in seconds."""
 
     mesh: MeshConfig
     mode: Mode = Mode.GATEWAY
@@ -65,11 +65,11 @@ class BridgeConfig:
     app: AppConfig | None = None
     trust: TrustedPeers = field(default_factory=lambda: parse_trust("loopback"))
     limits: HttpLimits = field(default_factory=HttpLimits)
-    drain: float = 10.0
+    drain: float = 5.0
 
     @classmethod
     def from_mapping(cls, environ: Mapping[str, str]) -> BridgeConfig:
-        """Read ``CROSSPLY_*``; what is empty or not there takes its default. Raise ``ConfigError`` with all faults."""
+        """Read ``CROSSPLY_*``, with defaults for what is empty; raise ``ConfigError`` with all faults."""
         read = Reader(environ)
         mode = Mode(read.value("CROSSPLY_BRIDGE_MODE", one_of(tuple(Mode)), Mode.GATEWAY))
         sidecar = mode is Mode.SIDECAR
@@ -78,7 +78,7 @@ class BridgeConfig:
         app = _app(read)
         trust = read.value("CROSSPLY_TRUST_TRACE", parse_trust, parse_trust("loopback"))
         limits = _limits(read)
-        drain = read.value("CROSSPLY_BRIDGE_DRAIN", seconds, 10.0)
+        drain = read.value("CROSSPLY_BRIDGE_DRAIN", seconds, 5.0)
         faults = read.faults + _together(environ, mode, app, listen)
         try:
             mesh = MeshConfig.from_mapping(environ)
@@ -103,7 +103,9 @@ def parse_listen(text: str) -> ListenAddress:
     host, _, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not host or not (port.isascii() and port.isdigit()) or int(port) not in _PORTS:
-        raise ValueError(f"{text!r} is not host:port; write 127.0.0.1:8600, or 0.0.0.0:8600 for all addresses")
+        raise ValueError(
+            f"{text!r} is not host:port; write 127.0.0.1:8600, or 0.0.0.0:8600 for all addresses"
+        )
     return ListenAddress(host, int(port))
 
 

@@ -6,15 +6,13 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeAlias
 
 import msgspec
-import structlog
 
 from crossply.clock import Clock, monotonic
 from crossply.errors import CallError, Code
 from crossply.handler import Handler
 from crossply_bridge import problems
 from crossply_bridge.calling import call
-from crossply_bridge.http_head import METHODS
-from crossply_bridge.http_message import HttpFault, HttpRequest, HttpResponse
+from crossply_bridge.http_message import METHODS, HttpFault, HttpRequest, HttpResponse
 from crossply_bridge.passing import pass_on
 from crossply_bridge.request_target import Target, parse_target
 from crossply_bridge.trust import TrustedPeers, traceparent
@@ -52,9 +50,6 @@ class Gateway:
         except HttpFault as fault:
             return problems.of_fault(fault, self._trace_id(request))
         except CallError as error:
-            if error.code is Code.INTERNAL:
-                log = structlog.get_logger("crossply_bridge")
-                log.warning("call failed", target=request.target, **error.facts())
             return problems.of_error(error, self._trace_id(request))
 
     def _route(self, request: HttpRequest) -> Awaitable[HttpResponse]:
@@ -73,7 +68,7 @@ class Gateway:
     async def _star(self, request: HttpRequest) -> HttpResponse:
         if request.method != "OPTIONS":
             raise HttpFault(400, "target * is for OPTIONS only")
-        return HttpResponse(204, [("allow", ", ".join(sorted(METHODS)))])
+        return HttpResponse(204, [("allow", ", ".join(METHODS))])
 
     async def _health(self, request: HttpRequest, *, ready: bool) -> HttpResponse:
         if request.method not in {"GET", "HEAD"}:

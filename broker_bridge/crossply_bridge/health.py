@@ -1,4 +1,4 @@
-"""Whether the application beside this bridge is alive, asked again and again; it is in the mesh while it is."""
+"""Whether the application beside this bridge is alive, asked again and again; it is in the mesh if so."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 
-import structlog
-
 from crossply.clock import Clock
 from crossply.errors import CallError, MeshError
-
+from crossply.telemetry.logs import get_logger
 from crossply_bridge.sidecar import Application
 from crossply_bridge.upstream import AppRequest
 
 DEFAULT_PATH: Final = "/healthz"
+
+_log: Final = get_logger("bridge")
 
 _ALIVE: Final = range(200, 400)
 _NO_SUCH_PATH: Final = 404
@@ -75,7 +75,9 @@ def http_probe(application: Application, path: str, timeout: float, clock: Clock
 class HealthWatch:
     """Owns the task that probes, and takes the service out of the mesh and back."""
 
-    def __init__(self, probe: Probe, membership: Membership, *, interval: float, health: Health | None = None) -> None:
+    def __init__(
+        self, probe: Probe, membership: Membership, *, interval: float, health: Health | None = None
+    ) -> None:
         self._probe = probe
         self._membership = membership
         self._interval = interval
@@ -88,8 +90,19 @@ class HealthWatch:
         """Whether the service is in the mesh."""
         return self._joined
 
+    async def until_healthy(self) -> None:
+        """Probe until the application is healthy; the mesh is left alone."""
+        said = False
+        while (reason := await self._probe()) is not None:
+            if not said:
+                _log.warning("application_unhealthy", why=reason, service="waits outside the mesh")
+            said = True
+            await asyncio.sleep(self._interval)
+        self._health.observe(alive=True)
+
     def start(self) -> None:
-        """Begin to probe."""
+        """Go on probing, now that the service is in the mesh."""
+        self._joined = True
         self._task = asyncio.get_running_loop().create_task(self._watching(), name="bridge-health")
 
     async def step(self) -> None:
@@ -98,17 +111,16 @@ class HealthWatch:
         healthy = self._health.observe(alive=reason is None)
         if healthy == self._joined:
             return
-        log = structlog.get_logger("crossply_bridge")
         try:
             if healthy:
                 await self._membership.rejoin()
-                log.info("application is healthy; service joins the mesh")
+                _log.info("application_healthy", service="joins the mesh")
             else:
-                log.warning("application is unhealthy; service leaves the mesh", reason=reason)
+                _log.warning("application_unhealthy", why=reason, service="leaves the mesh")
                 await self._membership.withdraw()
             self._joined = healthy
         except MeshError as error:
-            log.warning("mesh did not take the change; it is tried again", error=str(error))
+            _log.warning("membership_unchanged", why=str(error), next="tried again at the next probe")
 
     async def aclose(self) -> None:
         """Stop probing."""

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import math
-from typing import Protocol, cast
-
-import structlog
+from typing import Final, Protocol, cast
 
 from crossply.clock import Clock
+from crossply.telemetry.logs import get_logger
 from crossply_bridge import problems
 from crossply_bridge.headers import HeaderFault
 from crossply_bridge.http_limits import HttpLimits
 from crossply_bridge.http_message import Exchange, HttpFault, HttpRequest, HttpResponse
 from crossply_bridge.http_reader import RequestReader, Stage
 from crossply_bridge.http_writer import CONTINUE, DateField, encode
+
+_log: Final = get_logger("bridge")
 
 
 class Listener(Protocol):
@@ -143,9 +144,7 @@ class Connection(asyncio.Protocol):
         try:
             return await self._listener.exchange(request)
         except Exception:  # noqa: BLE001 - the client gets an answer whatever it was, the log gets the reason
-            structlog.get_logger("crossply_bridge").exception(
-                "request failed inside the bridge", target=request.target
-            )
+            _log.error("bridge_failed", method=request.method, target=request.target, exc_info=True)
             return problems.of_fault(HttpFault(500, "bridge failed; its log says why"))
 
     def _next(self) -> HttpRequest | None:

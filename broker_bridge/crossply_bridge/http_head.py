@@ -15,9 +15,7 @@ from typing import Final
 import httptools
 
 from crossply_bridge.http_limits import HttpLimits
-from crossply_bridge.http_message import Fields, HttpFault
-
-METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+from crossply_bridge.http_message import METHODS, Fields, HttpFault
 
 _REQUEST_LINE: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])\r\n")
 _HOST: Final = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
@@ -82,7 +80,7 @@ def _request_line(raw: bytes, limits: HttpLimits) -> tuple[str, str, str]:
         raise HttpFault(505, "only HTTP/1.1 and HTTP/1.0 are spoken here")
     method = match[1].decode("ascii")
     if method not in METHODS:
-        raise HttpFault(501, f"method {method[:20]} is not carried; use one of {', '.join(sorted(METHODS))}")
+        raise HttpFault(501, f"method {method[:20]} is not carried; use one of {', '.join(METHODS)}")
     return method, match[2].decode("ascii"), f"1.{match[4].decode('ascii')}"
 
 

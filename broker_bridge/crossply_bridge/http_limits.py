@@ -11,8 +11,8 @@ from crossply_policy.defaults import LIMITS
 class HttpLimits:
     """Sizes in bytes, durations in seconds.
 
-    ``header_timeout`` runs from a head's first byte, ``body_timeout`` from its last, ``idle_timeout`` between
-    requests; a client that does not read its answer for ``write_timeout`` is dropped. After a refusal the rest
+    ``header_timeout`` runs from a head's first byte, ``body_timeout`` from its last, ``idle_timeout``
+    between requests; who does not read an answer for ``write_timeout`` is dropped. After a refusal the rest
     of what the client sends is read and thrown away for ``linger``, so that no reset swallows the refusal.
     ``buffered`` is how much a client may send ahead while its request is being answered.
     """

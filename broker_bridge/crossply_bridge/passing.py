@@ -7,14 +7,12 @@ from typing import Final
 from crossply.clock import Clock
 from crossply.errors import IntegrityFailed
 from crossply.handler import BYTES, Handler, HttpHead, Request, Response
+from crossply.names import new_id
 from crossply_bridge.call_headers import read_call_headers
 from crossply_bridge.headers import HeaderFault, checked, end_to_end, from_outside, lowered, without_reserved
-from crossply_bridge.http_message import Fields, HttpRequest, HttpResponse
+from crossply_bridge.http_message import IDEMPOTENT, Fields, HttpRequest, HttpResponse
 from crossply_bridge.request_target import Target
 from crossply_bridge.trust import TrustedPeers
-
-IDEMPOTENT: Final = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
-"""Methods that may be sent again (RFC 9110, 9.2.2)."""
 
 _STATUS: Final = range(200, 600)
 
@@ -31,6 +29,7 @@ async def pass_on(
     response = await handler(
         Request(
             operation,
+            id=new_id(),
             body=request.body,
             content_type=BYTES,
             http=HttpHead(target.raw, headers),

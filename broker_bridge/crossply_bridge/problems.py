@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from crossply.errors import CallError, Code
-from crossply.wire.status import http_status, retryable
+from crossply.wire.status import STATUSES, http_status, retryable
 from crossply_bridge.http_message import Fields, HttpFault, HttpResponse
 
 PROBLEM: Final = "application/problem+json"
@@ -40,7 +40,7 @@ def of_error(error: CallError, trace_id: str | None = None) -> HttpResponse:
     return problem(
         http_status(error),
         error.code,
-        error.message,
+        error.message or STATUSES[error.code].means,
         retryable=retryable(error),
         trace_id=error.trace_id or trace_id,
         headers=headers,

@@ -1,26 +1,47 @@
-"""A bridge process: the mesh on one side, HTTP on the other, and the order in which they begin and end."""
+"""The bridge as a process: its signals, and what ends it."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import signal
-from collections.abc import Iterator
-from importlib import metadata
-from typing import Final
+from collections.abc import Generator
 
-from crossply import Mesh
-from crossply.clock import monotonic
-from crossply.errors import MeshError, Unavailable
-from crossply.handler import Handler
 from crossply.tasks import Tasks
 from crossply.telemetry.logs import get_logger
-from crossply_bridge.app_pool import PoolLimits
-from crossply_bridge.config import AppConfig, BridgeConfig, ListenAddress
-from crossply_bridge.gateway import Gateway
-from crossply_bridge.health import HealthWatch, http_probe
-from crossply_bridge.http_server import HttpServer
-from crossply_bridge.sidecar import endpoints
-from crossply_bridge.upstream import Upstream
+from crossply_bridge.bridge import Bridge
+from crossply_bridge.config import BridgeConfig
 
-_log: Final = get_logger("bridge")
+
+async def serve(config: BridgeConfig) -> None:
+    """Bridge until SIGTERM or SIGINT, through absences of the broker but a long one at the start.
+
+    Raises ``Unavailable`` when the address is taken or no broker answers within the mesh's ``connect_timeout``.
+    """
+    bridge = Bridge(config)
+    stop = asyncio.Event()
+    tasks = Tasks(lambda _name, _error: stop.set())
+    with _signals(stop):
+        try:
+            await bridge.listen()
+            joining = tasks.spawn(bridge.join(), "join the mesh")
+            await stop.wait()
+            if joining.done():
+                joining.result()
+        finally:
+            get_logger("bridge").info("stopping")
+            await tasks.aclose()
+            await bridge.aclose()
+
+
+@contextlib.contextmanager
+def _signals(stop: asyncio.Event) -> Generator[None]:
+    loop = asyncio.get_running_loop()
+    handled = (signal.SIGINT, signal.SIGTERM)
+    for number in handled:
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield
+    finally:
+        for number in handled:
+            loop.remove_signal_handler(number)

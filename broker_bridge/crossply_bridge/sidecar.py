@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, Protocol
+from typing import Protocol
 
 from crossply.errors import InvalidArgument
 from crossply.handler import BYTES, Facts, Handler, Request, Response
 from crossply_bridge.app_reply import AppReply
 from crossply_bridge.headers import HeaderFault, checked, end_to_end, lowered, without_reserved
-from crossply_bridge.http_message import Fields, HttpFault
+from crossply_bridge.http_message import IDEMPOTENT, METHODS, Fields, HttpFault
 from crossply_bridge.request_target import parse_target
-from crossply_bridge.upstream import IDEMPOTENT, AppRequest
-
-METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+from crossply_bridge.upstream import AppRequest
 
 
 class Application(Protocol):
@@ -27,15 +25,15 @@ class Application(Protocol):
 def endpoints(application: Application) -> Mapping[str, tuple[Handler, Facts]]:
     """Return what the service offers: an endpoint for each method, `http-get` and so on."""
     return {
-        f"http-{method.lower()}": (_endpoint(method, application), Facts(idempotent=method in IDEMPOTENT))
-        for method in METHODS
+        f"http-{method.lower()}": (_endpoint(method, facts, application), facts)
+        for method, facts in ((method, Facts(idempotent=method in IDEMPOTENT)) for method in METHODS)
     }
 
 
-def _endpoint(method: str, application: Application) -> Handler:
+def _endpoint(method: str, facts: Facts, application: Application) -> Handler:
     async def exchanging(request: Request) -> Response:
         reply = await application.send(_request(method, request), request.deadline)
-        return _response(method, reply)
+        return _response(method, reply, facts)
 
     return exchanging
 
@@ -60,8 +58,8 @@ def _request(method: str, request: Request) -> AppRequest:
     return AppRequest(method, target.raw, headers, request.body)
 
 
-def _response(method: str, reply: AppReply) -> Response:
+def _response(method: str, reply: AppReply, facts: Facts) -> Response:
     headers: Fields = without_reserved(end_to_end(reply.headers))
     if method == "HEAD":
         headers += [field for field in reply.headers if field[0] == "content-length"]
-    return Response(reply.body, BYTES, status=reply.status, headers=headers)
+    return Response(reply.body, BYTES, facts=facts, status=reply.status, headers=headers)

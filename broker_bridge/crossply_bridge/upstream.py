@@ -13,10 +13,7 @@ from crossply_bridge.app_connection import AppConnection, Broken
 from crossply_bridge.app_pool import AppPool, PoolLimits
 from crossply_bridge.app_reply import AppReply, ReplyFault
 from crossply_bridge.http_limits import HttpLimits
-from crossply_bridge.http_message import Fields
-
-IDEMPOTENT: Final = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
-"""Methods that may be sent again (RFC 9110, 9.2.2)."""
+from crossply_bridge.http_message import IDEMPOTENT, Fields
 
 _WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 

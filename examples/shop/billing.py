@@ -10,6 +10,8 @@ from crossply import Mesh
 
 @dataclass
 class Charge:
+    """What was charged."""
+
     order: str
     cents: int
 

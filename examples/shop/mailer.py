@@ -11,6 +11,8 @@ from crossply import Mesh
 
 @dataclass
 class Receipt:
+    """What the customer bought."""
+
     order: str
     sku: str
     quantity: int

@@ -1,4 +1,4 @@
-"""orders: quotes and takes orders; asks stock over HTTP through the mesh, billing by a call, and tells by an event."""
+"""orders: quotes and takes orders; asks stock over HTTP, billing by a call, and tells by an event."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from crossply.handler import JSON, HttpHead, Request
 
 @dataclass
 class Quote:
+    """What an order would cost."""
+
     sku: str
     quantity: int
     cents: int
@@ -23,6 +25,8 @@ class Quote:
 
 @dataclass
 class Receipt:
+    """What the customer bought."""
+
     order: str
     sku: str
     quantity: int
@@ -42,13 +46,17 @@ class Stock:
         self._mesh = mesh
 
     async def price(self, sku: str) -> int:
-        request = Request("stock.http-get", http=HttpHead(f"/items/{escaped(sku, safe='')}", []), idempotent=True)
+        """Return the price of one, in cents."""
+        request = Request(
+            "stock.http-get", http=HttpHead(f"/items/{escaped(sku, safe='')}", []), idempotent=True
+        )
         response = await self._mesh.outbound(request.operation)(request)
         if response.status != 200:
             raise EndpointFailed(f"there is no item {sku!r}", code=Code.FAILED_PRECONDITION)
         return int(json.loads(response.body)["cents"])
 
     async def reserve(self, order: str, sku: str, quantity: int) -> None:
+        """Put some aside for an order."""
         asked: dict[str, Any] = {"order": order, "sku": sku, "quantity": quantity}
         head = HttpHead("/reservations", [("content-type", JSON)])
         request = Request("stock.http-post", json.dumps(asked).encode(), JSON, http=head)

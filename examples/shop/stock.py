@@ -1,8 +1,8 @@
 """stock: an HTTP application that knows nothing of Crossply; a bridge beside it makes it the service `stock`.
 
-    GET /items/<sku>       what there is, and its price in cents
-    POST /reservations     {"order", "sku", "quantity"}
-    GET /healthz           the bridge asks it whether the application may get work
+GET /items/<sku>       what there is, and its price in cents
+POST /reservations     {"order", "sku", "quantity"}
+GET /healthz           the bridge asks it whether the application may get work
 """
 
 from __future__ import annotations
@@ -18,9 +18,12 @@ RESERVED: Counter[str] = Counter()
 
 
 class Stock(BaseHTTPRequestHandler):
+    """One connection."""
+
     protocol_version = "HTTP/1.1"  # keeps connections, which the bridge pools
 
     def do_GET(self) -> None:
+        """Say what there is."""
         sku = self.path.removeprefix("/items/")
         if self.path == "/healthz":
             self.answer(HTTPStatus.OK, {"status": "ok"})
@@ -30,6 +33,7 @@ class Stock(BaseHTTPRequestHandler):
             self.answer(HTTPStatus.NOT_FOUND, {"error": f"nothing at {self.path}"})
 
     def do_POST(self) -> None:
+        """Reserve."""
         asked = json.loads(self.rfile.read(int(self.headers.get("content-length", 0))) or b"{}")
         sku, quantity = asked.get("sku"), asked.get("quantity", 1)
         if self.path != "/reservations" or sku not in PRICES or not isinstance(quantity, int):
@@ -39,6 +43,7 @@ class Stock(BaseHTTPRequestHandler):
         self.answer(HTTPStatus.CREATED, {"order": asked.get("order"), "sku": sku, "quantity": quantity})
 
     def answer(self, status: HTTPStatus, value: object) -> None:
+        """Send a value as JSON."""
         body = json.dumps(value).encode()
         self.send_response(status)
         self.send_header("content-type", "application/json")
@@ -51,6 +56,8 @@ class Stock(BaseHTTPRequestHandler):
 
 
 class Server(ThreadingHTTPServer):
+    """A thread a connection."""
+
     daemon_threads = True
     request_queue_size = 128
 

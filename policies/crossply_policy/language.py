@@ -205,7 +205,7 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
         "Service": Kind(
             about="How one service is called and stopped, as a whole and per endpoint.",
             name=names.service,
-            name_schema={"pattern": names.NAME_PATTERN},
+            name_schema={"type": "string", "pattern": names.NAME_PATTERN},
             spec=SERVICE,
         ),
     },

@@ -36,7 +36,7 @@ _MEANINGS = {
     ExitCode.DENIED: "the caller is not known, or not allowed",
     ExitCode.CONFLICT: "somebody else changed the document meanwhile",
     ExitCode.TIMEOUT: "no answer in time, or nobody there to answer",
-    ExitCode.CHECK_FAILED: "`crossply check` found a fault, or data planes did not acknowledge a policy in time",
+    ExitCode.CHECK_FAILED: "a check found a fault, or data planes did not take a policy over in time",
     ExitCode.CONFIG: "the configuration is wrong; every fault is listed",
     ExitCode.INVALID: "a policy file is wrong; every fault is listed with its file and line",
     ExitCode.UNREACHABLE: "the broker or the registry cannot be reached",

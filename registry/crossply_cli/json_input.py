@@ -20,7 +20,7 @@ def read_value(given: str) -> Any:
         raise Failure(
             "the body is not JSON",
             why=str(error),
-            hint="quote it for the shell, as in -d '{\"sku\": \"a\"}', or give -d @file",
+            hint='quote it for the shell, as in -d \'{"sku": "a"}\', or give -d @file',
             code=ExitCode.USAGE,
         ) from error
 

@@ -1,4 +1,4 @@
-"""A group of commands whose modules load when the command runs: `crossply --help` reads one line of each instead."""
+"""A group of commands that load when they run; `crossply --help` reads one line about each instead."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class LazyGroup(click.Group):
         super().__init__(*arguments, **settings)
         self.entries = entries
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Name the commands; click asks."""
         return list(self.entries)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Load a command; click asks when it is to run."""
         entry = self.entries.get(cmd_name)
         if entry is None:
@@ -38,7 +38,7 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(import_module(module), attribute)
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List the commands without loading any."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, entry.help) for name, entry in self.entries.items()])

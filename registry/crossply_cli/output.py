@@ -44,8 +44,9 @@ def format_option(default: Format = Format.TABLE) -> Callable[[F], F]:
     return click.option(
         "-o",
         "--output",
-        type=click.Choice(list(Format)),
-        default=default,
+        type=click.Choice([each.value for each in Format]),
+        callback=lambda _context, _parameter, value: Format(value),
+        default=default.value,
         show_default=True,
         help="How the result is shown.",
     )
@@ -87,7 +88,9 @@ def _as_yaml(value: Any) -> str:
 
 
 def _print(table: Rows) -> None:
-    shown = Table(box=None, show_header=bool(table.heads), pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
+    shown = Table(
+        box=None, show_header=bool(table.heads), pad_edge=False, padding=(0, 3, 0, 0), header_style="bold"
+    )
     for head in table.heads or [""] * max((len(row) for row in table.rows), default=0):
         shown.add_column(head.upper(), no_wrap=not sys.stdout.isatty())
     for row in table.rows:

@@ -32,7 +32,7 @@ class PolicyFile:
 
 
 def load(paths: Sequence[Path]) -> list[PolicyFile]:
-    """Return the documents of files and of all *.yaml, *.yml and *.json below folders, in the order of their names.
+    """Return the documents of files, and of all *.yaml, *.yml and *.json below folders, in order of name.
 
     Raises Failure with every fault: of the text, of each document, of a document that is there twice.
     """
@@ -48,7 +48,8 @@ def load(paths: Sequence[Path]) -> list[PolicyFile]:
             _parse(document, found, faults)
     faults += _repeated(found)
     if size > LIMITS.apply or len(found) > LIMITS.apply_documents:
-        raise _invalid([f"{len(found)} documents in {size} bytes are more than {LIMITS.apply_documents} or {LIMITS.apply}"])
+        most = f"at most {LIMITS.apply_documents} documents in {LIMITS.apply} bytes are applied together"
+        raise _invalid([f"{len(found)} documents in {size} bytes are too many: {most}"])
     if faults:
         raise _invalid([str(fault) for fault in faults])
     return found
@@ -60,7 +61,11 @@ def _files(paths: Iterable[Path]) -> list[Path]:
         if path.is_dir():
             within = sorted(each for each in path.rglob("*") if each.suffix in _ENDINGS and each.is_file())
             if not within:
-                raise Failure(f"{path} has no policies", why=f"no file ends in {', '.join(_ENDINGS)}", code=ExitCode.INVALID)
+                raise Failure(
+                    f"{path} has no policies",
+                    why=f"no file ends in {', '.join(_ENDINGS)}",
+                    code=ExitCode.INVALID,
+                )
             files += within
         else:
             files.append(path)
@@ -71,7 +76,9 @@ def _text(file: Path) -> tuple[str, list[FileFault]]:
     try:
         raw = file.read_bytes() if str(file) != "-" else _standard_input()
         if len(raw) > LIMITS.apply:
-            return "", [FileFault(str(file), 1, f"is {len(raw)} bytes long, at most {LIMITS.apply} are allowed")]
+            return "", [
+                FileFault(str(file), 1, f"is {len(raw)} bytes long, at most {LIMITS.apply} are allowed")
+            ]
         return raw.decode(), []
     except OSError as error:
         return "", [FileFault(str(file), 1, f"cannot be read: {error.strerror}")]

@@ -75,7 +75,9 @@ def read(text: str, file: str) -> tuple[list[YamlDocument], list[FileFault]]:
                     documents.append(document)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        faults.append(FileFault(file, mark.line + 1 if mark else 1, f"is not YAML: {error.problem or error.context}"))
+        faults.append(
+            FileFault(file, mark.line + 1 if mark else 1, f"is not YAML: {error.problem or error.context}")
+        )
     except YAMLError as error:
         faults.append(FileFault(file, 1, f"is not YAML: {str(error).splitlines()[0]}"))
     except (TooDeep, RecursionError):

@@ -45,7 +45,7 @@ class RegistryConfig:
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, str]) -> RegistryConfig:
-        """Read ``CROSSPLY_*``, defaults for what is empty or absent; raise ``ConfigError`` with all faults."""
+        """Read ``CROSSPLY_*``, defaults for what is empty; raise ``ConfigError`` with all faults."""
         default = cls()
         read = _Reading(mapping)
         host, port = read("CROSSPLY_REGISTRY_LISTEN", _listen, (default.host, default.port))

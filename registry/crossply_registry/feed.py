@@ -1,4 +1,4 @@
-"""The policy feed as the registry keeps it going: announcing, repeating the head, following other replicas."""
+"""The registry's side of the policy feed: announce, repeat the head, follow other replicas."""
 
 from __future__ import annotations
 

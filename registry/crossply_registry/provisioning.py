@@ -1,4 +1,4 @@
-"""Streams and consumers as instances declare them: made once, looked after again when the broker came back."""
+"""Streams and consumers as instances declare them: made once, looked after when the broker came back."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Provision:
 
 
 class Provisioning:
-    """Owns one worker; hellos only note what is wanted. ``clock`` is monotonic, ``replicas`` of each stream."""
+    """Owns one worker; a hello only notes what is wanted. ``clock`` is monotonic."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class Provisioning:
         self._tasks = tasks
         self._clock = clock
         self._pause = pause
-        # Streams come before the consumers on them: a hello notes its streams first, and dicts keep the order.
+        # A stream comes before its consumers: a hello notes streams first, and dicts keep the order.
         self._provisions: dict[str, Provision] = {}
         self._wanted = asyncio.Event()
 
@@ -71,7 +71,7 @@ class Provisioning:
                     continue
                 provision = self._provisions[key] = Provision(plan)
             if self._clock() - provision.seen > _FRESH:
-                # Said again on purpose: an instance repeats its hello when the broker does not have what it needs.
+                # Said again on purpose: an instance repeats its hello when the broker lacks what it needs.
                 provision.seen = float("-inf")
                 self._wanted.set()
 

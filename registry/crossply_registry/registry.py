@@ -72,8 +72,8 @@ class Registry:
     async def start(self) -> None:
         """Connect, read or begin the history, listen.
 
-        Raise ``Unavailable`` when broker or store do not answer within ``connect_timeout``, ``RecordFault`` when
-        the history does not verify.
+        Raise ``Unavailable`` when broker or store do not answer within ``connect_timeout``, ``RecordFault``
+        when the history does not verify.
         """
         deadline = self._clock() + self._config.connect_timeout
         link = self._link = await self._connected(deadline)

@@ -79,7 +79,7 @@ def test_every_field_in_the_docs_is_there() -> None:
     assert rows == set(FIELDS)
 
 
-@pytest.mark.parametrize("name", sorted(SERVICE.refused | DEFAULTS.refused))
+@pytest.mark.parametrize("name", sorted({*SERVICE.refused, *DEFAULTS.refused}))
 def test_what_is_not_available_is_named(name: str) -> None:
     assert f"`{name}`" in TEXT
 

@@ -21,7 +21,9 @@ from crossply_policy import names
 @click.command
 @click.argument("operation", metavar="SERVICE.ENDPOINT")
 @click.option("-d", "--data", metavar="JSON|@FILE|-", help="The body: JSON, a file of JSON, or stdin.")
-@click.option("--timeout", type=click.FloatRange(0, 3600, min_open=True), metavar="SECONDS", help="For all attempts.")
+@click.option(
+    "--timeout", type=click.FloatRange(0, 3600, min_open=True), metavar="SECONDS", help="For all attempts."
+)
 @click.option("--key", help="What the call is about; calls of one key may go to one instance.")
 @format_option(Format.JSON)
 def call(operation: str, data: str | None, timeout: float | None, key: str | None, output: Format) -> None:
@@ -45,7 +47,9 @@ async def _call(operation: str, body: Any, timeout: float | None, key: str | Non
         await mesh.start()
     except Unavailable as error:
         hint = start_hint(config, "CROSSPLY_NATS_URL")
-        raise Failure("the broker cannot be reached", why=error.message, hint=hint, code=ExitCode.UNREACHABLE) from error
+        raise Failure(
+            "the broker cannot be reached", why=error.message, hint=hint, code=ExitCode.UNREACHABLE
+        ) from error
     try:
         return await mesh.call(operation, body, timeout=timeout, key=key)
     except CallError as error:

@@ -21,13 +21,13 @@ def bridge() -> None:
 
 @registry.command("serve")
 def serve_registry() -> int:
-    """Serve the registry's HTTP API until SIGTERM; CROSSPLY_* variables say where and how."""
+    """Serve the registry's HTTP API until SIGTERM; CROSSPLY_* say where and how."""
     return _main("crossply_registry", "registry")
 
 
 @bridge.command("serve")
 def serve_bridge() -> int:
-    """Carry HTTP into the mesh, or the mesh to an HTTP application, until SIGTERM; configured by CROSSPLY_*."""
+    """Carry HTTP into the mesh, or calls to an HTTP application, until SIGTERM; CROSSPLY_* say which."""
     return _main("crossply_bridge", "bridge")
 
 

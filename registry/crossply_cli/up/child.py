@@ -26,13 +26,16 @@ _LONGEST_LINE: Final = 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildSpec:
-    """What to run: `argv` with an absolute program, its whole environment, who takes its lines on stdout."""
+    """What to run: `argv` with an absolute program, its whole environment, who takes its lines on stdout.
+
+    A line that `lines` returns False for goes to the log, as everything on stderr does.
+    """
 
     name: str
     argv: tuple[str, ...]
     environment: Mapping[str, str] = field(repr=False)
     log: Path
-    lines: Callable[[bytes], None] | None = None
+    lines: Callable[[bytes], bool] | None = None
 
 
 class Watcher(Protocol):
@@ -96,6 +99,12 @@ class Child:
             _kill_group(self._process.pid)
             await asyncio.wait({self._keeping})
 
+    def kill(self) -> None:
+        """Kill it and what it started, now."""
+        self._closing = True
+        if self._process is not None and self._process.returncode is None:
+            _kill_group(self._process.pid)
+
     async def _keep(self, process: Process) -> None:
         pause = _FIRST_PAUSE
         while True:
@@ -136,7 +145,7 @@ class Child:
         self._watcher.changed()
         return self.last_code
 
-    async def _read(self, stream: asyncio.StreamReader, take: Callable[[bytes], None]) -> None:
+    async def _read(self, stream: asyncio.StreamReader, take: Callable[[bytes], bool]) -> None:
         while True:
             try:
                 line = await stream.readline()
@@ -144,7 +153,9 @@ class Child:
                 continue
             if not line:
                 return
-            take(line)
+            if not take(line):
+                with self.spec.log.open("ab") as log:
+                    log.write(line)
 
 
 def _kill_group(pid: int) -> None:

@@ -124,6 +124,6 @@ class Development:
         return f"http://{LOOPBACK}:{self._choices[name].port}"
 
     def _publish(self, **changed: Any) -> None:
-        """Tell clients from the moment the broker is up: services need no more, and commands wait for the rest."""
+        """Tell clients as soon as the broker is up: services need no more, and commands wait for the rest."""
         self.mesh = replace(self.mesh, **changed)
         self._bench.directory.publish(self.mesh)

@@ -20,7 +20,7 @@ _LOCK, _PASSWORDS, _PROCESSES = "lock", "passwords.json", "processes.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshFile:
-    """What services and commands find by looking upwards for `.crossply/mesh.json`; `nats` has a password in it."""
+    """What services and commands find by looking upwards for `.crossply/mesh.json`; `nats` has a password."""
 
     nats: tuple[str, ...] = field(repr=False)
     registry: str
@@ -50,7 +50,7 @@ class DataDirectory:
 
     @classmethod
     def hold(cls, path: Path) -> Self:
-        """Make the directory and take it; raise Failure when it cannot be made or another mesh runs from it."""
+        """Make the directory and take it; raise Failure if that cannot be, or another mesh runs from it."""
         try:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
             (path / "logs").mkdir(exist_ok=True)
@@ -103,12 +103,18 @@ class DataDirectory:
 
 def _already_running(path: Path) -> Failure:
     found = _load(path / MESH_FILE)
-    details = [f"{name:<9} {_without_password(found[name])}" for name in ("nats", "registry", "gateway") if name in found]
+    details = [
+        f"{name:<9} {_without_password(found[name])}"
+        for name in ("nats", "registry", "gateway")
+        if name in found
+    ]
     pid = found.get("pid")
     return Failure(
         f"a mesh runs from {path} already",
         why=f"process {pid} holds it" if pid else "it is just starting",
-        hint=f"use that one, stop it with `kill {pid}`, or start another with --data DIR" if pid else "wait a moment",
+        hint=f"use that one, stop it with `kill {pid}`, or start another with --data DIR"
+        if pid
+        else "wait a moment",
         details=details,
         code=ExitCode.ALREADY_RUNNING,
     )

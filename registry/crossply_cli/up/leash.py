@@ -12,7 +12,7 @@ _SET_PARENT_DEATH_SIGNAL: Final = 1
 
 
 def main(parent: int, program: list[str]) -> None:
-    """Replace this process by the program; the kernel kills it once its parent is gone, where it can (Linux)."""
+    """Replace this process by the program; Linux kills it once its parent is gone."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
     if os.getppid() != parent:  # it went away before the kernel was asked to watch it

@@ -17,7 +17,7 @@ _BEAT: Final = 0.02
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """A child as a run wrote it down: its name, its pid, when it started (opaque; equal for the same process)."""
+    """A child as a run wrote it down; `started` is opaque, and equal for the same process only."""
 
     name: str
     pid: int
@@ -54,7 +54,12 @@ def end(processes: list[Recorded], grace: float) -> list[Recorded]:
 
 def _from_proc(pid: int) -> str | None:
     try:
-        fields = (_PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        fields = (
+            (_PROC / str(pid) / "stat")
+            .read_text(encoding="utf-8", errors="replace")
+            .rpartition(")")[2]
+            .split()
+        )
         boot = (_PROC / "sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
     except OSError:
         return None

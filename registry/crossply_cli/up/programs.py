@@ -25,24 +25,27 @@ class Programs:
     environment: Mapping[str, str]
 
     def broker(self) -> ChildSpec:
-        """nats-server, with the configuration that lies in the data directory; raise Failure when it is not here."""
+        """nats-server, with the configuration in the data directory; raise Failure if it is not there."""
         argv = (broker_binary(), "--config", str(self.directory.broker_config.resolve()))
         return self._spec("broker", argv, {})
 
     def registry(self, mesh: MeshFile) -> ChildSpec:
         """The registry, its API listening where the mesh file says."""
-        return self._spec("registry", python("-m", "crossply_registry"), told(mesh) | {"CROSSPLY_REGISTRY_LISTEN": _listen(mesh.registry)})
+        return self._spec(
+            "registry",
+            python("-m", "crossply_registry"),
+            told(mesh) | {"CROSSPLY_REGISTRY_LISTEN": _listen(mesh.registry)},
+        )
 
     def gateway(self, mesh: MeshFile) -> ChildSpec:
         """The bridge at the edge, listening where the mesh file says."""
         own = {"CROSSPLY_BRIDGE_MODE": "gateway", "CROSSPLY_BRIDGE_LISTEN": _listen(mesh.gateway)}
         return self._spec("gateway", python("-m", "crossply_bridge"), told(mesh) | own)
 
-    def sidecar(self, mesh: MeshFile, service: str, application: str, listen: str) -> ChildSpec:
+    def sidecar(self, mesh: MeshFile, service: str, application: str) -> ChildSpec:
         """A bridge that makes the HTTP application at an address the service of that name."""
         own = {
             "CROSSPLY_BRIDGE_MODE": "sidecar",
-            "CROSSPLY_BRIDGE_LISTEN": listen,
             "CROSSPLY_SERVICE": service,
             "CROSSPLY_APP_URL": application,
         }
@@ -53,7 +56,7 @@ class Programs:
         name: str,
         file: Path,
         own: Mapping[str, str],
-        lines: Callable[[bytes], None] | None = None,
+        lines: Callable[[bytes], bool] | None = None,
     ) -> ChildSpec:
         """A Python program of the user's, with variables of its own."""
         return self._spec(name, python(str(file)), own, lines)
@@ -63,11 +66,13 @@ class Programs:
         name: str,
         argv: tuple[str, ...],
         own: Mapping[str, str],
-        lines: Callable[[bytes], None] | None = None,
+        lines: Callable[[bytes], bool] | None = None,
     ) -> ChildSpec:
         # What the user's shell says of some other mesh must not reach the children of this one.
         outer = {
-            key: value for key, value in self.environment.items() if not key.startswith("CROSSPLY_") or key in _PASSED
+            key: value
+            for key, value in self.environment.items()
+            if not key.startswith("CROSSPLY_") or key in _PASSED
         }
         environment = outer | {"PYTHONUNBUFFERED": "1"} | dict(own)
         log = self.directory.logs / f"{name}.log"
@@ -85,7 +90,7 @@ def told(mesh: MeshFile) -> dict[str, str]:
 
 
 def python(*arguments: str) -> tuple[str, ...]:
-    """Return the command line of this very Python; -P, as a file in the working directory must not stand in for a package."""
+    """Return the command line of this very Python; with -P no file of the user's stands in for a package."""
     return (sys.executable, "-P", *arguments)
 
 

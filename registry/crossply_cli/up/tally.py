@@ -11,9 +11,9 @@ PLANTED: Final = ("orders.create", "aborted")
 
 
 class Tally:
-    """Facts arrive from several processes, so an event may be said to be handled before it is said to be sent.
+    """Facts come from several processes, so an event may be said to be handled before it is said to be sent.
 
-    What lives in the broker from an earlier run is handled as well, and not counted: this run did not publish it.
+    What an earlier run left in the broker is handled as well, and not counted: this run did not publish it.
     """
 
     def __init__(self) -> None:
@@ -26,12 +26,12 @@ class Tally:
         self._handled_early: set[str] = set()
         self._unsaid: set[str] = set()
 
-    def take(self, line: bytes) -> None:
-        """Count one line; what is no fact is passed over."""
+    def take(self, line: bytes) -> bool:
+        """Count one line; return False for what is no fact."""
         try:
             fact = json.loads(line)
         except ValueError:
-            return
+            return False
         match fact:
             case {"call": str(operation), "code": str(code)}:
                 self.calls[operation, code] += 1
@@ -44,7 +44,8 @@ class Tally:
             case {"handled": str(order)}:
                 self._handled(order)
             case _:
-                return
+                return False
+        return True
 
     @property
     def made(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
@@ -56,12 +56,13 @@ def read_document(raw: bytes, kind: str, name: str) -> Document:
         raise
     if not isinstance(value, Mapping):
         return parse(value)
+    fields = cast("Mapping[str, object]", value)
     faults = [
-        Fault(field, f"is {value[field]!r}, but the address says {said!r}")
+        Fault(field, f"is {fields[field]!r}, but the address says {said!r}")
         for field, said in (("kind", kind), ("name", name))
-        if isinstance(value.get(field), str) and value[field] != said
+        if isinstance(fields.get(field), str) and fields[field] != said
     ]
-    return _parsed({"kind": kind, "name": name, **value}, faults)
+    return _parsed({"kind": kind, "name": name, **fields}, faults)
 
 
 def _parsed(value: Mapping[str, Any], faults: list[Fault]) -> Document:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from litestar import Controller, Request, Response, delete, get, put
 from litestar.di import NamedDependency
@@ -88,7 +87,7 @@ class Documents(Controller):
         if_match: IfMatch = None,
         if_none_match: IfNoneMatch = None,
     ) -> Response[DocumentBody]:
-        """Create a document (`If-None-Match: *`) or change it (`If-Match`); the same again changes nothing."""
+        """Create a document (`If-None-Match: *`) or change it (`If-Match`); the same changes nothing."""
         check_media_type(request.headers.get("content-type", ""))
         demanded = Preconditions.of(if_match, if_none_match)
         document = read_document(body, kind, name)
@@ -150,12 +149,10 @@ def _body(contents: Contents, key: str) -> DocumentBody:
     held, etag = contents.held.get(key), contents.etag(key)
     if held is None or etag is None:
         raise _missing(key)
-    said = plain(held.document)
-    spec = said["spec"]
     return DocumentBody(
         kind=held.document.kind,
         name=held.document.name,
-        spec=dict(spec) if isinstance(spec, Mapping) else {},
+        spec=cast("dict[str, Any]", plain(held.document)["spec"]),
         etag=etag,
         generation=contents.generation,
         revision=held.kept.revision,

@@ -28,7 +28,7 @@ class Preconditions:
         return cls(None if if_match is None else tags(if_match, "If-Match"), if_none_match is not None)
 
     def check(self, current: str | None) -> None:
-        """Raise a 428 when nothing is demanded, a 412 when ``current``, the tag in force, is something else."""
+        """Raise a 428 when nothing is demanded, a 412 when ``current``, the tag in force, is another."""
         if self.match is None and not self.absent:
             raise ApiFault(
                 428,
@@ -46,7 +46,7 @@ class Preconditions:
 
 
 def tags(header: str, name: str) -> frozenset[str]:
-    """Return the strong tags of a list, unquoted, or ``ANY``; weak ones never match. Raise a 400 for the rest."""
+    """Return the strong tags of a list, unquoted, or ``ANY``; weak ones never match. Raise a 400."""
     if header.strip() == "*":
         return frozenset({ANY})
     found: set[str] = set()

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 
+import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
@@ -64,6 +65,13 @@ class Problem(Struct, frozen=True, kw_only=True):
     trace_id: str | UnsetType = UNSET
     etag: Annotated[str, Meta(description="the document's current ETag, unquoted")] | UnsetType = UNSET
     errors: list[FaultBody] | UnsetType = UNSET
+
+
+class _Parameter(Struct, frozen=True):
+    """A fault in a parameter, as the framework tells it."""
+
+    message: str = ""
+    key: str = ""
 
 
 class ApiFault(Exception):
@@ -166,13 +174,13 @@ def _words(error: HTTPException) -> str:
 
 
 def _parameters(error: HTTPException) -> list[FaultBody]:
-    if not isinstance(error, ValidationException) or not isinstance(error.extra, list):
+    if not isinstance(error, ValidationException):
         return []
-    return [
-        FaultBody(pointer=pointer(one.get("key", "")), path=one.get("key", ""), detail=one.get("message", ""))
-        for one in error.extra
-        if isinstance(one, dict)
-    ]
+    try:
+        found = msgspec.convert(error.extra, list[_Parameter])
+    except msgspec.ValidationError:
+        return []
+    return [FaultBody(pointer=pointer(one.key), path=one.key, detail=one.message) for one in found]
 
 
 def _trace_id(request: Request[Any, Any, Any]) -> str | None:

@@ -52,7 +52,7 @@ class _Manifest:
 
 
 class Archive:
-    """Reads a tenant's history. Methods raise ``StoreUnavailable``, and ``RecordFault`` for what does not verify."""
+    """Reads a tenant's history; raises ``StoreUnavailable``, and ``RecordFault`` for what does not verify."""
 
     def __init__(self, store: Store, key: Ed25519PublicKey) -> None:
         self._store = store
@@ -71,9 +71,9 @@ class Archive:
         return StoredHead(head, entry)
 
     async def contents(self, head: Head, known: Contents | None) -> Contents:
-        """Return what holds at ``head``; what ``known`` (older, of the same generation) has is not read again."""
+        """Return what holds at ``head``; documents that ``known`` has are not read again."""
         manifest = await self._manifest(head, known)
-        have = {} if known is None else known.held
+        have: Mapping[str, Held] = {} if known is None else known.held
         gate = asyncio.Semaphore(_AT_ONCE)
 
         async def hold(key: str, kept: Kept) -> tuple[str, Held]:

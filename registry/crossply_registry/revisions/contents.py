@@ -21,7 +21,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contents:
-    """What holds at a revision. ``held`` maps ``kind/name``; ``record_hash`` names the record that led here."""
+    """What holds at a revision. ``held`` maps ``kind/name``; ``record_hash`` is that of its record."""
 
     generation: int
     revision: int

@@ -82,7 +82,7 @@ class RevisionLog:
 
     @property
     def contents(self) -> Contents:
-        """Return what is in force, as far as this replica knows; raise ``NotLoaded`` before the first read."""
+        """Return what is in force as this replica knows it; raise ``NotLoaded`` before the first read."""
         if self._contents is None:
             raise NotLoaded
         return self._contents
@@ -99,19 +99,19 @@ class RevisionLog:
         return encode(Announcement(self.head))
 
     async def refresh(self) -> Contents:
-        """Read the newest head and follow it; raise ``StoreUnavailable``, or ``RecordFault`` for a broken history.
+        """Read the newest head and follow it; in an empty store, write the first revision.
 
-        The store's own place decides: where there is no head and none was known, the first revision is written.
+        Raise ``StoreUnavailable``, or ``RecordFault`` for a history that does not verify or that went back.
         """
         async with self._lock:
             return (await self._follow())[1]
 
     async def apply(self, decide: Decide, *, author: str, reason: str) -> Written:
-        """Make one revision of what ``decide(contents)`` says to change; nothing changes where it says nothing.
+        """Make one revision of what ``decide(contents)`` says to change, none where it says nothing.
 
-        ``decide`` may raise to refuse, and is asked again on fresh contents when another replica was first. When
-        this returns, the head has moved. Raise ``PolicyInvalid``, ``Contended``, ``StoreUnavailable`` (``Unsure``
-        when the outcome is not known) or ``RecordFault``.
+        ``decide`` may raise to refuse, and is asked again on fresh contents when another replica was first.
+        When this returns, the head has moved. Raise ``PolicyInvalid``, ``Contended``, ``StoreUnavailable``
+        (``Unsure`` when the outcome is not known) or ``RecordFault``.
         """
         async with self._lock:
             orphan: dict[str, int] | None = None
@@ -126,12 +126,12 @@ class RevisionLog:
                 try:
                     await write_revision(self._store, coming, stored.entry, discard=orphan)
                 except Occupied as found:
-                    # Another writer is between record and head, or died there: only the second stays like this.
+                    # Another writer is between record and head, or died there: only then it stays so.
                     orphan = found.seen
                     await self._pause(_ORPHANED)
                     continue
                 except Conflict:
-                    # An answer may get lost and the write be tried again below us: then the conflict is with ourselves.
+                    # Where an answer was lost and the write tried again, the conflict is with ourselves.
                     if not await self._landed(coming.head):
                         await self._pause(_CONTENDED * (1 + self._luck.random()))
                         continue

@@ -63,7 +63,7 @@ class NextRevision:
 def next_revision(
     current: Contents, changes: Changes, *, at: float, author: str, reason: str, key: Ed25519PrivateKey
 ) -> NextRevision:
-    """Work out the revision after ``current``; ``at`` is unix seconds. Raise ``PolicyInvalid`` if all does not fit."""
+    """Work out the revision after ``current``; ``at`` is unix seconds. Raise ``PolicyInvalid``."""
     revision = current.revision + 1
     fresh = {name: _held(document, revision) for name, document in changes.items() if document is not None}
     held = {name: one for name, one in current.held.items() if name not in changes} | fresh

@@ -1,11 +1,12 @@
 """Writes one revision in the order that makes it a single step: documents, record, head.
 
-The head is the only truth: until it names a record, that record is nothing. A writer that dies between record
-and head leaves an orphan under a number that the next writer needs, and an orphan cannot be told from the record
-of a writer that is only slow. Hence the fence: before overwriting what lies under the next number, a writer
-rewrites the head as it is. That moves the head's revision in the store, so that a slow writer's compare-and-set
-on the head fails; and as what lay there was read before the fence and is overwritten by compare-and-set, of any
-two writers that both fence, the one whose head goes through is the one whose record lies under the number.
+The head is the only truth: until it names a record, that record is nothing. A writer that dies between
+record and head leaves an orphan under a number that the next writer needs, and an orphan cannot be told from
+the record of a writer that is only slow. Hence the fence: before overwriting what lies under the next number,
+a writer rewrites the head as it is. That moves the head's revision in the store, so that a slow writer's
+compare-and-set on the head fails; and as what lay there was read before the fence, and is overwritten by
+compare-and-set, of any two writers that both fence, the one whose head goes through is the one whose record
+lies under the number.
 """
 
 from __future__ import annotations

@@ -127,7 +127,7 @@ class PolicyFeed:
             return
         if head.generation != self.generation or head.revision - self.revision > record.CHECKPOINT_EVERY:
             await self._from_checkpoint(head)
-        records: list[Record] = []
+        records: list[tuple[Record, str]] = []
         generation, at, last = self.generation, self.revision, self._hash
         while at < head.revision:
             at += 1
@@ -135,14 +135,15 @@ class PolicyFeed:
             found = msgspec.msgpack.decode(raw, type=Record)
             if found.prev_hash != last or found.revision != at:
                 raise RecordFault(f"revision {at} does not follow revision {at - 1}: the chain is broken")
-            records.append(found)
             last = record.digest(raw)
+            records.append((found, last))
         if last != head.hash:
             raise RecordFault(f"revision {head.revision} is not the one that the head names")
-        if any(each.changed is None for each in records):
-            raise RecordFault("a revision changed too much for its record; waiting for the next checkpoint")
-        for each in records:
-            self._note(each)
+        for each, raw_hash in records:
+            if each.changed is None:
+                self._manifest = dict((await self._checkpoint(generation, each.revision, raw_hash)).documents)
+            else:
+                self._note(each)
         await self._fetch(self._missing(), {})
         self.generation, self.revision, self._hash = head.generation, head.revision, head.hash
         self._compile()
@@ -157,11 +158,16 @@ class PolicyFeed:
 
     async def _from_checkpoint(self, head: Head) -> None:
         at = head.revision - head.revision % record.CHECKPOINT_EVERY
-        checkpoint = record.open_checkpoint(await self._read(keys.checkpoint(head.generation, at)), self._public_key())
-        if (checkpoint.generation, checkpoint.revision) != (head.generation, at):
-            raise RecordFault("checkpoint lies under the wrong key")
+        checkpoint = await self._checkpoint(head.generation, at, None)
         self._manifest = dict(checkpoint.documents)
         self.generation, self.revision, self._hash = checkpoint.generation, checkpoint.revision, checkpoint.record_hash
+
+    async def _checkpoint(self, generation: int, revision: int, record_hash: str | None) -> record.Checkpoint:
+        raw = await self._read(keys.checkpoint(generation, revision))
+        found = record.open_checkpoint(raw, self._public_key())
+        if (found.generation, found.revision) != (generation, revision) or found.record_hash != (record_hash or found.record_hash):
+            raise RecordFault(f"the checkpoint of revision {revision} belongs to another revision")
+        return found
 
     async def _read(self, key: str) -> bytes:
         for _ in range(_TRIES):

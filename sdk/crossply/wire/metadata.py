@@ -122,7 +122,7 @@ def failure_of(said: ReplyMetadata) -> CallError:
         executed = Executed(said.executed or status.executed)
     except ValueError:
         executed = Executed.MAYBE
-    kind = status.error if status.error is not CallError else EndpointFailed
+    kind = EndpointFailed if executed is Executed.YES or status.error is CallError else status.error
     return kind(
         said.message,
         code=code,

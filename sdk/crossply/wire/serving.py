@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nats import errors as nats_errors
 
-from crossply.errors import CallError, InvalidArgument, NotFound
+from crossply.errors import CallError, EndpointFailed, NotFound
 from crossply.handler import Kind, Request, Response
 from crossply.names import new_id
 from crossply.wire import envelope, foreign, message, subjects
@@ -152,8 +152,4 @@ async def drained(subscription: Subscription, timeout: float = 2.0) -> None:
 
 
 def _too_large(request: Request, error: CallError) -> CallError:
-    return InvalidArgument(
-        f"{request.operation}: the reply could not be sent: {error.message}",
-        code=error.code,
-        executed=None,
-    )
+    return EndpointFailed(f"{request.operation}: it ran, but its reply could not be sent: {error.message}", code=error.code)

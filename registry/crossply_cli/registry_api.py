@@ -1,0 +1,149 @@
+"""The registry's HTTP API, as commands use it: answers as plain data, refusals as failures."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote, urlsplit
+
+import httpx
+
+from crossply_cli.exit_codes import ExitCode
+from crossply_cli.failure import Failure
+
+if TYPE_CHECKING:
+    from crossply_policy.documents import Document
+
+_TIMEOUT: Final = 5.0
+_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+_CODES: Final = {
+    401: ExitCode.DENIED,
+    403: ExitCode.DENIED,
+    404: ExitCode.NOT_FOUND,
+    412: ExitCode.CONFLICT,
+    422: ExitCode.INVALID,
+    503: ExitCode.UNREACHABLE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a write did: the document's revision before (None: there was none) and after."""
+
+    before: int | None
+    after: int
+    changed: bool
+
+
+class RegistryApi:
+    """Asks one registry; every method raises Failure when it refuses or does not answer."""
+
+    def __init__(self, client: httpx.AsyncClient, base: str, hint: str = "") -> None:
+        self._client = client
+        self._base = base
+        self._hint = hint
+
+    async def services(self) -> list[dict[str, Any]]:
+        """Return a summary of every service."""
+        found: list[dict[str, Any]] = (await self._get("/v1/services"))["services"]
+        return found
+
+    async def service(self, name: str) -> dict[str, Any]:
+        """Return one service with its instances."""
+        return await self._get(f"/v1/services/{quote(name, safe='')}")
+
+    async def status(self) -> dict[str, Any]:
+        """Return the revision in force and how far each data plane is."""
+        return await self._get("/v1/status")
+
+    async def documents(self) -> list[dict[str, Any]]:
+        """Return a summary of every document."""
+        found: list[dict[str, Any]] = (await self._get("/v1/documents"))["documents"]
+        return found
+
+    async def document(self, kind: str, name: str) -> dict[str, Any]:
+        """Return one document in force."""
+        return await self._get(_document_path(kind, name))
+
+    async def write(self, document: Document, plain: Mapping[str, Any], reason: str) -> Written:
+        """Create the document or change it, whichever it needs; another's change in between is a conflict."""
+        path = _document_path(document.kind, document.name)
+        known = await self._send("GET", path)
+        before: int | None = None
+        if known.status_code == httpx.codes.NOT_FOUND:
+            condition: dict[str, str | bytes] = {"If-None-Match": "*"}
+        else:
+            _raise_for(known, f"reading {document.key}")
+            condition = {"If-Match": known.headers["ETag"]}
+            before = known.json()["revision"]
+        said = {"reason": reason} if reason else {}
+        headers = condition | {"Crossply-Author": author().encode()}
+        answer = await self._send("PUT", path, json=plain, params=said, headers=headers)
+        _raise_for(answer, f"writing {document.key}")
+        after: int = answer.json()["revision"]
+        return Written(before, after, changed=before != after)
+
+    async def _get(self, path: str) -> dict[str, Any]:
+        answer = await self._send("GET", path)
+        _raise_for(answer, path.removeprefix("/v1/"))
+        value: dict[str, Any] = answer.json()
+        return value
+
+    async def _send(self, method: str, path: str, **settings: Any) -> httpx.Response:
+        try:
+            return await self._client.request(method, f"{self._base}{path}", timeout=_TIMEOUT, **settings)
+        except httpx.HTTPError as error:
+            raise Failure(
+                f"the registry at {self._base} does not answer",
+                why=str(error) or type(error).__name__,
+                hint=self._hint,
+                code=ExitCode.UNREACHABLE,
+            ) from error
+
+
+def author() -> str:
+    """Return who makes a change, for the record: CROSSPLY_AUTHOR, or this machine's word for the user."""
+    try:
+        return os.environ.get("CROSSPLY_AUTHOR") or f"{getpass.getuser()}@{socket.gethostname()}"
+    except (OSError, KeyError, ImportError):  # a container's user may have no name
+        return f"{os.getuid()}@{socket.gethostname()}"
+
+
+def http_client(base: str) -> httpx.AsyncClient:
+    """Return a client for that address; a proxy of the environment is for addresses elsewhere only."""
+    return httpx.AsyncClient(trust_env=urlsplit(base).hostname not in _LOOPBACK)
+
+
+def _document_path(kind: str, name: str) -> str:
+    return f"/v1/documents/{quote(kind, safe='')}/{quote(name, safe='')}"
+
+
+def _raise_for(answer: httpx.Response, what: str) -> None:
+    if answer.is_success:
+        return
+    try:
+        problem = answer.json()
+        why = str(problem["detail"])
+    except (ValueError, KeyError, TypeError):
+        problem, why = {}, f"status {answer.status_code}"
+    faults = problem.get("errors") or []
+    raise Failure(
+        f"{what} failed",
+        why=why,
+        details=[f"{each.get('path') or 'document'}: {each.get('detail')}" for each in faults],
+        hint=_hint(answer.status_code),
+        code=_CODES.get(answer.status_code, ExitCode.FAILED),
+    )
+
+
+def _hint(status: int) -> str:
+    hints: dict[int, str] = {
+        404: "`crossply services` and `crossply policy get` list what there is",
+        412: "read it again with `crossply policy get`, then apply again",
+        503: "try again in a moment; `crossply check` says what is missing",
+    }
+    return hints.get(status, "")

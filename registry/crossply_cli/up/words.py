@@ -1,0 +1,51 @@
+"""What a user is told: what this is, what it is not for, what to try."""
+
+from __future__ import annotations
+
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from crossply_policy.defaults import ENCRYPTION
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from crossply_cli.up.lines import Lines
+
+
+def banner(lines: Lines) -> None:
+    """Say what starts, and that it is for development alone."""
+    lines.title(f"crossply {_version()}   for development; Ctrl-C stops everything")
+    lines.say(
+        f"not for production: encryption is {ENCRYPTION}, the registry signs with the development key that"
+    )
+    lines.say("everybody has, and all of it listens on loopback only")
+
+
+def invite(lines: Lines, data: Path) -> None:
+    """Say how a service of the user's joins."""
+    if data.name == ".crossply":
+        lines.say(f"your turn: a service started in {data.resolve().parent} or below finds this mesh:")
+        lines.say("           python examples/hello.py")
+        lines.say("""           crossply call hello.greet -d '{"name": "Ada"}'""")
+    else:
+        lines.say(f"your turn: set CROSSPLY_NATS_URL and CROSSPLY_REGISTRY_URL to what {data}/mesh.json says")
+
+
+def quest(lines: Lines, gateway: str) -> None:
+    """Say what to look at in the shop, and what to mend."""
+    order = """-H 'content-type: application/json' -d '{"sku": "a", "quantity": 1}'"""
+    lines.say("look       crossply services, crossply call web.stats")
+    lines.say(f"edge       curl {gateway}/svc/stock/items/a")
+    lines.say(f"           curl {gateway}/orders/create {order}")
+    lines.say(
+        "quest      8 % of the charges fail, and each takes an order along; charging again does no harm, so:"
+    )
+    lines.say("           crossply policy apply -f examples/shop/policies/billing-retries.yaml")
+
+
+def _version() -> str:
+    try:
+        return metadata.version("crossply")
+    except metadata.PackageNotFoundError:
+        return "from a tree that is not installed"
