@@ -12,6 +12,7 @@ from urllib.parse import quote as escaped
 from crossply import EndpointFailed, Mesh
 from crossply.errors import Code
 from crossply.handler import JSON, HttpHead, Request
+from crossply.names import new_id
 
 
 @dataclass
@@ -47,9 +48,8 @@ class Stock:
 
     async def price(self, sku: str) -> int:
         """Return the price of one, in cents."""
-        request = Request(
-            "stock.http-get", http=HttpHead(f"/items/{escaped(sku, safe='')}", []), idempotent=True
-        )
+        head = HttpHead(f"/items/{escaped(sku, safe='')}", [])
+        request = Request("stock.http-get", id=new_id(), http=head, idempotent=True)
         response = await self._mesh.outbound(request.operation)(request)
         if response.status != 200:
             raise EndpointFailed(f"there is no item {sku!r}", code=Code.FAILED_PRECONDITION)
@@ -59,7 +59,7 @@ class Stock:
         """Put some aside for an order."""
         asked: dict[str, Any] = {"order": order, "sku": sku, "quantity": quantity}
         head = HttpHead("/reservations", [("content-type", JSON)])
-        request = Request("stock.http-post", json.dumps(asked).encode(), JSON, http=head)
+        request = Request("stock.http-post", json.dumps(asked).encode(), JSON, id=new_id(), http=head)
         response = await self._mesh.outbound(request.operation)(request)
         if response.status != 201:
             raise EndpointFailed(f"item {sku!r} could not be reserved", code=Code.ABORTED)

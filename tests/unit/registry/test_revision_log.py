@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -240,6 +241,30 @@ async def test_a_slow_writer_whose_record_was_taken_for_an_orphan_begins_again()
     assert written.contents.place == (1, 2)
     assert set(written.contents.held) == {"Service/quick", "Service/slow"}
     assert (await sound(store)).held == written.contents.held
+
+
+async def test_a_writer_that_was_fenced_off_cannot_move_the_head_to_a_record_that_is_no_more() -> None:
+    store = FakeStore()
+    slow = make_log(store)
+    await slow.refresh()
+    overwritten = asyncio.Event()
+    quick: list[asyncio.Task[Written]] = []
+
+    async def hold_the_slow_one_before_its_head() -> None:
+        quick.append(asyncio.ensure_future(put(make_log(store), document("quick"))))
+        await overwritten.wait()
+
+    async def let_it_go_before_the_quick_one_moves_the_head() -> None:
+        overwritten.set()
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+    store.once("update", keys.HEAD, hold_the_slow_one_before_its_head)
+    store.once_done("update", keys.record(1, 1), let_it_go_before_the_quick_one_moves_the_head)
+    written = await put(slow, document("slow"))
+    first = await quick[0]
+    assert {first.contents.revision, written.contents.revision} == {1, 2}
+    assert set((await sound(store)).held) == {"Service/quick", "Service/slow"}
 
 
 async def test_two_writers_that_both_fence_an_orphan_leave_one_true_record_a_revision() -> None:
