@@ -74,8 +74,8 @@ class RequestReader:
 
     def _take_head(self) -> Head | None:
         buffer = self._buffer
-        if buffer.startswith(b"\r\n"):
-            del buffer[:2]  # RFC 9112, 2.2: an empty line before a request is ignored
+        while buffer.startswith(b"\r\n"):
+            del buffer[:2]  # RFC 9112, 2.2: empty lines before a request are ignored
             self._searched = 0
         end = buffer.find(_END, self._searched)
         if end < 0:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sized
+from typing import Any, cast
 
 import msgpack
 import msgspec
@@ -55,9 +55,13 @@ class Decoder:
             return (self._json if media == JSON else self._msgpack).decode(body)
         except msgspec.ValidationError as error:
             reason, pointer = _place(str(error))
-            raise InvalidArgument(f"{self._what}: {reason} at {pointer or '/'}", details=[(pointer, reason)]) from error
+            raise InvalidArgument(
+                f"{self._what}: {reason} at {pointer or '/'}", details=[(pointer, reason)]
+            ) from error
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise InvalidArgument(f"{self._what}: body is not {media}: {error}", details=[("", str(error))]) from error
+            raise InvalidArgument(
+                f"{self._what}: body is not {media}: {error}", details=[("", str(error))]
+            ) from error
 
     def _raw(self, body: bytes, media: str) -> Any:  # noqa: ANN401 - bytes, or what a bytes field takes
         if self._kind is bytes or self._kind is Any:
@@ -70,15 +74,23 @@ class Decoder:
 
 def untyped(kind: Any) -> bool:  # noqa: ANN401 - any type a user annotates
     """Whether decoding into ``kind`` may build containers that no type bounds."""
-    if kind in _BARE:
+    return _untyped(kind, set())
+
+
+def _untyped(kind: Any, seen: set[int]) -> bool:  # noqa: ANN401 - any type a user annotates
+    if id(kind) in seen:
+        return False
+    seen.add(id(kind))
+    if any(kind is each for each in _BARE):
         return True
-    if dataclass_fields := getattr(kind, "__struct_fields__", None) or getattr(kind, "__dataclass_fields__", None):
+    if isinstance(kind, type) and getattr(kind, "__annotations__", None):
         try:
             hints = typing.get_type_hints(kind)
         except (NameError, TypeError):
             return True
-        return any(untyped(hints.get(name, Any)) for name in dataclass_fields)
-    return any(untyped(each) for each in typing.get_args(kind) if each is not Ellipsis and not isinstance(each, str))
+        return any(_untyped(each, seen) for each in hints.values())
+    parts = typing.get_args(kind)
+    return any(_untyped(each, seen) for each in parts if each is not Ellipsis and not isinstance(each, str))
 
 
 def _bounded(body: bytes, media: str, what: str) -> object:
@@ -103,14 +115,16 @@ def _bounded(body: bytes, media: str, what: str) -> object:
 
 def _measure(value: object, what: str) -> None:
     """Refuse what is deeper or wider than the limits, without recursion."""
-    level: list[object] = [value]
+    level: list[Any] = [value]
     for _depth in range(LIMITS.depth + 1):
-        inner: list[object] = []
+        inner: list[Any] = []
         for each in level:
-            if isinstance(each, (dict, list)):
-                if len(typing.cast("typing.Sized", each)) > LIMITS.items:
-                    raise InvalidArgument(f"{what}: a container has more than {LIMITS.items} items")
-                inner.extend(each.values() if isinstance(each, dict) else each)
+            items: Iterable[Any] = (
+                each.values() if isinstance(each, dict) else each if isinstance(each, list) else ()
+            )
+            inner.extend(items)
+            if isinstance(each, (dict, list)) and len(cast("Sized", each)) > LIMITS.items:
+                raise InvalidArgument(f"{what}: a container has more than {LIMITS.items} items")
         if not inner:
             return
         level = inner

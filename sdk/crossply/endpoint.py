@@ -10,7 +10,7 @@ import inspect
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
@@ -45,7 +45,10 @@ class Subscribed:
 
 
 def endpoint_handler(
-    endpoint: Endpoint, operation: str, executor: Callable[[], Executor], report: Callable[[Request, BaseException], None]
+    endpoint: Endpoint,
+    operation: str,
+    executor: Callable[[], Executor],
+    report: Callable[[Request, BaseException], None],
 ) -> Handler:
     """Return the innermost handler of calls to ``endpoint``."""
     read = _arguments(endpoint.function, operation)
@@ -105,12 +108,16 @@ def _trace_id(request: Request) -> str | None:
     return request.traceparent and request.traceparent[3:35]
 
 
-def _runner(function: Callable[..., Any], executor: Callable[[], Executor]) -> Callable[[dict[str, Any]], Any]:
+def _runner(
+    function: Callable[..., Any], executor: Callable[[], Executor]
+) -> Callable[[dict[str, Any]], Any]:
     """Return how to run a function: on the loop, or in the thread pool when it is a plain ``def``."""
     if inspect.iscoroutinefunction(function):
         return lambda arguments: function(**arguments)
     if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
-        raise ConfigError([f"{function.__name__}: generators are streams, and streams are not available in this version"])
+        raise ConfigError(
+            [f"{function.__name__}: generators are streams, and streams are not available in this version"]
+        )
 
     async def in_thread(arguments: dict[str, Any]) -> Any:  # noqa: ANN401 - whatever the function returns
         context = contextvars.copy_context()
@@ -131,7 +138,9 @@ def _arguments(function: Callable[..., Any], operation: str) -> Callable[[Reques
     """Return how to read the arguments of an endpoint from a request's body."""
     hints = _hints(function)
     parameters = list(inspect.signature(function).parameters.values())
-    if odd := [each.name for each in parameters if each.kind not in {each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY}]:
+    if odd := [
+        each.name for each in parameters if each.kind not in {each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY}
+    ]:
         raise ConfigError([f"{function.__name__}: parameters {', '.join(odd)} must be plain named ones"])
     if not parameters:
         return lambda _request: {}
@@ -145,9 +154,10 @@ def is_whole(kind: Any) -> bool:  # noqa: ANN401 - any type a user annotates
     """Whether a sole parameter of this type takes the body as it is, instead of one field of a map."""
     if kind is bytes:
         return True
-    return isinstance(kind, type) and (
-        dataclasses.is_dataclass(kind) or issubclass(kind, msgspec.Struct) or typing.is_typeddict(kind)
-    )
+    if not isinstance(kind, type):
+        return False
+    named = cast("type[Any]", kind)
+    return dataclasses.is_dataclass(named) or issubclass(named, msgspec.Struct) or typing.is_typeddict(named)
 
 
 def _whole(parameter: inspect.Parameter, kind: Any, operation: str) -> Callable[[Request], dict[str, Any]]:  # noqa: ANN401
@@ -170,7 +180,9 @@ def _named(
         kind = hints.get(each.name, Any)
         fields.append((each.name, kind) if each.default is each.empty else (each.name, kind, each.default))
     try:
-        arguments = msgspec.defstruct(f"{function.__name__}_arguments", fields, forbid_unknown_fields=True, kw_only=True)
+        arguments = msgspec.defstruct(
+            f"{function.__name__}_arguments", fields, forbid_unknown_fields=True, kw_only=True
+        )
         decoder = codec.Decoder(arguments, operation)
     except (TypeError, ValueError) as error:
         raise ConfigError([f"{function.__name__}: its parameters cannot be decoded: {error}"]) from error

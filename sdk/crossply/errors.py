@@ -123,7 +123,11 @@ class CallError(MeshError):
 
     def facts(self) -> Mapping[str, object]:
         """Return what a log line or a problem document says of this error."""
-        said: dict[str, object] = {"code": str(self.code), "executed": str(self.executed), "origin": self.origin.value}
+        said: dict[str, object] = {
+            "code": str(self.code),
+            "executed": str(self.executed),
+            "origin": self.origin.value,
+        }
         if self.retry_after is not None:
             said["retry_after"] = self.retry_after
         if self.rule is not None:

@@ -55,6 +55,7 @@ class Mesh:
         self._environ = environ
         self._connect = connect
         self._running: Running | None = None
+        self._decoders: dict[tuple[Any, str], codec.Decoder] = {}
 
     @property
     def service(self) -> str:
@@ -72,7 +73,9 @@ class Mesh:
     def running(self) -> Running:
         """What runs between start and stop; raise ``MeshError`` before and after."""
         if self._running is None:
-            raise MeshError(f"{self.service} is not running; use `async with mesh`, `await mesh.start()` or `mesh.run()`")
+            raise MeshError(
+                f"{self.service} is not running; use `async with mesh`, `await mesh.start()` or `mesh.run()`"
+            )
         return self._running
 
     @property
@@ -88,8 +91,12 @@ class Mesh:
     @overload
     def endpoint(self, function: F, /) -> F: ...
     @overload
-    def endpoint(self, *, name: str | None = None, idempotent: bool = False) -> Callable[[F], F]: ...
-    def endpoint(self, function: F | None = None, /, *, name: str | None = None, idempotent: bool = False) -> Any:
+    def endpoint(
+        self, function: None = None, /, *, name: str | None = None, idempotent: bool = False
+    ) -> Callable[[F], F]: ...
+    def endpoint(
+        self, function: F | None = None, /, *, name: str | None = None, idempotent: bool = False
+    ) -> F | Callable[[F], F]:
         """Serve a function as ``<service>.<name>``; the name is the function's, with ``-`` for ``_``.
 
         Its annotations validate what callers send. ``idempotent`` says that running it twice does no harm, so
@@ -128,9 +135,31 @@ class Mesh:
             raise InvalidArgument(str(fault), details=[("", str(fault))]) from fault
 
     @overload
-    async def call(self, operation: str, payload: object = ..., *, returns: type[T], **options: Any) -> T: ...
+    async def call(
+        self,
+        operation: str,
+        payload: object = None,
+        *,
+        returns: type[T],
+        timeout: float | None = None,
+        key: str | None = None,
+        metadata: dict[str, str] | None = None,
+        idempotent: bool | None = None,
+        idempotency_key: str | None = None,
+    ) -> T: ...
     @overload
-    async def call(self, operation: str, payload: object = ..., *, returns: None = ..., **options: Any) -> Any: ...
+    async def call(
+        self,
+        operation: str,
+        payload: object = None,
+        *,
+        returns: None = None,
+        timeout: float | None = None,
+        key: str | None = None,
+        metadata: dict[str, str] | None = None,
+        idempotent: bool | None = None,
+        idempotency_key: str | None = None,
+    ) -> Any: ...
     async def call(  # noqa: PLR0913 - all keyword-only but two
         self,
         operation: str,
@@ -166,7 +195,14 @@ class Mesh:
         response = await handler(request)
         if not response.body and returns is None:
             return None
-        return _decoder(returns, operation).decode(response.body, response.content_type)
+        return self._decoder(returns, operation).decode(response.body, response.content_type)
+
+    def _decoder(self, kind: Any, operation: str) -> codec.Decoder:  # noqa: ANN401 - any type a user names
+        known = self._decoders.get((kind, operation))
+        if known is None:
+            decoder = codec.Decoder(Any if kind is None else kind, f"reply of {operation}")
+            known = self._decoders[kind, operation] = decoder
+        return known
 
     async def publish(
         self,
@@ -238,7 +274,3 @@ class Mesh:
         from crossply.program import run  # noqa: PLC0415 - only programs need signals and an event loop of their own
 
         run(self)
-
-
-def _decoder(kind: Any, operation: str) -> codec.Decoder:  # noqa: ANN401 - any type a user names
-    return codec.Decoder(Any if kind is None else kind, f"reply of {operation}")

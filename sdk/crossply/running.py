@@ -66,15 +66,29 @@ class Running:
     async def start(self) -> None:
         """Connect, load policy, serve, and be known; raise ``Unavailable`` when no broker answers in time."""
         self.link = await self._connected()
-        self._catalog = Catalog(self.link, self.instance, monotonic, self.around.chance)
+        try:
+            await self._begin()
+        except BaseException:
+            await self._tasks.aclose()
+            await self.link.aclose()
+            raise
+
+    async def _begin(self) -> None:
+        self._catalog = Catalog(self.link, self.instance, self._tasks, monotonic, self.around.chance)
         self._feed = PolicyFeed(self.link, self._config.registry_key, self._adopt, self._tasks)
         self.routes = Routes(self.link, self._catalog, self._feed, self.around)
         self._presence = Presence(
-            self.link, self._hello, self._feed, self.recorder, self.around.chance, time.time_ns, self._config.state
+            self.link,
+            self._hello,
+            self._feed,
+            self.recorder,
+            self.around.chance,
+            time.time_ns,
+            self._config.state,
         )
         self._presence.offer(self._declared.facts(), tuple(self._declared.subscriptions))
         self.link.on_event(self._happened)
-        self.link.on_missing_stream(self._presence.publishes)
+        self.link.on_missing_stream(self._presence.missing)
         await self._feed.start()
         await self._feed.want(self._declared.service)
         await self.rejoin()
@@ -103,13 +117,17 @@ class Running:
                 if monotonic() + _RECONNECT_PAUSE >= until:
                     raise
                 if not said:
-                    self._log.warning("broker_unreachable", why=error.message, retrying_for=config.connect_timeout)
+                    self._log.warning(
+                        "broker_unreachable", why=error.message, retrying_for=config.connect_timeout
+                    )
                 said = True
             await asyncio.sleep(_RECONNECT_PAUSE)
 
     def _adopt(self, snapshot: Snapshot) -> None:
         self.routes.adopt(snapshot)
-        self._tasks.spawn(self._presence.applied(snapshot.generation, snapshot.revision), "policy acknowledged")
+        self._tasks.spawn(
+            self._presence.applied(snapshot.generation, snapshot.revision), "policy acknowledged"
+        )
 
     def _happened(self, event: ConnectionEvent) -> None:
         if event is ConnectionEvent.RECONNECTED:

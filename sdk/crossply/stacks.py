@@ -25,13 +25,12 @@ from crossply.layers.trace import trace
 from crossply.telemetry.recorder import Recorder, Side
 
 if TYPE_CHECKING:
-    from crossply_policy.snapshot import Route
-
     from crossply.clock import Chance, Clock
     from crossply.discovery.catalog import Catalog
     from crossply.routing.budget import RetryBudget
     from crossply.routing.instances import Callee
     from crossply.routing.picker import Picker
+    from crossply_policy.snapshot import Route
 
 OUTBOUND = (
     "trace measure deadline permit throttle mirror split failover hedge retry limit breaker balance outlier"
@@ -99,7 +98,12 @@ def publishing(*, around: Surroundings, within: float, wire: Handler) -> Handler
 
 
 def inbound(
-    endpoint: Handler, *, side: Side, around: Surroundings, admission: Admission, report: Callable[[Request, BaseException], None]
+    endpoint: Handler,
+    *,
+    side: Side,
+    around: Surroundings,
+    admission: Admission,
+    report: Callable[[Request, BaseException], None],
 ) -> Handler:
     """Return the handler of requests and events to one endpoint of this process."""
     return compose(

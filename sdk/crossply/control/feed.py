@@ -38,7 +38,9 @@ class PolicyFeed:
     process neither serves nor calls is not fetched until ``want`` names one of them.
     """
 
-    def __init__(self, link: Link, key: bytes | None, adopt: Callable[[Snapshot], None], tasks: Tasks) -> None:
+    def __init__(
+        self, link: Link, key: bytes | None, adopt: Callable[[Snapshot], None], tasks: Tasks
+    ) -> None:
         self._link = link
         self._raw_key = key
         self._key: Ed25519PublicKey | None = None
@@ -51,8 +53,9 @@ class PolicyFeed:
         self._hash = ""
         self._moving = asyncio.Lock()
         self._catching_up = False
-        self.generation = 0
-        self.revision = 0
+        self._incomplete = False
+        self.generation: int = 0
+        self.revision: int = 0
         self.refused = ""
 
     def _public_key(self) -> Ed25519PublicKey:
@@ -70,6 +73,10 @@ class PolicyFeed:
         if service in self._wanted:
             return
         self._wanted.add(service)
+        await self._complete()
+
+    async def _complete(self) -> None:
+        """Fetch what is wanted and in force but not here; where the store is away, the next announcement tries again."""
         async with self._moving:
             missing = self._missing()
             try:
@@ -78,13 +85,16 @@ class PolicyFeed:
             except (RecordFault, PolicyInvalid) as fault:
                 self._refuse(str(fault))
             except StoreUnavailable as error:
-                self._wanted.discard(service)
+                self._incomplete = True
                 self._log.debug("policy_store_unavailable", error=str(error))
 
     def _announced(self, raw: bytes) -> None:
         try:
             message = record.open_announcement(raw)
             if (message.head.generation, message.head.revision) <= (self.generation, self.revision):
+                if self._incomplete:
+                    self._incomplete = False
+                    self._tasks.spawn(self._complete(), "policy completed")
                 return
             record.verify_head(message.head, self._public_key())
         except RecordFault as fault:
@@ -160,12 +170,18 @@ class PolicyFeed:
         at = head.revision - head.revision % record.CHECKPOINT_EVERY
         checkpoint = await self._checkpoint(head.generation, at, None)
         self._manifest = dict(checkpoint.documents)
-        self.generation, self.revision, self._hash = checkpoint.generation, checkpoint.revision, checkpoint.record_hash
+        self.generation, self.revision, self._hash = (
+            checkpoint.generation,
+            checkpoint.revision,
+            checkpoint.record_hash,
+        )
 
     async def _checkpoint(self, generation: int, revision: int, record_hash: str | None) -> record.Checkpoint:
         raw = await self._read(keys.checkpoint(generation, revision))
         found = record.open_checkpoint(raw, self._public_key())
-        if (found.generation, found.revision) != (generation, revision) or found.record_hash != (record_hash or found.record_hash):
+        if (found.generation, found.revision) != (generation, revision) or found.record_hash != (
+            record_hash or found.record_hash
+        ):
             raise RecordFault(f"the checkpoint of revision {revision} belongs to another revision")
         return found
 
@@ -180,7 +196,11 @@ class PolicyFeed:
     async def _follow(self, head: Head, raw: bytes, carried: dict[str, bytes]) -> bool:
         """Take the announced revision if it is the next one; return False when the store must be read instead."""
         announced = record.open_record(raw, head.hash)
-        if announced.parent != self.revision or announced.prev_hash != self._hash or announced.changed is None:
+        if (
+            announced.parent != self.revision
+            or announced.prev_hash != self._hash
+            or announced.changed is None
+        ):
             return False
         self._note(announced)
         await self._fetch(self._missing(), carried)
@@ -216,7 +236,9 @@ class PolicyFeed:
                 kind, _, document = name.partition("/")
                 raw = await self._read(keys.document(kind, document, kept.hash))
                 if digest(raw) != kept.hash:
-                    raise RecordFault(f"{name} does not hash to {kept.hash[:12]}: it was changed in the store")
+                    raise RecordFault(
+                        f"{name} does not hash to {kept.hash[:12]}: it was changed in the store"
+                    )
             self._documents[name] = (kept.hash, from_canonical(raw))
         return bool(missing)
 

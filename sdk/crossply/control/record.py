@@ -168,4 +168,6 @@ def _verify(key: Ed25519PublicKey, signature: bytes, body: bytes, what: str) -> 
     try:
         key.verify(signature, body)
     except InvalidSignature as error:
-        raise RecordFault(f"{what} was not signed by the registry's key; check CROSSPLY_REGISTRY_KEY") from error
+        raise RecordFault(
+            f"{what} was not signed by the registry's key; check CROSSPLY_REGISTRY_KEY"
+        ) from error

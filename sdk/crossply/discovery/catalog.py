@@ -12,6 +12,7 @@ from crossply.wire.presence import Bye, Heartbeat, Hello, Presence
 
 if TYPE_CHECKING:
     from crossply.clock import Chance, Clock
+    from crossply.tasks import Tasks
     from crossply.wire.link import Closable, Link
 
 GONE_AFTER = 18.0
@@ -26,8 +27,9 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.2
 class Catalog:
     """The callees of one process; it listens to a service from the first call to it on."""
 
-    def __init__(self, link: Link, own_instance: str, now: Clock, chance: Chance) -> None:
+    def __init__(self, link: Link, own_instance: str, tasks: Tasks, now: Clock, chance: Chance) -> None:
         self._link = link
+        self._tasks = tasks
         self._own_instance = own_instance
         self._now = now
         self._chance = chance
@@ -47,7 +49,9 @@ class Catalog:
         async with self._following:
             if service not in self._watches and self._link.connected:
                 if sum(each.seen is None for each in self._callees.values()) > STRANGERS:
-                    raise NotFound(f"{service}: too many unknown services are being asked for; try again in {STRANGER_FOR:g} s")
+                    raise NotFound(
+                        f"{service}: too many unknown services are being asked for; try again in {STRANGER_FOR:g} s"
+                    )
                 self._watches[service] = await self._link.watch(service, self.hear)
                 await self._ask(self.callee(service))
 
@@ -77,10 +81,8 @@ class Catalog:
             callee.heard.set()
         elif known is not None:
             _refresh(known, message, now)
-
-    def unknown(self, message: Presence) -> bool:
-        """Whether a heartbeat came from an instance whose hello was missed."""
-        return isinstance(message, Heartbeat) and message.instance not in self.callee(message.service).instances
+        elif callee.asked is None or now - callee.asked >= ABSENT_FOR:
+            self._tasks.spawn(self._ask(callee), f"who serves {callee.service}")
 
     def forget(self, service: str, instance: str) -> None:
         """Drop an instance that is gone."""
@@ -103,7 +105,9 @@ class Catalog:
                 await watch.aclose()
         return strangers
 
-    async def nobody(self, callee: Callee, endpoint: str, started: float, deadline: float, tries: int) -> None:
+    async def nobody(
+        self, callee: Callee, endpoint: str, started: float, deadline: float, tries: int
+    ) -> None:
         """Decide what "no responders" in the queue group means: return to try again, or raise.
 
         A service never seen is asked for once and, unanswered for 250 ms, is not found; one seen in the last
@@ -114,11 +118,18 @@ class Catalog:
         if not callee.seen_lately(now):
             await self._introduce(callee, operation, deadline)
         if callee.instances and not callee.offers(endpoint):
-            offered = ", ".join(sorted({name for each in callee.instances.values() for name in each.endpoints}))
-            raise NotFound(f"{operation}: {callee.service} has no endpoint {endpoint}; it has {offered or 'none'}", origin=Origin.WIRE)
+            offered = ", ".join(
+                sorted({name for each in callee.instances.values() for name in each.endpoints})
+            )
+            raise NotFound(
+                f"{operation}: {callee.service} has no endpoint {endpoint}; it has {offered or 'none'}",
+                origin=Origin.WIRE,
+            )
         pause = min(_FIRST_PAUSE * 2.0**tries, _LONGEST_PAUSE) * (0.5 + self._chance.random() / 2)
         if self._now() + pause >= min(deadline, started + RESTART_WINDOW):
-            raise Unavailable(f"{operation}: no instance of {callee.service} is listening", origin=Origin.WIRE)
+            raise Unavailable(
+                f"{operation}: no instance of {callee.service} is listening", origin=Origin.WIRE
+            )
         await asyncio.sleep(pause)
 
     async def _introduce(self, callee: Callee, operation: str, deadline: float) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from crossply.telemetry.recorder import Side
 
 if TYPE_CHECKING:
-    from crossply.telemetry.recorder import Meter, MemoryRecorder
+    from crossply.telemetry.recorder import MemoryRecorder, Meter
     from crossply.wire.presence import Hello
 
 _NANOSECONDS = 1_000_000_000
@@ -38,7 +38,12 @@ def answer(verb: str, hello: Hello, subjects: dict[str, str], recorder: MemoryRe
         started = datetime.fromtimestamp(hello.started, UTC)
         said["started"] = started.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         said["endpoints"] = [
-            {"name": each.name, "subject": subjects[each.name], "queue_group": hello.service, **_numbers(meter)}
+            {
+                "name": each.name,
+                "subject": subjects[each.name],
+                "queue_group": hello.service,
+                **_numbers(meter),
+            }
             for each in hello.endpoints
             for meter in (recorder.meter(Side.CALLEE, f"{hello.service}.{each.name}"),)
         ]

@@ -53,7 +53,8 @@ class Presence:
     def offer(self, facts: dict[str, Facts], subscriptions: tuple[str, ...]) -> None:
         """Describe the endpoints and subscriptions of this instance."""
         endpoints = tuple(
-            EndpointHello(name, fact.idempotent, fact.stream, fact.schema) for name, fact in sorted(facts.items())
+            EndpointHello(name, fact.idempotent, fact.stream, fact.schema)
+            for name, fact in sorted(facts.items())
         )
         self._hello = msgspec.structs.replace(self._hello, endpoints=endpoints, subscriptions=subscriptions)
 
@@ -62,9 +63,9 @@ class Presence:
         generation, revision, applied = self._applied
         return msgspec.structs.replace(self._hello, generation=generation, revision=revision, applied=applied)
 
-    def publishes(self, family: str) -> None:
-        """Tell that this service publishes a family of channels, again if nobody provided for it yet."""
-        if family not in self._hello.publishes:
+    def missing(self, family: str | None) -> None:
+        """Say hello again: nothing stores a family that this service publishes, or a consumer of it is missing."""
+        if family is not None and family not in self._hello.publishes:
             self._hello = msgspec.structs.replace(self._hello, publishes=(*self._hello.publishes, family))
         self._saying.set()
 
@@ -81,7 +82,9 @@ class Presence:
             places = self._link.places(endpoints)
             self._open.append(await self._link.answer_who(self.hello))
             self._open.append(
-                await self._link.serve_micro(lambda verb: micro.answer(verb, self.hello(), places, self._recorder))
+                await self._link.serve_micro(
+                    lambda verb: micro.answer(verb, self.hello(), places, self._recorder)
+                )
             )
         await self._link.announce(self.hello())
         self._write()

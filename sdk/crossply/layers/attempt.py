@@ -9,13 +9,14 @@ from crossply.handler import Handler, Request, Response, layer
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from crossply_policy.documents import TimeoutPolicy
-
     from crossply.clock import Clock
+    from crossply_policy.documents import TimeoutPolicy
 
 
 @layer
-def attempt(inner: Handler, policy: TimeoutPolicy, attempts: int, idempotent: Callable[[Request], bool], now: Clock) -> Handler:
+def attempt(
+    inner: Handler, policy: TimeoutPolicy, attempts: int, idempotent: Callable[[Request], bool], now: Clock
+) -> Handler:
     """Give an attempt ``policy.attempt`` seconds.
 
     Where the policy does not say, all the time there is, as a crashed instance is found by pinging it; but in the

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 
 @layer
-def balance(inner: Handler, callee: Callee, endpoint: str, picker: Picker | None, catalog: Catalog, now: Clock) -> Handler:
+def balance(
+    inner: Handler, callee: Callee, endpoint: str, picker: Picker | None, catalog: Catalog, now: Clock
+) -> Handler:
     """Address the instance that ``picker`` chooses; without a picker, or without instances, the queue group.
 
     An instance that turns out not to listen is forgotten and another one takes the attempt: nothing was run, so

@@ -20,8 +20,9 @@ def bound(inner: Handler, now: Clock) -> Handler:
     async def bounding(request: Request) -> Response:
         if math.isinf(request.deadline):
             return await inner(request)
+        limit = asyncio.timeout(request.deadline - now())
         try:
-            async with asyncio.timeout(request.deadline - now()) as limit:
+            async with limit:
                 return await inner(request)
         except TimeoutError:
             if not limit.expired():

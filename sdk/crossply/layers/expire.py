@@ -18,7 +18,8 @@ def expire(inner: Handler, now: Clock) -> Handler:
     async def expiring(request: Request) -> Response:
         if now() >= request.deadline:
             raise DeadlineExceeded(
-                f"{request.operation}: the deadline passed before the endpoint was reached", executed=Executed.NO
+                f"{request.operation}: the deadline passed before the endpoint was reached",
+                executed=Executed.NO,
             )
         return await inner(request)
 

@@ -28,7 +28,9 @@ def measure(inner: Handler, recorder: Recorder, side: Side, now: Clock) -> Handl
             recorder.measured(side, request.operation, Code.ABORTED, now() - began)
             raise
         failure = response.failure
-        recorder.measured(side, request.operation, Code.OK if failure is None else failure.code, now() - began)
+        recorder.measured(
+            side, request.operation, Code.OK if failure is None else failure.code, now() - began
+        )
         return response
 
     return measuring

@@ -12,10 +12,9 @@ from crossply.wire.status import retryable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from crossply_policy.documents import RetryPolicy
-
     from crossply.clock import Chance, Clock
     from crossply.routing.budget import RetryBudget
+    from crossply_policy.documents import RetryPolicy
 
 
 @layer
@@ -46,7 +45,9 @@ def retry(
                     or not budget.withdraw()
                 ):
                     if number > 1:
-                        error.add_note(f"attempt {number} of at most {policy.attempts + 1}, sent to {_place(attempted)}")
+                        error.add_note(
+                            f"attempt {number} of at most {policy.attempts + 1}, sent to {_place(attempted)}"
+                        )
                     raise
             finally:
                 request.attempt = number

@@ -19,7 +19,9 @@ _SAMPLED = 1
 
 
 @layer
-def trace(inner: Handler, recorder: Recorder, side: Side, now: Clock, wall: Callable[[], int], chance: Chance) -> Handler:
+def trace(
+    inner: Handler, recorder: Recorder, side: Side, now: Clock, wall: Callable[[], int], chance: Chance
+) -> Handler:
     """Open a span around ``inner``; ``wall`` gives unix nanoseconds for its start, ``now`` its duration."""
     outbound = side in {Side.CALLER, Side.PUBLISHER}
 
@@ -44,7 +46,17 @@ def trace(inner: Handler, recorder: Recorder, side: Side, now: Clock, wall: Call
         finally:
             if flags & _SAMPLED:
                 recorder.span(
-                    Span(trace_id, span_id, parent_id, side, request.operation, start, now() - began, code, request.attempt)
+                    Span(
+                        trace_id,
+                        span_id,
+                        parent_id,
+                        side,
+                        request.operation,
+                        start,
+                        now() - began,
+                        code,
+                        request.attempt,
+                    )
                 )
 
     return tracing

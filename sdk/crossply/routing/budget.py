@@ -9,9 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from crossply_policy.documents import BudgetPolicy
-
     from crossply.clock import Clock
+    from crossply_policy.documents import BudgetPolicy
 
 _SLOTS = 10
 

@@ -33,6 +33,7 @@ class Routes:
         self._catalog = catalog
         self._feed = feed
         self._around = around
+        self._calling: dict[str, Handler] = {}
         self._stacks: dict[str, Handler] = {}
         self._budgets: dict[tuple[str, BudgetPolicy], RetryBudget] = {}
         self._picker = LeastLatency(around.chance)
@@ -49,11 +50,18 @@ class Routes:
             self._known.discard(service)
             for budget in [each for each in self._budgets if each[0] == service]:
                 del self._budgets[budget]
-            for operation in [each for each in self._stacks if each.partition(".")[0] == service]:
-                del self._stacks[operation]
+            for operation in [each for each in self._calling if each.partition(".")[0] == service]:
+                del self._calling[operation]
+                self._stacks.pop(operation, None)
 
     def outbound(self, operation: str) -> Handler:
         """Return a handler that always calls through the newest stack; raise ``NameFault`` for a bad name."""
+        known = self._calling.get(operation)
+        if known is None:
+            known = self._calling[operation] = self._caller(operation)
+        return known
+
+    def _caller(self, operation: str) -> Handler:
         service, endpoint = names.operation(operation)
 
         async def calling(request: Request) -> Response:

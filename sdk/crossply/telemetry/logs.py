@@ -18,7 +18,9 @@ def configure(level: str = "info", format: str = "console") -> None:  # noqa: A0
     import structlog  # noqa: PLC0415 - slow to import
 
     renderer: Any = (
-        structlog.processors.JSONRenderer() if format == "json" else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        structlog.processors.JSONRenderer()
+        if format == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
     structlog.configure(
         processors=[

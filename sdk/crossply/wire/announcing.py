@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -10,31 +11,28 @@ from crossply.handler import MSGPACK, Kind
 from crossply.names import new_id
 from crossply.wire import envelope, presence, subjects
 from crossply.wire.envelope import EnvelopeFault
-from crossply.wire.serving import drained
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from nats.aio.msg import Msg
-    from nats.aio.subscription import Subscription
 
-    from crossply.wire.client import MeshClient
+    from crossply.wire.client import Listening, MeshClient
     from crossply.wire.link import AskedHandler, LinkConfig, MicroHandler, PresenceHandler
     from crossply.wire.message import Sender, Senders
     from crossply.wire.mux import Mux
     from crossply.wire.presence import Presence
 
 
-class Subscriptions:
+class Listenings:
     """Subscriptions that end together."""
 
-    def __init__(self, *subscriptions: Subscription) -> None:
-        self._subscriptions = subscriptions
+    def __init__(self, *listenings: Listening) -> None:
+        self._listenings = listenings
 
     async def aclose(self) -> None:
         """End them all."""
-        for each in self._subscriptions:
-            await drained(each)
+        await asyncio.gather(*(each.aclose() for each in self._listenings))
 
 
 class Announcer:
@@ -61,10 +59,11 @@ class Announcer:
         """Say hello, heartbeat or bye; dropped while there is no connection, as the next one says it again."""
         if self._client.is_connected:
             await self._client.publish(
-                subjects.heartbeat(message.service, message.instance), self._pack(message, Kind.EVENT, new_id())
+                subjects.heartbeat(message.service, message.instance),
+                self._pack(message, Kind.EVENT, new_id()),
             )
 
-    async def answer_who(self, handler: AskedHandler) -> Subscriptions:
+    async def answer_who(self, handler: AskedHandler) -> Listenings:
         """Answer whoever asks, on its inbox, with a hello."""
 
         async def asked(msg: Msg) -> None:
@@ -79,8 +78,8 @@ class Announcer:
             if msg.reply.startswith(subjects.inbox(peer.service, peer.instance)):
                 await self._client.publish(msg.reply, self._pack(handler(), Kind.RESPONSE, question.mid))
 
-        return Subscriptions(
-            await self._client.subscribe(subjects.who(self._config.service), queue=self._group, cb=asked)
+        return Listenings(
+            await self._client.listen(subjects.who(self._config.service), asked, queue=self._group)
         )
 
     async def watch(self, service: str | None, handler: PresenceHandler) -> Watch:
@@ -91,9 +90,9 @@ class Announcer:
                 self._hear(msg, handler)
 
         subject = subjects.HEARTBEATS if service is None else subjects.heartbeats(service)
-        subscription = await self._client.subscribe(subject, queue=self._group, cb=heard)
+        listening = await self._client.listen(subject, heard, queue=self._group)
         token = self._mux.listen(lambda msg: self._hear(msg, handler))
-        return Watch(self._mux, token, subscription)
+        return Watch(self._mux, token, listening)
 
     async def ask_who(self, service: str, token: str) -> None:
         """Ask who serves a service; answers go to the watch with that token."""
@@ -124,7 +123,7 @@ class Announcer:
         spoken.body = presence.encode(message)
         return envelope.pack(spoken)
 
-    async def serve_micro(self, name: str, handler: MicroHandler) -> Subscriptions:
+    async def serve_micro(self, name: str, handler: MicroHandler) -> Listenings:
         """Answer PING, INFO and STATS of all, of the name and of the id, without a queue group as ADR-32 asks."""
 
         async def asked(msg: Msg) -> None:
@@ -134,9 +133,9 @@ class Announcer:
                 await self._client.publish(msg.reply, msgspec.json.encode(answer))
 
         group = self._group
-        return Subscriptions(
+        return Listenings(
             *[
-                await self._client.subscribe(subjects.micro(verb, *names), queue=group, cb=asked)
+                await self._client.listen(subjects.micro(verb, *names), asked, queue=group)
                 for verb in ("PING", "INFO", "STATS")
                 for names in ((), (name,), (name, self._config.instance))
             ]
@@ -146,12 +145,12 @@ class Announcer:
 class Watch:
     """One listening to presence."""
 
-    def __init__(self, mux: Mux, token: str, subscription: Subscription) -> None:
+    def __init__(self, mux: Mux, token: str, listening: Listening) -> None:
         self._mux = mux
-        self._subscription = subscription
+        self._listening = listening
         self.token = token
 
     async def aclose(self) -> None:
         """Listen no more."""
         self._mux.close(self.token)
-        await drained(self._subscription)
+        await self._listening.aclose()

@@ -22,13 +22,20 @@ if TYPE_CHECKING:
     from crossply.wire.mux import Attempt, Mux
 
 _FOREVER = 3600.0
+_SOON = 0.005
 
 
 class Caller:
     """Sends attempts over a client and waits for their replies in the mux."""
 
     def __init__(  # noqa: PLR0913 - the parts of one connection
-        self, client: MeshClient, mux: Mux, sender: Sender, senders: Senders, connected: asyncio.Event, now: Clock
+        self,
+        client: MeshClient,
+        mux: Mux,
+        sender: Sender,
+        senders: Senders,
+        connected: asyncio.Event,
+        now: Clock,
     ) -> None:
         self._client = client
         self._mux = mux
@@ -42,7 +49,12 @@ class Caller:
         if self._connected.is_set() and self._client.is_connected:
             return
         try:
-            await asyncio.wait_for(self._connected.wait(), min(_FOREVER, max(0.0, deadline - self._now())))
+            async with asyncio.timeout(min(_FOREVER, max(0.0, deadline - self._now()))):
+                await self._connected.wait()
+                while not self._client.is_connected:
+                    # The client knows that the connection is lost a moment before it says so.
+                    await asyncio.sleep(_SOON)
+                    await self._connected.wait()
         except TimeoutError:
             raise Unavailable(
                 f"{what}: not connected to the broker, and it did not come back in time", origin=Origin.WIRE
@@ -62,7 +74,9 @@ class Caller:
         now = self._now()
         if request.deadline <= now:
             raise DeadlineExceeded(
-                f"{operation}: deadline passed before the request was sent", executed=Executed.NO, origin=Origin.LOCAL
+                f"{operation}: deadline passed before the request was sent",
+                executed=Executed.NO,
+                origin=Origin.LOCAL,
             )
         service, endpoint = request.service, request.endpoint
         instance = request.instance
@@ -101,7 +115,9 @@ class Caller:
         """Ask an instance whether it lives, on the subject its attempts go to."""
         if not self._client.is_connected:
             return Pong.SILENT
-        request = Request(operation, kind=Kind.PING, id=new_id(), instance=instance, deadline=self._now() + timeout)
+        request = Request(
+            operation, kind=Kind.PING, id=new_id(), instance=instance, deadline=self._now() + timeout
+        )
         try:
             await self._exchange(request, f"ping {operation}")
         except Unavailable:
@@ -115,6 +131,7 @@ def _expire(attempt: Attempt) -> None:
     if not attempt.reply.done():
         attempt.reply.set_exception(
             DeadlineExceeded(
-                f"{attempt.operation}: no reply in time from {attempt.instance or 'the queue group'}", origin=Origin.WIRE
+                f"{attempt.operation}: no reply in time from {attempt.instance or 'the queue group'}",
+                origin=Origin.WIRE,
             )
         )

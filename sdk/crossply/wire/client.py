@@ -6,7 +6,7 @@ The private names of nats-py that Crossply relies on stand in this file only; ``
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 
 from nats import errors as nats_errors
@@ -16,9 +16,14 @@ from crossply.errors import Origin, Unavailable
 from crossply.wire.link import ConnectionEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
+
+    from nats.aio.msg import Msg
+    from nats.aio.subscription import Subscription
 
     from crossply.wire.link import LinkConfig
+
+Take: TypeAlias = "Callable[[Msg], Coroutine[Any, Any, None]]"
 
 _SURVIVABLE = (
     "expired",
@@ -47,11 +52,30 @@ class MeshClient(Client):
             return
         await super()._process_err(err_msg)
 
-    async def _process_msg(self, *parts: Any) -> None:  # noqa: ANN401 - nats-py's own, passed through
+    async def _process_msg(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes) -> None:
         try:
-            await super()._process_msg(*parts)
+            await super()._process_msg(sid, subject, reply, data, headers)
         except Exception as error:  # noqa: BLE001 - one bad message must not end the read loop
             self._report("message dropped", error)
+
+    async def listen(self, subject: str, take: Take, *, queue: str = "") -> Listening:
+        """Hand each message on ``subject`` to ``take``, one after the other."""
+        return Listening(await self.subscribe(subject, queue=queue, cb=take))  # pyright: ignore[reportUnknownMemberType]  # nats-py leaves a parameter untyped
+
+
+class Listening:
+    """One subscription."""
+
+    def __init__(self, subscription: Subscription) -> None:
+        self._subscription = subscription
+
+    async def aclose(self, timeout: float = 2.0) -> None:
+        """End it after what it already got; a broker that is away cannot hold this up."""
+        try:
+            async with asyncio.timeout(timeout):
+                await self._subscription.drain()  # type: ignore[no-untyped-call]  # nats-py leaves it untyped
+        except (TimeoutError, nats_errors.Error):
+            return
 
 
 async def open_client(
@@ -96,7 +120,7 @@ async def open_client(
                 max_reconnect_attempts=-1 if config.reconnect else 1,
                 ping_interval=_PING_INTERVAL,
                 max_outstanding_pings=2,
-                **credentials,
+                **credentials,  # type: ignore[arg-type]  # user, password or token, by name
             ),
             config.connect_timeout,
         )

@@ -1,9 +1,9 @@
-"""Events in: pulls from a durable consumer, one task an event, ack after the handler, delayed redelivery if it fails."""
+"""Events in: one task an event, ack after the handler, delayed redelivery if it fails."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -12,9 +12,10 @@ from crossply.handler import FOREIGN, JSON, Kind, Request
 from crossply.names import new_id
 from crossply.wire import envelope, message, subjects
 from crossply.wire.envelope import EnvelopeFault
+from crossply.wire.pulling import Pulling
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from nats.aio.msg import Msg
 
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from crossply.wire.message import Senders
     from crossply.wire.mux import Mux
 
-_PULL_EXPIRES, _PULL_HEARTBEAT = 30.0, 5.0
-_MISSING_PAUSE = 0.5
 _PROGRESS_EVERY = 10.0
 _REDELIVERY = (1.0, 5.0, 30.0, 60.0)
 _NANOSECONDS = 1_000_000_000
@@ -54,22 +53,33 @@ class Delivery:
         on_missing: Callable[[], None],
     ) -> None:
         self._pattern = pattern
-        self._consumer = subjects.durable(service, pattern)
-        self._stream = subjects.stream(pattern.partition(".")[0])
         self._handler = handler
-        self._free = asyncio.Semaphore(concurrency)
-        self._batch = concurrency
+        self._room = asyncio.Semaphore(concurrency)
         self._client = client
-        self._mux = mux
         self._senders = senders
         self._tasks = tasks
         self._now = now
         self._connected = connected
         self._report = report
-        self._on_missing = on_missing
+        self._pulling = Pulling(
+            service,
+            pattern,
+            batch=concurrency,
+            room=self._room,
+            client=client,
+            mux=mux,
+            connected=connected,
+            take=self._take,
+            on_missing=on_missing,
+        )
+        self._pull: asyncio.Task[None] | None = None
         self._running: set[asyncio.Task[None]] = set()
         self._closing = False
-        self._pulling = tasks.spawn(self._pull_for_ever(), f"pull {pattern}")
+
+    async def start(self) -> None:
+        """Begin to pull."""
+        await self._pulling.start()
+        self._pull = self._tasks.spawn(self._pulling.pull_for_ever(), f"pull {self._pattern}")
 
     async def aclose(self) -> None:
         """Pull nothing more and wait for the handlers that run.
@@ -77,71 +87,21 @@ class Delivery:
         What the last pull still brings is given back at once, so that another instance gets it without waiting.
         """
         self._closing = True
-        self._pulling.cancel()
-        await asyncio.gather(self._pulling, return_exceptions=True)
+        if self._pull is not None:
+            self._pull.cancel()
+            await asyncio.gather(self._pull, return_exceptions=True)
+        await self._pulling.aclose()
         if self._running:
             await asyncio.wait(self._running)
 
-    async def _pull_for_ever(self) -> None:
-        while True:
-            await self._connected.wait()
-            if not await self._pull_once():
-                self._on_missing()
-                await asyncio.sleep(_MISSING_PAUSE)
+    def _take(self, msg: Msg, held: bool) -> None:  # noqa: FBT001 - a callback
+        if self._closing:
+            self._spawn(self._settle(msg, _GIVE_BACK), "give back")
+        else:
+            self._spawn(self._deliver(msg, held=held), "event")
 
-    async def _pull_once(self) -> bool:
-        """Pull as many as there is room for; return False when there is no consumer to pull from."""
-        await self._free.acquire()
-        room = 1
-        while room < self._batch and not self._free.locked():
-            await self._free.acquire()
-            room += 1
-        arrived: asyncio.Queue[Msg] = asyncio.Queue()
-        token = self._mux.listen(lambda msg: self._give_back(msg) if self._closing else arrived.put_nowait(msg))
-        taken = 0
-        try:
-            await self._client.publish(
-                f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{self._consumer}",
-                msgspec.json.encode(
-                    {
-                        "batch": room,
-                        "expires": round(_PULL_EXPIRES * _NANOSECONDS),
-                        "idle_heartbeat": round(_PULL_HEARTBEAT * _NANOSECONDS),
-                    }
-                ),
-                reply=self._mux.prefix + token,
-            )
-            while taken < room:
-                try:
-                    msg = await asyncio.wait_for(arrived.get(), _PULL_HEARTBEAT * 2.5)
-                except TimeoutError:
-                    return True
-                status = (msg.headers or {}).get("Status")
-                if status is None or msg.data:
-                    taken += 1
-                    self._start(msg)
-                elif status == "100":
-                    continue
-                else:
-                    return status not in {"503", "404"} or taken > 0
-            return True
-        finally:
-            if not self._closing:
-                self._mux.close(token)
-            for _ in range(room - taken):
-                self._free.release()
-            while not arrived.empty():
-                # Came while this pull ended: run it, the consumer counts it as delivered.
-                msg = arrived.get_nowait()
-                if (msg.headers or {}).get("Status") is None:
-                    self._start(msg, held=False)
-
-    def _give_back(self, msg: Msg) -> None:
-        if (msg.headers or {}).get("Status") is None:
-            self._tasks.spawn(self._settle(msg, _GIVE_BACK), f"give back {self._pattern}")
-
-    def _start(self, msg: Msg, *, held: bool = True) -> None:
-        task = self._tasks.spawn(self._deliver(msg, held=held), f"event {self._pattern}")
+    def _spawn(self, work: Coroutine[Any, Any, None], what: str) -> None:
+        task = self._tasks.spawn(work, f"{what} {self._pattern}")
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
@@ -159,7 +119,9 @@ class Delivery:
                 response = await self._handler(request)
             finally:
                 progress.cancel()
-            await self._settle(msg, _ACK if response.failure is None else _negative(response.failure, request.delivery))
+            await self._settle(
+                msg, _ACK if response.failure is None else _negative(response.failure, request.delivery)
+            )
         finally:
             if held:
                 self._free.release()
@@ -168,7 +130,15 @@ class Delivery:
         delivery, sequence = _place(msg.reply)
         if not envelope.is_envelope(msg.data):
             return Request(
-                channel, msg.data, JSON, Kind.EVENT, new_id(), FOREIGN, received=self._now(), delivery=delivery, sequence=sequence
+                channel,
+                msg.data,
+                JSON,
+                Kind.EVENT,
+                new_id(),
+                FOREIGN,
+                received=self._now(),
+                delivery=delivery,
+                sequence=sequence,
             )
         opened = envelope.unpack(msg.data)
         if opened.kind is not Kind.EVENT or opened.text(envelope.OPERATION) != channel:
@@ -180,11 +150,19 @@ class Delivery:
     async def _in_progress(self, msg: Msg) -> None:
         while True:
             await asyncio.sleep(_PROGRESS_EVERY)
-            await self._settle(msg, _PROGRESS)
+            if self._client.is_connected:
+                await self._client.publish(msg.reply, _PROGRESS)
 
     async def _settle(self, msg: Msg, verdict: bytes) -> None:
         if self._client.is_connected:
             await self._client.publish(msg.reply, verdict)
+        else:
+            self._tasks.spawn(self._settle_later(msg, verdict), f"verdict {self._pattern}")
+
+    async def _settle_later(self, msg: Msg, verdict: bytes) -> None:
+        # The consumer outlives its broker: told after an outage, it does not deliver again what was handled.
+        await self._connected.wait()
+        await self._client.publish(msg.reply, verdict)
 
 
 def _negative(failure: CallError, delivery: int) -> bytes:

@@ -37,7 +37,12 @@ class JetStream:
         self._mux = mux
 
     async def message(
-        self, subject: str, payload: bytes, *, headers: dict[str, str] | None = None, timeout: float = API_TIMEOUT
+        self,
+        subject: str,
+        payload: bytes,
+        *,
+        headers: dict[str, str] | None = None,
+        timeout: float = API_TIMEOUT,
     ) -> Msg:
         """Send one request and return the raw answer; raise ``StoreUnavailable`` when none comes."""
         if not self._client.is_connected:
@@ -47,7 +52,9 @@ class JetStream:
             await self._client.publish(subject, payload, reply=self._mux.prefix + token, headers=headers)
             return await asyncio.wait_for(attempt.reply, timeout)
         except NoResponders as error:
-            raise StoreUnavailable("no stream takes this: JetStream is off, has no leader yet, or the stream is missing") from error
+            raise StoreUnavailable(
+                "no stream takes this: JetStream is off, has no leader yet, or the stream is missing"
+            ) from error
         except TimeoutError as error:
             raise StoreUnavailable(f"JetStream did not answer within {timeout:g} s") from error
         except CallError as error:
@@ -67,5 +74,6 @@ def raise_fault(what: str, said: dict[str, Any]) -> None:
     """Raise the fault that an answer holds, if it holds one."""
     error = said.get("error")
     if error is not None:
-        raise JetStreamFault(what, error.get("code", 500), error.get("err_code", 0), error.get("description", ""))
-
+        raise JetStreamFault(
+            what, error.get("code", 500), error.get("err_code", 0), error.get("description", "")
+        )

@@ -129,7 +129,7 @@ PresenceHandler: TypeAlias = Callable[["Presence"], None]
 AskedHandler: TypeAlias = Callable[[], "Presence"]
 AnnouncementHandler: TypeAlias = Callable[[bytes], None]
 EventHandler: TypeAlias = Callable[[ConnectionEvent], None]
-MissingHandler: TypeAlias = Callable[[str], None]
+MissingHandler: TypeAlias = Callable[[str | None], None]
 MicroHandler: TypeAlias = Callable[[str], dict[str, Any]]
 
 
@@ -159,7 +159,7 @@ class Link(Protocol):
         ...
 
     def on_missing_stream(self, handler: MissingHandler) -> None:
-        """Call ``handler(family)`` when nothing stores, or nothing delivers, the events of a family yet."""
+        """Call ``handler(family)`` when nothing stores a family yet, ``handler(None)`` when a consumer is missing."""
         ...
 
     async def call(self, request: Request) -> Response:

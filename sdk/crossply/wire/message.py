@@ -150,7 +150,8 @@ def unpack_response(message: Envelope, request: Request, peer: Peer) -> Response
         raise IntegrityFailed(f"{request.operation}: reply answers another message", origin=Origin.WIRE)
     if peer.service != request.service:
         raise IntegrityFailed(
-            f"{request.operation}: reply came from {peer.service}, not from {request.service}", origin=Origin.WIRE
+            f"{request.operation}: reply came from {peer.service}, not from {request.service}",
+            origin=Origin.WIRE,
         )
     said = metadata.unpack_reply(message.metadata)
     if message.kind is Kind.ERROR:

@@ -75,12 +75,21 @@ class Mux:
             return
         if not message.data and no_responders(message):
             attempt.reply.set_exception(
-                NoResponders(f"{attempt.operation}: nobody listens at {attempt.instance or 'the queue group'}", origin=Origin.WIRE)
+                NoResponders(
+                    f"{attempt.operation}: nobody listens at {attempt.instance or 'the queue group'}",
+                    origin=Origin.WIRE,
+                )
             )
         else:
             attempt.reply.set_result(message)
 
-    def fail(self, error: Callable[[Attempt], CallError], *, service: str | None = None, instance: str | None = None) -> int:
+    def fail(
+        self,
+        error: Callable[[Attempt], CallError],
+        *,
+        service: str | None = None,
+        instance: str | None = None,
+    ) -> int:
         """End attempts in flight with an error, all of them or those to one instance; return how many."""
         failed = 0
         for attempt in list(self._attempts.values()):
@@ -113,7 +122,9 @@ def no_responders(message: Msg) -> bool:
 
 def disconnected(attempt: Attempt) -> CallError:
     """The error of an attempt whose connection went away."""
-    return Disconnected(f"{attempt.operation}: the connection to the broker was lost while waiting", origin=Origin.WIRE)
+    return Disconnected(
+        f"{attempt.operation}: the connection to the broker was lost while waiting", origin=Origin.WIRE
+    )
 
 
 def instance_gone(attempt: Attempt) -> CallError:

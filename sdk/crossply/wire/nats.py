@@ -9,7 +9,7 @@ from crossply.clock import monotonic
 from crossply.tasks import Tasks
 from crossply.telemetry.logs import get_logger
 from crossply.wire import credential, subjects
-from crossply.wire.announcing import Announcer, Subscriptions, Watch
+from crossply.wire.announcing import Announcer, Watch
 from crossply.wire.calling import Caller
 from crossply.wire.client import MeshClient, open_client
 from crossply.wire.delivery import Delivery
@@ -42,6 +42,9 @@ if TYPE_CHECKING:
     from crossply.wire.presence import Presence
 
 
+_LAST_REPLIES = 1.0
+
+
 class NatsLink:
     """One instance's connection; see ``crossply.wire.link.Link`` for what each method promises."""
 
@@ -52,7 +55,8 @@ class NatsLink:
         self._connected = asyncio.Event()
         self._tasks = Tasks(self._report)
         own = credential.Credential(
-            identity=credential.identity(config.trust_domain, config.tenant, config.service), instance=config.instance
+            identity=credential.identity(config.trust_domain, config.tenant, config.service),
+            instance=config.instance,
         )
         self._sender, self._senders = Sender(own), Senders()
         self._mux = Mux(subjects.inbox(config.service, config.instance), monotonic)
@@ -70,8 +74,10 @@ class NatsLink:
         config = self._config
         self._client: MeshClient = await open_client(config, on_event=self._happened, report=self._report)
         # No queue group here: nats-server answers "no responders" to plain subscriptions only (docs/decisions/0006).
-        await self._client.subscribe(self._mux.prefix + ">", cb=self._mux.take)
-        self._caller = Caller(self._client, self._mux, self._sender, self._senders, self._connected, monotonic)
+        await self._client.listen(self._mux.prefix + "*", self._mux.take)
+        self._caller = Caller(
+            self._client, self._mux, self._sender, self._senders, self._connected, monotonic
+        )
         jetstream = JetStream(self._client, self._mux)
         self._publisher = Publisher(
             self._client, jetstream, self._caller, self._sender, monotonic, self._stream_missing
@@ -79,7 +85,9 @@ class NatsLink:
         self._server = Server(
             config, self._client, self._sender, self._senders, self._tasks, monotonic, self._report
         )
-        self._announcer = Announcer(config, self._client, self._mux, self._sender, self._senders, self._report)
+        self._announcer = Announcer(
+            config, self._client, self._mux, self._sender, self._senders, self._report
+        )
         self._store = Bucket(jetstream, config.tenant)
         self._streams = Provisioner(jetstream, config.tenant)
         self._connected.set()
@@ -97,7 +105,7 @@ class NatsLink:
         for listener in list(self._listeners):
             listener(event)
 
-    def _stream_missing(self, family: str) -> None:
+    def _stream_missing(self, family: str | None) -> None:
         for handler in self._on_missing_stream:
             handler(family)
 
@@ -117,7 +125,7 @@ class NatsLink:
         self._listeners.append(handler)
 
     def on_missing_stream(self, handler: MissingHandler) -> None:
-        """Call ``handler(family)`` when nothing stores the events of a family yet."""
+        """Call ``handler(family)`` when nothing stores a family, ``handler(None)`` when a consumer is missing."""
         self._on_missing_stream.append(handler)
 
     async def call(self, request: Request) -> Response:
@@ -134,8 +142,7 @@ class NatsLink:
 
     async def subscribe(self, pattern: str, handler: Handler, *, concurrency: int = 16) -> Closable:
         """Deliver the events of a channel pattern."""
-        family = pattern.partition(".")[0]
-        return Delivery(
+        delivery = Delivery(
             self._config.service,
             pattern,
             handler,
@@ -147,8 +154,10 @@ class NatsLink:
             now=monotonic,
             connected=self._connected,
             report=self._report,
-            on_missing=lambda: self._stream_missing(family),
+            on_missing=lambda: self._stream_missing(None),
         )
+        await delivery.start()
+        return delivery
 
     async def serve_micro(self, handler: MicroHandler) -> Closable:
         """Answer NATS micro."""
@@ -202,7 +211,7 @@ class NatsLink:
             handler(msg.data)
 
         group = subjects.instance_group(self._config.instance)
-        return Subscriptions(await self._client.subscribe(subjects.HEAD, queue=group, cb=heard))
+        return await self._client.listen(subjects.HEAD, heard, queue=group)
 
     @property
     def store(self) -> Store:
@@ -220,6 +229,8 @@ class NatsLink:
 
     async def aclose(self) -> None:
         """Finish what runs and close."""
+        # Replies that are being written must reach the broker; what runs for ever was ended by its own aclose.
+        await self._tasks.drain(_LAST_REPLIES)
         await self._tasks.aclose()
         if self.connected:
             try:

@@ -61,7 +61,7 @@ class Bye(msgspec.Struct, frozen=True, tag_field="type", tag="bye"):
 
 Presence: TypeAlias = Hello | Heartbeat | Bye
 
-_decoder = msgspec.msgpack.Decoder(Presence)
+_decoder: msgspec.msgpack.Decoder[Presence] = msgspec.msgpack.Decoder(Presence)
 _encoder = msgspec.msgpack.Encoder()
 
 

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from crossply.errors import DeadlineExceeded, EndpointFailed, Executed, IntegrityFailed, Origin, PayloadTooLarge
+from crossply.errors import (
+    DeadlineExceeded,
+    EndpointFailed,
+    Executed,
+    IntegrityFailed,
+    Origin,
+    PayloadTooLarge,
+)
 from crossply.handler import JSON, Request, Response
 from crossply.wire import message, subjects
 from crossply.wire.link import StoreUnavailable
@@ -59,7 +66,10 @@ class Publisher:
             try:
                 sent += 1
                 answer = await self._jetstream.message(
-                    subjects.channel(request.operation), payload, headers=headers, timeout=min(_ACK_WAIT, remaining)
+                    subjects.channel(request.operation),
+                    payload,
+                    headers=headers,
+                    timeout=min(_ACK_WAIT, remaining),
                 )
                 return _acknowledged(request, answer.data, first=sent == 1)
             except StoreUnavailable as error:
@@ -86,7 +96,9 @@ def _acknowledged(request: Request, raw: bytes, *, first: bool) -> Response:
         if said["error"].get("code") == 503:  # noqa: PLR2004 - no leader: the same bytes may go again
             raise StoreUnavailable(text)
         raise EndpointFailed(
-            f"{request.operation}: the stream refused the event: {text} ({code})", executed=Executed.NO, origin=Origin.WIRE
+            f"{request.operation}: the stream refused the event: {text} ({code})",
+            executed=Executed.NO,
+            origin=Origin.WIRE,
         )
     if said.get("duplicate") and first:
         raise IntegrityFailed(

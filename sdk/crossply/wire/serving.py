@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
-
-from nats import errors as nats_errors
 
 from crossply.errors import CallError, EndpointFailed, NotFound
 from crossply.handler import Kind, Request, Response
@@ -17,12 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from nats.aio.msg import Msg
-    from nats.aio.subscription import Subscription
 
     from crossply.clock import Clock
     from crossply.handler import Handler
     from crossply.tasks import Tasks
-    from crossply.wire.client import MeshClient
+    from crossply.wire.client import Listening, MeshClient
     from crossply.wire.link import LinkConfig
     from crossply.wire.message import Sender, Senders
 
@@ -49,7 +45,7 @@ class Server:
         self._report = report
         self._handlers: dict[str, Handler] = {}
         self._serving: set[str] = set()
-        self._own: Subscription | None = None
+        self._own: Listening | None = None
 
     async def serve(self, endpoint: str, handler: Handler) -> Serving:
         """Join the service's queue group for an endpoint, and take what addresses this instance."""
@@ -57,19 +53,19 @@ class Server:
         self._handlers[endpoint] = handler
         self._serving.add(endpoint)
         if self._own is None:
-            self._own = await self._client.subscribe(
-                subjects.own_instance(service, instance), queue=subjects.instance_group(instance), cb=self._take
+            self._own = await self._client.listen(
+                subjects.own_instance(service, instance), self._take, queue=subjects.instance_group(instance)
             )
-        group = await self._client.subscribe(subjects.any_instance(service, endpoint), queue=service, cb=self._take)
+        group = await self._client.listen(subjects.any_instance(service, endpoint), self._take, queue=service)
         return Serving(self, endpoint, group)
 
-    async def end(self, endpoint: str, group: Subscription) -> None:
+    async def end(self, endpoint: str, group: Listening) -> None:
         """Leave the queue group of an endpoint, and the instance's subject with the last one."""
-        await drained(group)
+        await group.aclose()
         self._serving.discard(endpoint)
         if not self._serving and self._own is not None:
             own, self._own = self._own, None
-            await drained(own)
+            await own.aclose()
             self._handlers.clear()
 
     async def _take(self, msg: Msg) -> None:
@@ -114,7 +110,9 @@ class Server:
         try:
             payload = message.pack_response(self._sender, opened, response, new_id())
         except CallError as error:
-            payload = message.pack_response(self._sender, opened, Response(failure=_too_large(request, error)), new_id())
+            payload = message.pack_response(
+                self._sender, opened, Response(failure=_too_large(request, error)), new_id()
+            )
         if self._client.is_connected:
             await self._client.publish(reply, payload)
 
@@ -133,7 +131,7 @@ class Server:
 class Serving:
     """One served endpoint; ``aclose`` leaves the queue group, calls that were taken go on."""
 
-    def __init__(self, server: Server, endpoint: str, group: Subscription) -> None:
+    def __init__(self, server: Server, endpoint: str, group: Listening) -> None:
         self._server = server
         self._endpoint = endpoint
         self._group = group
@@ -143,13 +141,7 @@ class Serving:
         await self._server.end(self._endpoint, self._group)
 
 
-async def drained(subscription: Subscription, timeout: float = 2.0) -> None:
-    """End a subscription after what it already got; a broker that is away cannot hold this up."""
-    try:
-        await asyncio.wait_for(subscription.drain(), timeout)
-    except (TimeoutError, nats_errors.Error):
-        return
-
-
 def _too_large(request: Request, error: CallError) -> CallError:
-    return EndpointFailed(f"{request.operation}: it ran, but its reply could not be sent: {error.message}", code=error.code)
+    return EndpointFailed(
+        f"{request.operation}: it ran, but its reply could not be sent: {error.message}", code=error.code
+    )

@@ -1,0 +1,130 @@
+"""Pulls: ask a durable consumer for as many events as there is room for, again and again while the broker is there."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from crossply.wire import subjects
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nats.aio.msg import Msg
+
+    from crossply.wire.client import Listening, MeshClient
+    from crossply.wire.mux import Mux
+
+_EXPIRES, _HEARTBEAT = 30.0, 5.0
+_PAUSE = 0.5
+_NANOSECONDS = 1_000_000_000
+_IDLE, _NO_MESSAGES, _EXPIRED, _NO_CONSUMER = "100", "404", "408", "503"
+
+
+class Pulling:
+    """One consumer's pulls. ``take(message, held)`` gets each event, ``held`` with a place of ``room`` taken for it.
+
+    Events arrive under the subject they were stored at, not at the inbox that asked for them: hence an inbox and a
+    subscription of its own. ``on_missing`` hears that there is no consumer yet.
+    """
+
+    def __init__(  # noqa: PLR0913 - the parts of one consumption
+        self,
+        service: str,
+        pattern: str,
+        *,
+        batch: int,
+        room: asyncio.Semaphore,
+        client: MeshClient,
+        mux: Mux,
+        connected: asyncio.Event,
+        take: Callable[[Msg, bool], None],
+        on_missing: Callable[[], None],
+    ) -> None:
+        consumer = subjects.durable(service, pattern)
+        self._ask = f"$JS.API.CONSUMER.MSG.NEXT.{subjects.stream(pattern.partition('.')[0])}.{consumer}"
+        self._inbox = f"{mux.prefix}{consumer}."
+        self._pattern = pattern
+        self._batch = batch
+        self._room = room
+        self._client = client
+        self._mux = mux
+        self._connected = connected
+        self._take = take
+        self._on_missing = on_missing
+        self._listening: Listening | None = None
+        self._token = ""
+        self._left = 0
+        self._status: str | None = None
+        self._sign = asyncio.Event()
+
+    async def start(self) -> None:
+        """Listen to what the pulls will bring."""
+        self._listening = await self._client.listen(self._inbox + "*", self._arrived)
+
+    async def pull_for_ever(self) -> None:
+        """Pull until cancelled."""
+        while True:
+            await self._connected.wait()
+            status = await self._pull()
+            if status in {_NO_CONSUMER, _NO_MESSAGES}:
+                self._on_missing()
+            if status not in {None, _EXPIRED}:
+                await asyncio.sleep(_PAUSE)
+
+    async def aclose(self) -> None:
+        """Let the broker forget the last pull; what it still brings has been given to ``take`` when this returns."""
+        if self._listening is not None:
+            listening, self._listening = self._listening, None
+            await listening.aclose()
+
+    async def _pull(self) -> str | None:
+        """Pull as many as there is room for; return the status that ended it, ``None`` when it was full or lost."""
+        await self._room.acquire()
+        room = 1
+        while room < self._batch and not self._room.locked():
+            await self._room.acquire()
+            room += 1
+        # An attempt like any other, so that it fails at once with the connection.
+        self._token, attempt = self._mux.open(f"pull {self._pattern}", None)
+        self._left, self._status = room, None
+        attempt.reply.add_done_callback(lambda _: self._sign.set())
+        try:
+            await self._client.publish(self._ask, _request(room), reply=self._inbox + self._token)
+            while self._left and self._status is None and not attempt.reply.done():
+                self._sign.clear()
+                async with asyncio.timeout(_HEARTBEAT * 2.5):
+                    await self._sign.wait()
+        except TimeoutError:
+            return None
+        finally:
+            self._mux.close(self._token)
+            if attempt.reply.done():
+                attempt.reply.exception()
+            left, self._left = self._left, 0
+            for _ in range(left):
+                self._room.release()
+        return self._status
+
+    async def _arrived(self, msg: Msg) -> None:
+        if msg.subject.startswith(f"{subjects.EVENTS}."):
+            # One that comes when its pull has ended already counts as delivered, so it is taken all the same.
+            held = self._left > 0
+            self._left -= held
+            self._take(msg, held)
+        elif msg.subject == self._inbox + self._token:
+            status = (msg.headers or {}).get("Status")
+            self._status = None if status == _IDLE else status
+        self._sign.set()
+
+
+def _request(room: int) -> bytes:
+    return msgspec.json.encode(
+        {
+            "batch": room,
+            "expires": round(_EXPIRES * _NANOSECONDS),
+            "idle_heartbeat": round(_HEARTBEAT * _NANOSECONDS),
+        }
+    )
