@@ -73,7 +73,7 @@ class ReplyReader:
 
     def on_message_begin(self) -> None:
         """Note what follows a whole answer: nobody asked for it."""
-        self._tainted = self._whole
+        self._tainted = self._tainted or self._whole
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a field; those after the body are dropped."""
@@ -82,6 +82,8 @@ class ReplyReader:
 
     def on_headers_complete(self) -> None:
         """Judge the head."""
+        if self._whole:
+            return
         status = self._parser.get_status_code()
         if status in _INTERIM:
             return

@@ -76,14 +76,20 @@ class HealthWatch:
     """Owns the task that probes, and takes the service out of the mesh and back."""
 
     def __init__(
-        self, probe: Probe, membership: Membership, *, interval: float, health: Health | None = None
+        self,
+        probe: Probe,
+        membership: Membership,
+        *,
+        interval: float,
+        health: Health | None = None,
+        joined: bool = False,
     ) -> None:
         self._probe = probe
         self._membership = membership
         self._interval = interval
         self._health = health or Health()
         self._task: asyncio.Task[None] | None = None
-        self._joined = False
+        self._joined = joined
 
     @property
     def joined(self) -> bool:

@@ -21,10 +21,25 @@ _log: Final = get_logger("bridge")
 class Listener(Protocol):
     """What a connection needs of the server that accepted it."""
 
-    exchange: Exchange
-    limits: HttpLimits
-    clock: Clock
-    date: DateField
+    @property
+    def exchange(self) -> Exchange:
+        """What answers requests."""
+        ...
+
+    @property
+    def limits(self) -> HttpLimits:
+        """What a client gets."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """Monotonic seconds."""
+        ...
+
+    @property
+    def date(self) -> DateField:
+        """The `Date` of answers."""
+        ...
 
     def joined(self, connection: Connection) -> bool:
         """Count a connection in; return whether there is room for it."""
@@ -123,6 +138,13 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
 
     async def _serving(self, first: HttpRequest) -> None:
+        try:
+            await self._answering(first)
+        except Exception:
+            self.abort()  # nobody is left to answer the client
+            raise
+
+    async def _answering(self, first: HttpRequest) -> None:
         request: HttpRequest | None = first
         while request is not None:
             self._due = math.inf

@@ -30,6 +30,11 @@ class HttpServer:
         self._sweeper: asyncio.Task[None] | None = None
         self._empty: asyncio.Event = asyncio.Event()
 
+    @property
+    def connections(self) -> int:
+        """How many clients are connected."""
+        return len(self._connections)
+
     async def listen(self, host: str, port: int) -> tuple[str, int]:
         """Begin to accept; return the address, with the port chosen for port 0. Raises ``OSError``."""
         loop = asyncio.get_running_loop()

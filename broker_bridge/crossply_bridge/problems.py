@@ -21,7 +21,9 @@ _CODES: Final[Mapping[int, Code]] = {
     413: Code.PAYLOAD_TOO_LARGE,
     500: Code.INTERNAL,
     501: Code.UNIMPLEMENTED,
+    502: Code.INTEGRITY_FAILED,
     503: Code.OVERLOADED,
+    505: Code.UNIMPLEMENTED,
 }
 _WAIT: Final = frozenset({Code.OVERLOADED, Code.RATE_LIMITED})
 """Codes whose answer always says when to come again."""

@@ -14,7 +14,7 @@ from crossply_bridge.config import BridgeConfig
 
 
 async def serve(config: BridgeConfig) -> None:
-    """Bridge until SIGTERM or SIGINT, through absences of the broker but a long one at the start.
+    """Bridge until SIGTERM or SIGINT; a broker that is away is waited for, at the start not for ever.
 
     Raises ``Unavailable`` when the address is taken or no broker answers within the mesh's ``connect_timeout``.
     """

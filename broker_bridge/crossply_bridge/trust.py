@@ -34,7 +34,10 @@ def parse_trust(text: str) -> TrustedPeers:
     listed = named.get(text.strip().lower())
     if listed is None:
         listed = tuple(part.strip() for part in text.split(","))
-    return TrustedPeers(tuple(ip_network(each) for each in listed))
+    try:
+        return TrustedPeers(tuple(ip_network(each) for each in listed))
+    except ValueError as error:
+        raise ValueError(f"{error}; write loopback, none, all, or networks such as 10.0.0.0/8") from error
 
 
 def traceparent(text: str | None) -> str | None:

@@ -18,6 +18,8 @@ from rich.table import Table
 from rich.text import Text
 from ruamel.yaml import YAML
 
+from crossply_policy.plain_data import is_list, is_object
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 _UNBOUNDED: Final = 100_000
@@ -45,11 +47,15 @@ def format_option(default: Format = Format.TABLE) -> Callable[[F], F]:
         "-o",
         "--output",
         type=click.Choice([each.value for each in Format]),
-        callback=lambda _context, _parameter, value: Format(value),
+        callback=_format,
         default=default.value,
         show_default=True,
         help="How the result is shown.",
     )
+
+
+def _format(_context: click.Context, _parameter: click.Parameter, value: str) -> Format:
+    return Format(value)
 
 
 def show(output: Format, value: Any, *tables: Rows) -> None:
@@ -58,7 +64,7 @@ def show(output: Format, value: Any, *tables: Rows) -> None:
         case Format.JSON:
             click.echo(as_json(value))
         case Format.YAML:
-            click.echo(_as_yaml(value), nl=False)
+            click.echo(as_yaml(value), nl=False)
         case Format.TABLE:
             for index, table in enumerate(tables):
                 if index:
@@ -71,20 +77,21 @@ def as_json(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False, default=_plain)
 
 
-def pairs(value: Any) -> Rows:
-    """Return any value as a table of names and values; what is nested is shown as JSON."""
-    if isinstance(value, dict):
-        return Rows((), [(name, _cell(each)) for name, each in value.items()])
-    return Rows((), [(_cell(value),)])
-
-
-def _as_yaml(value: Any) -> str:
+def as_yaml(value: Any) -> str:
+    """Return a value as YAML, its keys in the order given."""
     out = StringIO()
-    yaml = YAML(typ="safe", pure=True)
+    yaml: Any = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
-    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    yaml.sort_base_mapping_type_on_output = False
     yaml.dump(json.loads(as_json(value)), out)
     return out.getvalue().removesuffix("...\n")
+
+
+def pairs(value: Any) -> Rows:
+    """Return any value as a table of names and values; what is nested is shown as JSON."""
+    if is_object(value):
+        return Rows((), [(name, _cell(each)) for name, each in value.items()])
+    return Rows((), [(_cell(value),)])
 
 
 def _print(table: Rows) -> None:
@@ -103,7 +110,7 @@ def _print(table: Rows) -> None:
 
 
 def _cell(value: Any) -> str:
-    if isinstance(value, (dict, list, tuple)):
+    if is_object(value) or is_list(value):
         return json.dumps(value, ensure_ascii=False, default=_plain)
     return str(_plain(value) if isinstance(value, bytes) else value)
 

@@ -7,10 +7,13 @@ import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
 import httpx
+import msgspec
+from msgspec import Struct
 
 from crossply_cli.exit_codes import ExitCode
 from crossply_cli.failure import Failure
@@ -37,6 +40,18 @@ class Written:
     before: int | None
     after: int
     changed: bool
+
+
+class _Fault(Struct):
+    path: str = ""
+    detail: str = ""
+
+
+class _Problem(Struct):
+    """What commands use of the registry's problem details."""
+
+    detail: str
+    errors: list[_Fault] = []
 
 
 class RegistryApi:
@@ -74,7 +89,7 @@ class RegistryApi:
         path = _document_path(document.kind, document.name)
         known = await self._send("GET", path)
         before: int | None = None
-        if known.status_code == httpx.codes.NOT_FOUND:
+        if known.status_code == HTTPStatus.NOT_FOUND:
             condition: dict[str, str | bytes] = {"If-None-Match": "*"}
         else:
             _raise_for(known, f"reading {document.key}")
@@ -126,15 +141,13 @@ def _raise_for(answer: httpx.Response, what: str) -> None:
     if answer.is_success:
         return
     try:
-        problem = answer.json()
-        why = str(problem["detail"])
-    except (ValueError, KeyError, TypeError):
-        problem, why = {}, f"status {answer.status_code}"
-    faults = problem.get("errors") or []
+        problem = msgspec.json.decode(answer.content, type=_Problem)
+    except msgspec.DecodeError:
+        problem = _Problem(detail=f"status {answer.status_code}")
     raise Failure(
         f"{what} failed",
-        why=why,
-        details=[f"{each.get('path') or 'document'}: {each.get('detail')}" for each in faults],
+        why=problem.detail,
+        details=[f"{each.path or 'document'}: {each.detail}" for each in problem.errors],
         hint=_hint(answer.status_code),
         code=_CODES.get(answer.status_code, ExitCode.FAILED),
     )

@@ -10,11 +10,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import (
     AliasEvent,
-    DocumentEndEvent,
     DocumentStartEvent,
     MappingEndEvent,
     MappingStartEvent,
-    NodeEvent,
     ScalarEvent,
     SequenceEndEvent,
     SequenceStartEvent,
@@ -65,7 +63,8 @@ def read(text: str, file: str) -> tuple[list[YamlDocument], list[FileFault]]:
     documents: list[YamlDocument] = []
     faults: list[FileFault] = []
     try:
-        events = iter(YAML(typ="safe", pure=True).parse(text))
+        parser: Any = YAML(typ="safe", pure=True)
+        events = iter(parser.parse(text))
         for event in events:
             if isinstance(event, DocumentStartEvent):
                 reading = _Reading(file, events)
@@ -74,10 +73,7 @@ def read(text: str, file: str) -> tuple[list[YamlDocument], list[FileFault]]:
                 if not reading.faults and document.value is not None:
                     documents.append(document)
     except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        faults.append(
-            FileFault(file, mark.line + 1 if mark else 1, f"is not YAML: {error.problem or error.context}")
-        )
+        faults.append(_unread(file, error))
     except YAMLError as error:
         faults.append(FileFault(file, 1, f"is not YAML: {str(error).splitlines()[0]}"))
     except (TooDeep, RecursionError):
@@ -86,6 +82,11 @@ def read(text: str, file: str) -> tuple[list[YamlDocument], list[FileFault]]:
 
 
 _DEEPEST: Final = LIMITS.document_depth
+
+
+def _unread(file: str, error: Any) -> FileFault:
+    mark = error.problem_mark or error.context_mark
+    return FileFault(file, mark.line + 1 if mark else 1, f"is not YAML: {error.problem or error.context}")
 
 
 class _Reading:
@@ -99,11 +100,10 @@ class _Reading:
 
     def document(self) -> YamlDocument:
         """Consume one document, its end included."""
-        first = next(self._events)
+        first: Any = next(self._events)
         value = self._value(first, "", 0)
-        end = next(self._events)
-        assert isinstance(end, DocumentEndEvent)  # noqa: S101 - the parser's grammar
-        size = end.start_mark.index - first.start_mark.index
+        end: Any = next(self._events)  # the document's own
+        size: int = end.start_mark.index - first.start_mark.index
         if size > LIMITS.document:
             self._fault(first, f"is {size} characters long, at most {LIMITS.document} are allowed")
         return YamlDocument(self._file, first.start_mark.line + 1, value, self._lines)
@@ -117,8 +117,12 @@ class _Reading:
             return self._mapping(path, depth)
         if isinstance(event, SequenceStartEvent):
             return self._sequence(path, depth)
+        return self._scalar(event)
+
+    def _scalar(self, event: Any) -> object:
         if isinstance(event, ScalarEvent):
-            return plain_scalar(event.value) if event.implicit[0] else event.value
+            scalar: Any = event
+            return plain_scalar(scalar.value) if scalar.implicit[0] else str(scalar.value)
         return None
 
     def _mapping(self, path: str, depth: int) -> dict[str, object]:
@@ -141,13 +145,14 @@ class _Reading:
             made.append(self._value(event, f"{path}[{len(made)}]", depth + 1))
         return made
 
-    def _refuse(self, event: NodeEvent, path: str) -> None:
+    def _refuse(self, event: Any, path: str) -> None:
         prefix = f"{path}: " if path else ""
+        anchor: str | None = event.anchor
         if isinstance(event, AliasEvent):
-            self._fault(event, f"{prefix}has an alias, *{event.anchor}; write the value out")
+            self._fault(event, f"{prefix}has an alias, *{anchor}; write the value out")
             return
-        if event.anchor is not None:
-            self._fault(event, f"{prefix}has an anchor, &{event.anchor}; leave it out")
+        if anchor is not None:
+            self._fault(event, f"{prefix}has an anchor, &{anchor}; leave it out")
         tag = getattr(event, "tag", None)
         if tag is not None:
             self._fault(event, f"{prefix}has a tag, {tag}; leave it out")

@@ -10,9 +10,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
 
+import msgspec
+
 from crossply_cli.exit_codes import ExitCode
 from crossply_cli.failure import Failure
 from crossply_cli.up.lineage import Recorded
+from crossply_policy.plain_data import is_list
 
 MESH_FILE: Final = "mesh.json"
 _LOCK, _PASSWORDS, _PROCESSES = "lock", "passwords.json", "processes.json"
@@ -121,7 +124,7 @@ def _already_running(path: Path) -> Failure:
 
 
 def _without_password(value: Any) -> str:
-    address = str(value[0] if isinstance(value, list) and value else value)
+    address = ", ".join(map(str, value)) if is_list(value) else str(value)
     scheme, _, rest = address.rpartition("://")
     return f"{scheme}://{rest.rpartition('@')[2]}"
 
@@ -129,10 +132,9 @@ def _without_password(value: Any) -> str:
 def _load(path: Path) -> dict[str, Any]:
     """Return the object in a file; an empty one when there is none, or a crash left half of it."""
     try:
-        value = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+    except (OSError, msgspec.DecodeError):
         return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _store(path: Path, value: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from http import HTTPStatus
 from typing import Any, Final
 
 import httpx
@@ -40,7 +41,7 @@ async def _called(client: httpx.AsyncClient, gateway: str) -> str:
         try:
             answer = await client.post(url, json={"sku": "a", "quantity": 1}, timeout=_WITHIN)
             said = answer.json()
-            if answer.status_code == httpx.codes.OK and "order" in said:
+            if answer.status_code == HTTPStatus.OK and "order" in said:
                 return ""
             if said.get("code") != "aborted":
                 break

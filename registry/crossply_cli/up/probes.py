@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import httpx
+import msgspec
 
 from crossply_cli.exit_codes import ExitCode
 from crossply_cli.failure import Failure
@@ -66,10 +67,9 @@ async def greeting(port: int) -> dict[str, Any]:
                 line = await reader.readline()
             finally:
                 writer.close()
-        said = json.loads(line.removeprefix(b"INFO "))
-    except (OSError, TimeoutError, ValueError):
+        return msgspec.json.decode(line.removeprefix(b"INFO "), type=dict[str, Any])
+    except (OSError, TimeoutError, ValueError, msgspec.DecodeError):
         return {}
-    return said if isinstance(said, dict) else {}
 
 
 def http(client: httpx.AsyncClient, url: str) -> Probe:
@@ -80,7 +80,7 @@ def http(client: httpx.AsyncClient, url: str) -> Probe:
             answer = await client.get(url, timeout=_ANSWER)
         except httpx.HTTPError as error:
             return f"{url} does not answer ({str(error) or type(error).__name__})"
-        return None if answer.status_code == httpx.codes.OK else f"{url} answers {answer.status_code}"
+        return None if answer.status_code == HTTPStatus.OK else f"{url} answers {answer.status_code}"
 
     return asking
 

@@ -107,7 +107,9 @@ class _Run:
         self._shop = shop = Shop(self._bench, development.mesh)
         await shop.start()
         assert shop.first_call is not None  # noqa: S101 - start ends with it
-        self._lines.fact("shop", "web -> orders x2 -> billing, stock", "orders.created -> mailer; 20 calls/s")
+        self._lines.fact(
+            "shop", "20 calls/s from web", "-> orders x2 -> billing, stock; orders.created -> mailer"
+        )
         self._lines.say(f"first call after {shop.first_call - self._options.began:.1f} s")
         words.quest(self._lines, development.mesh.gateway)
         async with asyncio.TaskGroup() as beside:

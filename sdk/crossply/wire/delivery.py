@@ -84,7 +84,7 @@ class Delivery:
     async def aclose(self) -> None:
         """Pull nothing more and wait for the handlers that run.
 
-        What the last pull still brings is given back at once, so that another instance gets it without waiting.
+        What the last pull still brings is given back at once: another instance gets it without waiting.
         """
         self._closing = True
         if self._pull is not None:
@@ -117,6 +117,10 @@ class Delivery:
             progress = asyncio.get_running_loop().create_task(self._in_progress(msg), name="in progress")
             try:
                 response = await self._handler(request)
+            except asyncio.CancelledError:
+                # Stopped before its end: another instance may begin at once.
+                await self._settle(msg, _GIVE_BACK)
+                raise
             finally:
                 progress.cancel()
             await self._settle(
@@ -124,7 +128,7 @@ class Delivery:
             )
         finally:
             if held:
-                self._free.release()
+                self._room.release()
 
     def _request(self, msg: Msg, channel: str) -> Request:
         delivery, sequence = _place(msg.reply)

@@ -1,4 +1,4 @@
-"""Pulls: ask a durable consumer for as many events as there is room for, again and again while the broker is there."""
+"""Pulls: ask a durable consumer for as many events as there is room for, again and again."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ _IDLE, _NO_MESSAGES, _EXPIRED, _NO_CONSUMER = "100", "404", "408", "503"
 
 
 class Pulling:
-    """One consumer's pulls. ``take(message, held)`` gets each event, ``held`` with a place of ``room`` taken for it.
+    """One consumer's pulls; ``on_missing`` hears that there is no consumer yet.
 
-    Events arrive under the subject they were stored at, not at the inbox that asked for them: hence an inbox and a
-    subscription of its own. ``on_missing`` hears that there is no consumer yet.
+    ``take(message, held)`` gets each event; ``held`` says that a place of ``room`` is taken for it. Events
+    arrive under the subject they were stored at, not at the inbox that asked for them: hence a subscription
+    of its own.
     """
 
     def __init__(  # noqa: PLR0913 - the parts of one consumption
@@ -57,7 +58,7 @@ class Pulling:
         self._listening: Listening | None = None
         self._token = ""
         self._left = 0
-        self._status: str | None = None
+        self._status = ""
         self._sign = asyncio.Event()
 
     async def start(self) -> None:
@@ -71,17 +72,17 @@ class Pulling:
             status = await self._pull()
             if status in {_NO_CONSUMER, _NO_MESSAGES}:
                 self._on_missing()
-            if status not in {None, _EXPIRED}:
+            if status not in {"", _EXPIRED}:
                 await asyncio.sleep(_PAUSE)
 
     async def aclose(self) -> None:
-        """Let the broker forget the last pull; what it still brings has been given to ``take`` when this returns."""
+        """Make the broker forget the last pull; by then, what it still brought has gone to ``take``."""
         if self._listening is not None:
             listening, self._listening = self._listening, None
             await listening.aclose()
 
-    async def _pull(self) -> str | None:
-        """Pull as many as there is room for; return the status that ended it, ``None`` when it was full or lost."""
+    async def _pull(self) -> str:
+        """Pull as many as there is room for; return the status that ended it, empty for full or lost."""
         await self._room.acquire()
         room = 1
         while room < self._batch and not self._room.locked():
@@ -89,16 +90,16 @@ class Pulling:
             room += 1
         # An attempt like any other, so that it fails at once with the connection.
         self._token, attempt = self._mux.open(f"pull {self._pattern}", None)
-        self._left, self._status = room, None
+        self._left, self._status = room, ""
         attempt.reply.add_done_callback(lambda _: self._sign.set())
         try:
             await self._client.publish(self._ask, _request(room), reply=self._inbox + self._token)
-            while self._left and self._status is None and not attempt.reply.done():
+            while self._left and not self._status and not attempt.reply.done():
                 self._sign.clear()
                 async with asyncio.timeout(_HEARTBEAT * 2.5):
                     await self._sign.wait()
         except TimeoutError:
-            return None
+            return ""
         finally:
             self._mux.close(self._token)
             if attempt.reply.done():
@@ -115,8 +116,8 @@ class Pulling:
             self._left -= held
             self._take(msg, held)
         elif msg.subject == self._inbox + self._token:
-            status = (msg.headers or {}).get("Status")
-            self._status = None if status == _IDLE else status
+            status = (msg.headers or {}).get("Status", "")
+            self._status = "" if status == _IDLE else status
         self._sign.set()
 
 

@@ -1,4 +1,4 @@
-"""Stand-ins for the ends of the bridge: a transport, a server, a mesh, an application, a clock that is set by hand."""
+"""Stand-ins for what a bridge stands between: a transport, a server, a mesh, an application, a clock."""
 
 from __future__ import annotations
 
@@ -30,44 +30,53 @@ class FakeTransport(asyncio.Transport):
 
     def __init__(self, protocol: asyncio.Protocol, peer: str = "127.0.0.1") -> None:
         super().__init__(extra={"peername": (peer, 50_000)})
-        self._protocol = protocol
+        self.protocol = protocol
         self.written = b""
-        self.closed = False
-        self.aborted = False
-        self.ended = False
-        self.reading = True
+        self._closed = False
+        self._aborted = False
+        self._ended = False
+        self._reading = True
         protocol.connection_made(self)
 
     def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
         self.written += bytes(data)
 
     def write_eof(self) -> None:
-        self.ended = True
+        self._ended = True
 
     def can_write_eof(self) -> bool:
         return True
 
     def is_closing(self) -> bool:
-        return self.closed
+        return self._closed
 
     def close(self) -> None:
         self.lose()
 
     def abort(self) -> None:
-        self.aborted = True
+        self._aborted = True
         self.lose()
+
+    def is_aborted(self) -> bool:
+        return self._aborted
+
+    def is_ended(self) -> bool:
+        return self._ended
 
     def lose(self, error: Exception | None = None) -> None:
         """End the connection, as the other side or the network does."""
-        if not self.closed:
-            self.closed = True
-            asyncio.get_running_loop().call_soon(self._protocol.connection_lost, error)
+        if not self._closed:
+            self._closed = True
+            asyncio.get_running_loop().call_soon(self.protocol.connection_lost, error)
 
     def pause_reading(self) -> None:
-        self.reading = False
+        self._reading = False
 
     def resume_reading(self) -> None:
-        self.reading = True
+        self._reading = True
+
+    def is_reading(self) -> bool:
+        return self._reading
 
     def take(self) -> bytes:
         """Return what was written since the last time."""
@@ -103,7 +112,7 @@ class ScriptedMesh:
 
     def __init__(self, answer: Callable[[Request], Response] | None = None) -> None:
         self.requests: list[Request] = []
-        self._answer = answer or (lambda request: Response(b"{}", "application/json"))
+        self._answer = answer or _nothing
 
     def outbound(self, operation: str) -> Handler:
         async def answering(request: Request) -> Response:
@@ -135,6 +144,10 @@ class ScriptedApplication:
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+
+def _nothing(request: Request) -> Response:
+    return Response(b"{}", "application/json")
 
 
 def echo(body: bytes = b"hello") -> Exchange:

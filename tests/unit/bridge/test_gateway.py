@@ -74,7 +74,9 @@ async def test_an_empty_body_means_no_arguments() -> None:
     assert (mesh.request.body, mesh.request.content_type) == (b"{}", "application/json")
 
 
-@pytest.mark.parametrize("kind", ["application/msgpack", "application/octet-stream", "Application/JSON; charset=UTF-8"])
+@pytest.mark.parametrize(
+    "kind", ["application/msgpack", "application/octet-stream", "Application/JSON; charset=UTF-8"]
+)
 async def test_bodies_of_the_meshs_own_types_pass_as_they_are(kind: str) -> None:
     mesh = ScriptedMesh()
     assert (await ask(mesh, "POST", "/orders/create", [("content-type", kind)], b"\x80")).status == 200
@@ -119,7 +121,18 @@ async def test_options_says_what_is_allowed() -> None:
 
 @pytest.mark.parametrize(
     "target",
-    ["/", "/orders", "/orders/", "/orders/create/", "/orders/create/x", "/svc", "/svc/", "/events/a", "/healthz/x", "/readyz/x"],
+    [
+        "/",
+        "/orders",
+        "/orders/",
+        "/orders/create/",
+        "/orders/create/x",
+        "/svc",
+        "/svc/",
+        "/events/a",
+        "/healthz/x",
+        "/readyz/x",
+    ],
 )
 async def test_nothing_is_at_other_paths(target: str) -> None:
     response = await ask(ScriptedMesh(), "POST", target)
@@ -129,7 +142,16 @@ async def test_nothing_is_at_other_paths(target: str) -> None:
 
 @pytest.mark.parametrize(
     "target",
-    ["/Orders/create", "/orders/*", "/orders/a%20b", "/any/create", "/i-x/create", f"/{'a' * 300}/b", "/svc/A/x", "/svc/*/x"],
+    [
+        "/Orders/create",
+        "/orders/*",
+        "/orders/a%20b",
+        "/any/create",
+        "/i-x/create",
+        f"/{'a' * 300}/b",
+        "/svc/A/x",
+        "/svc/*/x",
+    ],
 )
 async def test_a_bad_name_is_refused_with_what_is_wrong_with_it(target: str) -> None:
     mesh = ScriptedMesh()
@@ -139,7 +161,10 @@ async def test_a_bad_name_is_refused_with_what_is_wrong_with_it(target: str) -> 
     assert not mesh.requests
 
 
-@pytest.mark.parametrize("target", ["/orders/../admin", "/orders//create", "/orders%2fcreate", "/orders/a%00b", "http://x/orders/create"])
+@pytest.mark.parametrize(
+    "target",
+    ["/orders/../admin", "/orders//create", "/orders%2fcreate", "/orders/a%00b", "http://x/orders/create"],
+)
 async def test_a_target_that_is_not_in_normal_form_is_refused(target: str) -> None:
     assert (await ask(ScriptedMesh(), "POST", target)).status == 400
 
@@ -158,7 +183,9 @@ async def test_each_failure_of_a_call_has_its_status(code: Code) -> None:
     assert problem(response)["trace_id"] == TRACE[3:35]
 
 
-@pytest.mark.parametrize(("text", "timeout"), [("2.5", 2.5), ("2.5s", 2.5), ("250ms", 0.25), ("3600", 3600.0)])
+@pytest.mark.parametrize(
+    ("text", "timeout"), [("2.5", 2.5), ("2.5s", 2.5), ("250ms", 0.25), ("3600", 3600.0)]
+)
 async def test_a_client_bounds_its_call(text: str, timeout: float) -> None:
     mesh = ScriptedMesh()
     assert (await ask(mesh, "POST", "/orders/create", [("crossply-timeout", text)])).status == 200
@@ -174,7 +201,9 @@ async def test_a_timeout_that_is_none_is_refused(text: str) -> None:
 
 async def test_keys_travel_with_the_call() -> None:
     mesh = ScriptedMesh()
-    await ask(mesh, "POST", "/orders/create", [("crossply-key", "customer 7"), ("idempotency-key", '"8e03978e"')])
+    await ask(
+        mesh, "POST", "/orders/create", [("crossply-key", "customer 7"), ("idempotency-key", '"8e03978e"')]
+    )
     assert (mesh.request.key, mesh.request.idempotency_key) == ("customer 7", '"8e03978e"')
 
 
@@ -222,9 +251,19 @@ async def test_a_page_of_another_site_may_not_call(site: str) -> None:
 
 
 async def test_http_is_passed_whole() -> None:
-    answer = Response(b"made", status=201, headers=[("Content-Type", "text/plain"), ("Set-Cookie", "a"), ("Set-Cookie", "b")])
+    answer = Response(
+        b"made",
+        status=201,
+        headers=[("Content-Type", "text/plain"), ("Set-Cookie", "a"), ("Set-Cookie", "b")],
+    )
     mesh = ScriptedMesh(lambda request: answer)
-    headers = [("accept", "text/*"), ("connection", "x-hop"), ("x-hop", "1"), ("crossply-key", "k"), ("content-length", "4")]
+    headers = [
+        ("accept", "text/*"),
+        ("connection", "x-hop"),
+        ("x-hop", "1"),
+        ("crossply-key", "k"),
+        ("content-length", "4"),
+    ]
     response = await ask(mesh, "POST", "/svc/stock/items/a?x=%2F..#"[:-1], headers, b"body", peer="192.0.2.9")
     assert (response.status, response.body) == (201, b"made")
     assert response.headers == [("content-type", "text/plain"), ("set-cookie", "a"), ("set-cookie", "b")]
@@ -241,7 +280,10 @@ async def test_http_is_passed_whole() -> None:
     ]
 
 
-@pytest.mark.parametrize(("target", "path"), [("/svc/stock", "/"), ("/svc/stock/", "/"), ("/svc/stock?a", "/?a"), ("/svc/stock/a/", "/a/")])
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [("/svc/stock", "/"), ("/svc/stock/", "/"), ("/svc/stock?a", "/?a"), ("/svc/stock/a/", "/a/")],
+)
 async def test_the_path_is_what_follows_the_service(target: str, path: str) -> None:
     mesh = ScriptedMesh(lambda request: Response(status=200))
     await ask(mesh, "GET", target)
@@ -264,7 +306,14 @@ async def test_the_status_of_the_application_is_passed_on_whatever_it_is() -> No
 
 
 async def test_fields_that_belong_to_the_mesh_or_a_hop_are_not_passed_back() -> None:
-    headers = [("Connection", "x-a"), ("X-A", "1"), ("Nats-Msg-Id", "1"), ("Crossply-Peer", "1"), ("Content-Length", "9"), ("Date", "then")]
+    headers = [
+        ("Connection", "x-a"),
+        ("X-A", "1"),
+        ("Nats-Msg-Id", "1"),
+        ("Crossply-Peer", "1"),
+        ("Content-Length", "9"),
+        ("Date", "then"),
+    ]
     mesh = ScriptedMesh(lambda request: Response(b"x", status=200, headers=headers))
     assert (await ask(mesh, "GET", "/svc/stock/a")).headers == [("date", "then")]
 

@@ -16,18 +16,18 @@ GET = b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n"
 async def test_a_request_is_answered_and_the_connection_is_kept() -> None:
     transport = FakeServer(echo()).connect()
     for number in range(3):
-        transport._protocol.data_received(GET % number)
+        transport.protocol.data_received(GET % number)
         await turn()
         answer = transport.take()
         assert answer.startswith(b"HTTP/1.1 200 OK\r\nx-target: /%d\r\n" % number)
         assert answer.endswith(b"content-length: 5\r\n\r\nhello")
-    assert not transport.closed
+    assert not transport.is_closing()
 
 
 async def test_a_request_that_comes_byte_by_byte_is_answered() -> None:
     transport = FakeServer(echo()).connect()
     for byte in GET % 7:
-        transport._protocol.data_received(bytes([byte]))
+        transport.protocol.data_received(bytes([byte]))
     await turn()
     assert b"x-target: /7\r\n" in transport.take()
 
@@ -45,7 +45,7 @@ async def test_pipelined_requests_are_answered_in_order_one_at_a_time() -> None:
         return HttpResponse(200, [("x-target", request.target)])
 
     transport = FakeServer(slowly).connect()
-    transport._protocol.data_received(b"".join(GET % number for number in range(5)))
+    transport.protocol.data_received(b"".join(GET % number for number in range(5)))
     await turn(40)
     answers = transport.take()
     order = [answers.index(b"x-target: /%d\r\n" % number) for number in range(5)]
@@ -61,14 +61,14 @@ async def test_a_client_that_sends_far_ahead_is_not_read_until_its_answers_left(
         return HttpResponse(200)
 
     transport = FakeServer(when_told, HttpLimits(buffered=100)).connect()
-    transport._protocol.data_received(GET % 0)
-    assert transport.reading
-    transport._protocol.data_received((GET % 1) * 10)
-    assert not transport.reading
+    transport.protocol.data_received(GET % 0)
+    assert transport.is_reading()
+    transport.protocol.data_received((GET % 1) * 10)
+    assert not transport.is_reading()
     answer.set_result(None)
     await turn(40)
     assert transport.take().count(b"HTTP/1.1 200 OK") == 11
-    assert transport.reading
+    assert transport.is_reading()
 
 
 async def test_a_client_that_is_gone_cancels_its_request() -> None:
@@ -84,7 +84,7 @@ async def test_a_client_that_is_gone_cancels_its_request() -> None:
 
     server = FakeServer(waiting)
     transport = server.connect()
-    transport._protocol.data_received(GET % 0)
+    transport.protocol.data_received(GET % 0)
     await turn()
     transport.lose()
     await turn()
@@ -103,7 +103,7 @@ async def test_a_connection_counts_until_its_cancelled_request_has_ended() -> No
 
     server = FakeServer(stubborn)
     transport = server.connect()
-    transport._protocol.data_received(GET % 0)
+    transport.protocol.data_received(GET % 0)
     await turn()
     transport.lose()
     await turn()
@@ -116,11 +116,11 @@ async def test_a_connection_counts_until_its_cancelled_request_has_ended() -> No
 async def test_an_answer_waits_for_a_client_that_does_not_read() -> None:
     server = FakeServer(echo())
     transport = server.connect()
-    transport._protocol.pause_writing()
-    transport._protocol.data_received(GET % 0 + GET % 1)
+    transport.protocol.pause_writing()
+    transport.protocol.data_received(GET % 0 + GET % 1)
     await turn()
     assert transport.take().count(b"HTTP/1.1 200 OK") == 1
-    transport._protocol.resume_writing()
+    transport.protocol.resume_writing()
     await turn()
     assert transport.take().count(b"HTTP/1.1 200 OK") == 1
 
@@ -129,41 +129,41 @@ async def test_a_client_that_never_reads_is_dropped() -> None:
     server = FakeServer(echo())
     transport = server.connect()
     (connection,) = server.connections
-    transport._protocol.pause_writing()
-    transport._protocol.data_received(GET % 0 + GET % 1)
+    transport.protocol.pause_writing()
+    transport.protocol.data_received(GET % 0 + GET % 1)
     await turn()
     connection.expire(server.clock.now + server.limits.write_timeout - 0.1)
-    assert not transport.aborted
+    assert not transport.is_aborted()
     connection.expire(server.clock.now + server.limits.write_timeout)
-    assert transport.aborted
+    assert transport.is_aborted()
     await turn()
     assert not server.connections
 
 
 async def test_connection_close_is_honoured() -> None:
     transport = FakeServer(echo()).connect()
-    transport._protocol.data_received(b"GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" + GET % 1)
+    transport.protocol.data_received(b"GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" + GET % 1)
     await turn()
     answer = transport.take()
     assert answer.count(b"HTTP/1.1 200 OK") == 1
     assert b"connection: close\r\n" in answer
-    assert transport.closed
+    assert transport.is_closing()
 
 
 async def test_http_1_0_is_closed_after_its_answer() -> None:
     transport = FakeServer(echo()).connect()
-    transport._protocol.data_received(b"GET /a HTTP/1.0\r\n\r\n")
+    transport.protocol.data_received(b"GET /a HTTP/1.0\r\n\r\n")
     await turn()
     assert b"connection: close\r\n" in transport.take()
-    assert transport.closed
+    assert transport.is_closing()
 
 
 async def test_a_body_that_waits_for_permission_gets_it() -> None:
     transport = FakeServer(echo()).connect()
     head = b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n"
-    transport._protocol.data_received(head)
+    transport.protocol.data_received(head)
     assert transport.take() == b"HTTP/1.1 100 Continue\r\n\r\n"
-    transport._protocol.data_received(b"abc")
+    transport.protocol.data_received(b"abc")
     await turn()
     assert transport.take().startswith(b"HTTP/1.1 200 OK\r\n")
 
@@ -171,7 +171,7 @@ async def test_a_body_that_waits_for_permission_gets_it() -> None:
 async def test_a_refused_body_gets_no_permission() -> None:
     transport = FakeServer(echo()).connect()
     head = b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\nExpect: 100-continue\r\n\r\n"
-    transport._protocol.data_received(head)
+    transport.protocol.data_received(head)
     assert transport.take().startswith(b"HTTP/1.1 413 ")
 
 
@@ -185,22 +185,22 @@ async def test_a_malformed_request_is_refused_and_nothing_after_it_is_read() -> 
     server = FakeServer(asking)
     transport = server.connect()
     (connection,) = server.connections
-    transport._protocol.data_received(b"GET /a\r\n\r\n" + GET % 1)
-    transport._protocol.data_received(GET % 2)
+    transport.protocol.data_received(b"GET /a\r\n\r\n" + GET % 1)
+    transport.protocol.data_received(GET % 2)
     await turn()
     answer = transport.take()
     assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/problem+json\r\n")
     assert b"connection: close\r\n" in answer
     assert asked == []
-    assert transport.ended
-    assert not transport.closed
+    assert transport.is_ended()
+    assert not transport.is_closing()
     connection.expire(server.clock.now + server.limits.linger)
-    assert transport.aborted
+    assert transport.is_aborted()
 
 
 async def test_a_bad_request_behind_a_good_one_is_refused_after_the_good_answer() -> None:
     transport = FakeServer(echo()).connect()
-    transport._protocol.data_received(GET % 0 + b"nonsense\r\n\r\n")
+    transport.protocol.data_received(GET % 0 + b"nonsense\r\n\r\n")
     await turn()
     answer = transport.take()
     assert answer.index(b"200 OK") < answer.index(b"400 Bad Request")
@@ -220,14 +220,14 @@ async def test_a_slow_client_is_given_up_in_time(sent: bytes, patience: str, sta
     transport = server.connect()
     (connection,) = server.connections
     if sent:
-        transport._protocol.data_received(sent)
+        transport.protocol.data_received(sent)
         await turn()
     due = server.clock.now + getattr(server.limits, patience)
     connection.expire(due - 0.1)
-    assert not transport.closed
-    assert not transport.ended
+    assert not transport.is_closing()
+    assert not transport.is_ended()
     connection.expire(due)
-    assert transport.closed or transport.ended
+    assert transport.is_closing() or transport.is_ended()
     assert transport.take()[9:12] == status
 
 
@@ -237,7 +237,7 @@ async def test_trickled_bytes_do_not_move_the_moment_a_head_is_due() -> None:
     (connection,) = server.connections
     began = server.clock.now
     for byte in b"GET / HTTP/1.1\r\nHo":
-        transport._protocol.data_received(bytes([byte]))
+        transport.protocol.data_received(bytes([byte]))
         server.clock.now += 0.25
     connection.expire(began + server.limits.header_timeout)
     assert transport.take().startswith(b"HTTP/1.1 408 ")
@@ -250,10 +250,10 @@ async def test_a_running_request_is_not_bounded_by_the_connection() -> None:
     server = FakeServer(waiting)
     transport = server.connect()
     (connection,) = server.connections
-    transport._protocol.data_received(GET % 0)
+    transport.protocol.data_received(GET % 0)
     await turn()
     connection.expire(server.clock.now + 1e9)
-    assert not transport.closed
+    assert not transport.is_closing()
     transport.lose()
     await turn()
 
@@ -262,7 +262,7 @@ async def test_a_connection_too_many_is_told_so() -> None:
     server = FakeServer(echo(), room=0)
     transport = server.connect()
     assert transport.take().startswith(b"HTTP/1.1 503 ")
-    transport._protocol.data_received(GET % 0)
+    transport.protocol.data_received(GET % 0)
     await turn()
     assert transport.take() == b""
 
@@ -272,7 +272,7 @@ async def test_a_retired_connection_closes_at_once_when_idle() -> None:
     transport = server.connect()
     (connection,) = server.connections
     connection.retire()
-    assert transport.closed
+    assert transport.is_closing()
 
 
 async def test_a_retired_connection_finishes_its_request_and_says_close() -> None:
@@ -285,34 +285,36 @@ async def test_a_retired_connection_finishes_its_request_and_says_close() -> Non
     server = FakeServer(when_told)
     transport = server.connect()
     (connection,) = server.connections
-    transport._protocol.data_received(GET % 0)
+    transport.protocol.data_received(GET % 0)
     await turn()
     connection.retire()
-    assert not transport.closed
+    assert not transport.is_closing()
     answer.set_result(None)
     await turn()
     assert b"connection: close\r\n" in transport.take()
-    assert transport.closed
+    assert transport.is_closing()
 
 
 async def test_a_retired_connection_finishes_a_request_that_is_still_coming() -> None:
     server = FakeServer(echo())
     transport = server.connect()
     (connection,) = server.connections
-    transport._protocol.data_received((GET % 0)[:9])
+    transport.protocol.data_received((GET % 0)[:9])
     connection.retire()
-    assert not transport.closed
-    transport._protocol.data_received((GET % 0)[9:])
+    assert not transport.is_closing()
+    transport.protocol.data_received((GET % 0)[9:])
     await turn()
     assert b"connection: close\r\n" in transport.take()
 
 
-async def test_a_fault_inside_the_bridge_is_a_500_without_its_text(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_fault_inside_the_bridge_is_a_500_without_its_text(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     async def failing(request: HttpRequest) -> HttpResponse:
         raise RuntimeError("secret")
 
     transport = FakeServer(failing).connect()
-    transport._protocol.data_received(GET % 0)
+    transport.protocol.data_received(GET % 0)
     await turn()
     answer = transport.take()
     assert answer.startswith(b"HTTP/1.1 500 ")
@@ -325,7 +327,7 @@ async def test_an_answer_that_cannot_be_written_is_a_502() -> None:
         return HttpResponse(200, [("x", "a\r\nset-cookie: b")])
 
     transport = FakeServer(splitting).connect()
-    transport._protocol.data_received(GET % 0)
+    transport.protocol.data_received(GET % 0)
     await turn()
     answer = transport.take()
     assert answer.startswith(b"HTTP/1.1 502 ")

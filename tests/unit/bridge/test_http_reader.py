@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -63,7 +65,7 @@ def test_requests_come_out_of_single_bytes() -> None:
 @given(st.lists(st.integers(0, len(STREAM)), max_size=30).map(sorted))
 def test_requests_do_not_depend_on_where_the_stream_is_cut(cuts: list[int]) -> None:
     edges = [0, *cuts, len(STREAM)]
-    assert read([STREAM[a:b] for a, b in zip(edges, edges[1:], strict=False)]) == EXPECTED
+    assert read([STREAM[a:b] for a, b in pairwise(edges)]) == EXPECTED
 
 
 def test_the_next_request_waits_unparsed() -> None:

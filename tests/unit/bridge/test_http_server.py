@@ -123,7 +123,7 @@ async def test_connections_are_bounded() -> None:
     second, refused = await asyncio.open_connection(host, port)
     assert (await second.read()).startswith(b"HTTP/1.1 503 ")
     refused.close()
-    await until(lambda: len(server._connections) == 1)
+    await until(lambda: server.connections == 1)
     keeping.write(GET)
     assert (await first.readuntil(b"hello")).startswith(b"HTTP/1.1 200 OK\r\n")
     keeping.close()

@@ -9,7 +9,9 @@ from crossply_bridge.http_message import Fields, HttpResponse
 from crossply_bridge.http_writer import DateField, encode
 
 
-def written(response: HttpResponse, method: str = "GET", version: str = "1.1", *, keep_alive: bool = True) -> bytes:
+def written(
+    response: HttpResponse, method: str = "GET", version: str = "1.1", *, keep_alive: bool = True
+) -> bytes:
     return encode(response, method=method, version=version, keep_alive=keep_alive, date="date: now\r\n")
 
 
@@ -54,7 +56,18 @@ def test_an_unknown_status_is_written_without_a_phrase() -> None:
     assert written(HttpResponse(299)).startswith(b"HTTP/1.1 299 \r\n")
 
 
-@pytest.mark.parametrize("field", [("x", "a\r\nset-cookie: b"), ("x", "a\nb"), ("x", "a\x00"), ("x", "ሴ"), ("x y", "a"), ("", "a"), ("x:", "a")])
+@pytest.mark.parametrize(
+    "field",
+    [
+        ("x", "a\r\nset-cookie: b"),
+        ("x", "a\nb"),
+        ("x", "a\x00"),
+        ("x", "ሴ"),
+        ("x y", "a"),
+        ("", "a"),
+        ("x:", "a"),
+    ],
+)
 def test_a_field_that_would_break_the_framing_is_refused(field: tuple[str, str]) -> None:
     with pytest.raises(HeaderFault):
         written(HttpResponse(200, [field]))

@@ -1,0 +1,97 @@
+"""`crossply policy`: apply documents from files, read those in force."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from crossply_cli import acknowledged
+from crossply_cli.exit_codes import ExitCode
+from crossply_cli.output import Format, Rows, as_yaml, format_option, show
+from crossply_cli.policy_files import PolicyFile, load
+from crossply_cli.session import with_registry
+from crossply_policy.parse import plain
+
+if TYPE_CHECKING:
+    from crossply_cli.acknowledged import Acknowledged
+    from crossply_cli.registry_api import RegistryApi, Written
+
+_WITHIN: Final = 5.0
+
+
+@click.group
+def policy() -> None:
+    """Apply and read policy documents."""
+
+
+@policy.command
+@click.option(
+    "-f", "--file", "paths", type=click.Path(path_type=Path), multiple=True, required=True, metavar="FILE|DIR"
+)
+@click.option("--reason", default="", help="Why; kept in the history.")
+@format_option()
+def apply(paths: tuple[Path, ...], reason: str, output: Format) -> int:
+    """Create or change the documents of files and folders, and wait until every data plane has them.
+
+    Nothing is applied when any document is faulty. Each document is one revision.
+    """
+    files = load(paths)
+
+    async def applying(api: RegistryApi) -> tuple[list[tuple[PolicyFile, Written]], Acknowledged]:
+        written = [(each, await api.write(each.document, plain(each.document), reason)) for each in files]
+        return written, await acknowledged.wait(api, _WITHIN)
+
+    written, outcome = with_registry(applying)
+    show(
+        output,
+        _applied(written, outcome),
+        Rows(("document", "revision", ""), [_row(*each) for each in written]),
+    )
+    click.echo(outcome.line(), err=True)
+    for line in outcome.behind:
+        click.echo(f"  behind: {line}", err=True)
+    return ExitCode.CHECK_FAILED if outcome.behind else ExitCode.OK
+
+
+@policy.command
+@click.argument("which", required=False, metavar="[KIND[/NAME]]")
+@format_option()
+def get(which: str | None, output: Format) -> None:
+    """List the documents in force, those of one kind, or print one."""
+    kind, _, name = (which or "").partition("/")
+    if name:
+        document = with_registry(lambda api: api.document(kind, name))
+        said = {part: document[part] for part in ("kind", "name", "spec")}
+        if output is Format.TABLE:
+            click.echo(as_yaml(said), nl=False)
+            click.echo(f"# revision {document['revision']}", err=True)
+        else:
+            show(output, said)
+        return
+    listed = [each for each in with_registry(lambda api: api.documents()) if kind in {"", each["kind"]}]
+    rows = [(f"{each['kind']}/{each['name']}", each["revision"], each["hash"][:12]) for each in listed]
+    show(output, listed, Rows(("document", "revision", "hash"), rows))
+
+
+def _applied(written: list[tuple[PolicyFile, Written]], outcome: Acknowledged) -> dict[str, Any]:
+    return {
+        "documents": [
+            {"document": file.document.key, "before": each.before, "revision": each.after}
+            for file, each in written
+        ],
+        "revision": outcome.revision,
+        "applied": outcome.applied,
+        "data_planes": outcome.planes,
+        "seconds": round(outcome.took, 3),
+        "behind": list(outcome.behind),
+    }
+
+
+def _row(file: PolicyFile, written: Written) -> tuple[str, str, str]:
+    if written.before is None:
+        return file.document.key, str(written.after), "created"
+    if not written.changed:
+        return file.document.key, str(written.after), "unchanged"
+    return file.document.key, f"{written.before} -> {written.after}", "changed"

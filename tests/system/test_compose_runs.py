@@ -1,0 +1,41 @@
+"""Every service of docker-compose.yml, with its own command and environment, as processes of this machine."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import httpx
+
+from tests.support.waiting import eventually
+from tests.system.compose_file import services
+from tests.system.compose_processes import Project
+
+
+async def test_the_services_of_the_compose_file_call_tell_and_pass_http(tmp_path: Path) -> None:
+    extra = {"mailer": {"SHOP_FACTS": "1"}, "web": {"SHOP_RATE": "2"}}
+    async with Project(services(), tmp_path, extra) as project, httpx.AsyncClient(trust_env=False) as client:
+        await project.up()
+        gateway = f"http://{project.address('gateway', 8600)}"
+
+        call = await client.post(f"{gateway}/orders/quote", json={"sku": "a", "quantity": 2})
+        assert (call.status_code, call.json()) == (200, {"sku": "a", "quantity": 2, "cents": 2500})
+
+        passed = await client.get(f"{gateway}/svc/stock/items/a")
+        assert (passed.status_code, passed.json()["sku"]) == (200, "a")
+
+        order = await _order(client, gateway)
+        await eventually(lambda: json.dumps({"handled": order}) in project.log("mailer"), 10.0)
+
+        status = await client.get(f"http://{project.address('registry', 8700)}/v1/services")
+        assert status.status_code == 200
+        assert all(name in status.text for name in ("billing", "mailer", "orders", "stock", "web"))
+
+
+async def _order(client: httpx.AsyncClient, gateway: str) -> str:
+    """Order until billing takes the charge: it refuses every twelfth."""
+    for _ in range(3):
+        answer = await client.post(f"{gateway}/orders/create", json={"sku": "b", "quantity": 1})
+        if answer.status_code == 200:
+            return str(answer.json()["order"])
+    raise AssertionError(f"no order was taken: {answer.text}")
