@@ -38,6 +38,7 @@ class AppPool:
         self._idle: deque[tuple[float, AppConnection]] = deque()
         self._room = asyncio.Semaphore(limits.connections)
         self._waiting = 0
+        self._sweeping: asyncio.TimerHandle | None = None
 
     async def take(self, *, fresh: bool = False) -> tuple[AppConnection, bool]:
         """Return a connection and whether it was used before; ``fresh`` asks for a new one.
@@ -63,10 +64,28 @@ class AppPool:
         self._room.release()
         if connection.usable:
             self._idle.append((self._clock(), connection))
+            self._sweep_later()
+
+    def sweep(self) -> None:
+        """Close what has been idle for long: some servers serve nobody else while a connection is open."""
+        while self._idle and self._clock() - self._idle[0][0] > self._limits.idle:
+            self._idle.popleft()[1].abort()
 
     async def aclose(self) -> None:
         """Close what is idle; what is lent is closed by its exchange."""
         self._drop_idle()
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+
+    def _sweep_later(self) -> None:
+        if self._sweeping is None:
+            self._sweeping = asyncio.get_running_loop().call_later(self._limits.idle, self._swept)
+
+    def _swept(self) -> None:
+        self._sweeping = None
+        self.sweep()
+        if self._idle:
+            self._sweep_later()
 
     async def _enter(self) -> None:
         if not self._room.locked():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,6 +11,7 @@ from crossply.clock import Clock
 from crossply_bridge.http_message import HttpFault, HttpRequest
 from crossply_bridge.trust import TrustedPeers, traceparent
 
+_SINGLE: Final = frozenset({"crossply-timeout", "crossply-key", "idempotency-key", "traceparent"})
 _LONGEST: Final = 3600.0
 _TIMEOUT: Final = re.compile(r"([0-9]{1,7}(?:\.[0-9]{1,6})?)(ms|s)?")
 _KEY: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
@@ -28,17 +30,22 @@ class CallHeaders:
 
 def read_call_headers(request: HttpRequest, trust: TrustedPeers, clock: Clock) -> CallHeaders:
     """Read them; raise ``HttpFault`` (400) for one that is malformed or stands twice."""
-    trace = None
-    state = None
-    if trust.trusts(request.peer):
-        trace = traceparent(request.one("traceparent"))
-        state = ",".join(value for name, value in request.headers if name == "tracestate") if trace else None
+    said: dict[str, str] = {}
+    for name, value in request.headers:
+        if name in _SINGLE:
+            if name in said:
+                raise HttpFault(400, f"header {name} stands more than once; send it once")
+            said[name] = value
+    trace = traceparent(said.get("traceparent"))
+    if trace is not None and not trust.trusts(request.peer):
+        trace = None
+    state = [value for name, value in request.headers if name == "tracestate"] if trace else []
     return CallHeaders(
-        deadline=_deadline(request.one("crossply-timeout"), clock),
-        key=_key(request, "crossply-key"),
-        idempotency_key=_key(request, "idempotency-key"),
+        deadline=_deadline(said.get("crossply-timeout"), clock),
+        key=_key(said, "crossply-key"),
+        idempotency_key=_key(said, "idempotency-key"),
         traceparent=trace,
-        tracestate=state or None,
+        tracestate=",".join(state) or None,
     )
 
 
@@ -52,8 +59,8 @@ def _deadline(text: str | None, clock: Clock) -> float:
     return clock() + timeout
 
 
-def _key(request: HttpRequest, name: str) -> str | None:
-    text = request.one(name)
+def _key(said: Mapping[str, str], name: str) -> str | None:
+    text = said.get(name)
     if text is not None and not _KEY.fullmatch(text):
         raise HttpFault(400, f"{name} is not 1 to 255 printable ASCII characters")
     return text

@@ -137,5 +137,8 @@ class HealthWatch:
 
     async def _watching(self) -> None:
         while True:
-            await self.step()
+            try:
+                await self.step()
+            except Exception:  # noqa: BLE001 - a probe that failed to be made must not be the last one
+                _log.error("health_watch_failed", exc_info=True)
             await asyncio.sleep(self._interval)

@@ -16,7 +16,7 @@ from crossply_bridge.config import BridgeConfig
 async def serve(config: BridgeConfig) -> None:
     """Bridge until SIGTERM or SIGINT; a broker that is away is waited for, at the start not for ever.
 
-    Raises ``Unavailable`` when the address is taken or no broker answers within the mesh's ``connect_timeout``.
+    Raises ``Unavailable`` when the address is taken or no broker answers within ``connect_timeout``.
     """
     bridge = Bridge(config)
     stop = asyncio.Event()

@@ -6,7 +6,6 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from crossply.control.record import RecordFault, open_announcement, verify_head
-from crossply.errors import CallError
 from crossply.telemetry.logs import get_logger
 from crossply.wire.link import ConnectionEvent, StoreUnavailable
 
@@ -39,8 +38,8 @@ class Feed:
         """Publish; a failure is logged, as the repeated head says the same within 2 s."""
         try:
             await self._link.announce_head(message)
-        except CallError as error:
-            _log.info("announcement_not_sent", reason=str(error))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next repetition is tried all the same
+            _log.info("announcement_not_sent", reason=str(error) or repr(error))
 
     async def start(self, revisions: RevisionLog) -> None:
         """Listen to the other replicas and begin to repeat the head of ``revisions``."""
@@ -102,6 +101,8 @@ class Feed:
             _log.info("store_not_read", reason=str(error))
         except RecordFault as fault:
             _log.error("history_refused", reason=str(fault))
+        except Exception as error:  # noqa: BLE001 - one strange answer must not end the following
+            _log.error("store_read_failed", reason=repr(error))
         else:
             if contents.place != before:
                 _log.info("revision_followed", generation=contents.generation, revision=contents.revision)

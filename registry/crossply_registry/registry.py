@@ -26,9 +26,10 @@ if TYPE_CHECKING:
     from crossply.wire.link import Link
     from crossply_registry.config import RegistryConfig
 
-_ONE_TRY: Final = 3.0
+_FIRST_TRY: Final = 1.0
+_LONGEST_TRY: Final = 5.0
 _TRY_AGAIN: Final = 0.25
-_CLOSING: Final = 1.0
+_CLOSING: Final = 0.5
 _log = get_logger("registry")
 
 
@@ -96,14 +97,18 @@ class Registry:
         _log.info("ready", instance=self.instance, broker=link.server, place=revisions.contents.place)
 
     async def aclose(self) -> None:
-        """Say bye, stop listening, close the link; nothing here waits longer than a second for the broker."""
-        for part in reversed(self._closing):
-            await _bounded(part.aclose())
+        """Say bye, stop listening, close the link; a broker that does not answer is not waited for."""
+        await _bounded(self._leave())
         await self._tasks.aclose()
         if self._link is not None:
             await _bounded(self._link.aclose())
 
+    async def _leave(self) -> None:
+        for part in reversed(self._closing):
+            await part.aclose()
+
     async def _connected(self, deadline: float) -> Link:
+        one_try = _FIRST_TRY
         while True:
             left = deadline - self._clock()
             try:
@@ -114,12 +119,14 @@ class Registry:
                         instance=self.instance,
                         tenant=self._config.tenant,
                         trust_domain=self._config.trust_domain,
-                        connect_timeout=max(0.1, min(_ONE_TRY, left)),
+                        connect_timeout=max(0.1, min(one_try, left)),
                     )
                 )
             except Unavailable as error:
                 if self._clock() + _TRY_AGAIN >= deadline:
-                    raise
+                    waited = f"waited {self._config.connect_timeout:g} s in vain"
+                    raise Unavailable(f"{waited}: {error.message}") from error
+                one_try = min(2 * one_try, _LONGEST_TRY)
                 _log.warning("waiting_for_broker", reason=error.message, seconds_left=round(left, 1))
                 await asyncio.sleep(_TRY_AGAIN)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import signal
 import socket
 from collections.abc import Generator
@@ -39,15 +40,16 @@ async def serve(config: RegistryConfig) -> None:
     ``RecordFault`` when the stored history does not verify.
     """
     listener = _listen(config)
+    logging.getLogger("uvicorn.error").addFilter(_forward)
     registry = Registry(config)
     http = _Server(_http_config(registry))
     stop = asyncio.Event()
     tasks = Tasks(lambda _name, _error: stop.set())
+    starting = tasks.spawn(registry.start(), "start the registry")
     serving = tasks.spawn(http.serve(sockets=[listener]), "serve HTTP")
     _log.info("listening", address="{}:{}".format(*listener.getsockname()[:2]), instance=registry.instance)
     try:
         with _signals(stop):
-            starting = tasks.spawn(registry.start(), "start the registry")
             stopping = tasks.spawn(stop.wait(), "wait for a signal")
             await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if starting.done():
@@ -55,22 +57,29 @@ async def serve(config: RegistryConfig) -> None:
             await stop.wait()
         _log.info("stopping")
     finally:
-        await registry.aclose()
+        starting.cancel()
         http.should_exit = True
         await asyncio.wait({serving})
+        await registry.aclose()
         await tasks.aclose()
     serving.result()
 
 
 def _listen(config: RegistryConfig) -> socket.socket:
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    # With its protocol named: asyncio turns Nagle's delay (40 ms an answer) off for such sockets only.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        return socket.create_server((config.host, config.port), family=family, backlog=_BACKLOG)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((config.host, config.port))
+        listener.listen(_BACKLOG)
     except OSError as error:
+        listener.close()
         raise Unavailable(
             f"cannot listen on {config.host}:{config.port}: {error.strerror or error};"
             " set CROSSPLY_REGISTRY_LISTEN to another host:port"
         ) from error
+    return listener
 
 
 def _http_config(registry: Registry) -> uvicorn.Config:
@@ -83,6 +92,13 @@ def _http_config(registry: Registry) -> uvicorn.Config:
         server_header=False,
         timeout_graceful_shutdown=_GRACE,
     )
+
+
+def _forward(record: logging.LogRecord) -> bool:
+    """Write what the HTTP server logs the way everything else is written, and there only."""
+    if record.levelno >= logging.WARNING:
+        _log.warning("http_server", said=record.getMessage(), exc_info=record.exc_info)
+    return False
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
 from collections.abc import Callable
@@ -24,6 +25,12 @@ class Chance(Protocol):
 
 
 monotonic: Clock = time.monotonic
+
+
+def of_loop() -> Clock:
+    """Return the running loop's own clock where it has one, as a test's loop does; else the monotonic one."""
+    clock: Clock | None = getattr(asyncio.get_running_loop(), "clock", None)
+    return monotonic if clock is None else clock
 
 
 def chance(seed: int | None = None) -> Chance:

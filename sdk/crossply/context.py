@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from crossply.clock import monotonic
+from crossply.clock import Clock, monotonic, of_loop
 from crossply.errors import MeshError
 
 if TYPE_CHECKING:
@@ -32,10 +32,11 @@ class Current:
     idempotency_key: str | None
     traceparent: str | None
     tracestate: str | None
+    now: Clock = field(default=monotonic, repr=False, compare=False)
 
     def remaining(self) -> float:
         """Return the seconds left; never below zero."""
-        return max(0.0, self.deadline - monotonic())
+        return max(0.0, self.deadline - self.now())
 
     @property
     def trace_id(self) -> str | None:
@@ -76,4 +77,5 @@ def serving(request: Request, peer: Peer) -> Current:
         request.idempotency_key,
         request.traceparent,
         request.tracestate,
+        of_loop(),
     )

@@ -5,7 +5,8 @@
     └─ CallError                  one call or publish failed: .code .executed .origin
        ├─ Refused          no     the endpoint did not run
        │  ├─ Unavailable          nobody took it: draining, not connected, no responders
-       │  │  └─ NoResponders      the broker says that nobody listens where this attempt was sent
+       │  │  ├─ NoResponders      the broker says that nobody listens where this attempt was sent
+       │  │  └─ Absent            nobody has listened for as long as a restart may take
        │  ├─ Overloaded           the callee's limit or admission
        │  ├─ CircuitOpen          this caller's breaker
        │  ├─ RateLimited          a policy, by its name
@@ -151,6 +152,10 @@ class Unavailable(Refused):
 
 class NoResponders(Unavailable):
     """The broker says that nobody listens where this attempt was sent."""
+
+
+class Absent(Unavailable):
+    """Nobody has listened for as long as a restart may take: the call has been waiting for it already."""
 
 
 class Overloaded(Refused):

@@ -6,10 +6,9 @@ import os
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from crossply import codec
-from crossply.clock import monotonic
 from crossply.config import MeshConfig
 from crossply.declared import Declared
-from crossply.errors import InvalidArgument, MeshError
+from crossply.errors import Executed, IntegrityFailed, InvalidArgument, MeshError
 from crossply.handler import Facts, Kind, Request
 from crossply.names import new_id
 from crossply.routing.routes import publishing
@@ -176,7 +175,7 @@ class Mesh:
 
         ``timeout`` is in seconds, for all attempts together; the policy's total and the deadline of the call being
         served bound it as well. Raises ``CallError``: its ``code`` says what went wrong, its ``executed`` whether
-        the endpoint ran.
+        the endpoint ran; a reply that is not of the type ``returns`` is ``integrity_failed``.
         """
         handler = self.outbound(operation)
         body, content_type = codec.encode(payload)
@@ -191,11 +190,15 @@ class Mesh:
             idempotency_key=idempotency_key,
         )
         if timeout is not None:
-            request.deadline = monotonic() + timeout
+            request.deadline = self.running.now() + timeout
         response = await handler(request)
         if not response.body and returns is None:
             return None
-        return self._decoder(returns, operation).decode(response.body, response.content_type)
+        try:
+            return self._decoder(returns, operation).decode(response.body, response.content_type)
+        except InvalidArgument as fault:
+            # Not the callee's word that the request was wrong: it ran, and answered something else.
+            raise IntegrityFailed(fault.message, executed=Executed.YES, details=fault.details) from fault
 
     def _decoder(self, kind: Any, operation: str) -> codec.Decoder:  # noqa: ANN401 - any type a user names
         known = self._decoders.get((kind, operation))
@@ -222,7 +225,7 @@ class Mesh:
         handler = self.publishing(channel)
         body, content_type = codec.encode(payload)
         request = Request(channel, body, content_type, Kind.EVENT, id or new_id(), key=key, metadata=metadata)
-        request.deadline = monotonic() + timeout
+        request.deadline = self.running.now() + timeout
         await handler(request)
 
     async def start(self) -> None:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from crossply import stacks
-from crossply.clock import chance, monotonic
+from crossply.clock import chance, of_loop
 from crossply.control.feed import PolicyFeed
 from crossply.discovery.catalog import Catalog
 from crossply.discovery.presence import Presence
@@ -55,7 +55,8 @@ class Running:
         )
         self._log = get_logger("mesh").bind(service=declared.service, instance=self.instance)
         self.recorder = MemoryRecorder()
-        self.around = Surroundings(recorder=self.recorder, now=monotonic, wall=time.time_ns, chance=chance())
+        self.now = of_loop()
+        self.around = Surroundings(recorder=self.recorder, now=self.now, wall=time.time_ns, chance=chance())
         self.admission = Admission(limit=config.max_in_flight)
         self._tasks = Tasks(lambda name, error: self._log.error("task_failed", task=name, error=repr(error)))
         self._serving: list[Closable] = []
@@ -74,7 +75,7 @@ class Running:
             raise
 
     async def _begin(self) -> None:
-        self._catalog = Catalog(self.link, self.instance, self._tasks, monotonic, self.around.chance)
+        self._catalog = Catalog(self.link, self.instance, self._tasks, self.now, self.around.chance)
         self._feed = PolicyFeed(self.link, self._config.registry_key, self._adopt, self._tasks)
         self.routes = Routes(self.link, self._catalog, self._feed, self.around)
         self._presence = Presence(
@@ -94,13 +95,13 @@ class Running:
         await self.rejoin()
         self._tasks.spawn(self._beat_for_ever(), "heartbeat")
         self._tasks.spawn(self._presence.say_hello_for_ever(), "hello")
-        vigil = Vigil(self.link, self._catalog, self._tasks, monotonic)
+        vigil = Vigil(self.link, self._catalog, self._tasks, self.now)
         self._tasks.spawn(vigil.watch_for_ever(), "vigil")
         self._log.debug("mesh_started", broker=self.link.server, revision=self._feed.revision)
 
     async def _connected(self) -> Link:
         config = self._config
-        until = monotonic() + config.connect_timeout
+        until = self.now() + config.connect_timeout
         link_config = LinkConfig(
             servers=config.nats,
             service=self._declared.service,
@@ -114,7 +115,7 @@ class Running:
             try:
                 return await self._connect(link_config)
             except Unavailable as error:
-                if monotonic() + _RECONNECT_PAUSE >= until:
+                if self.now() + _RECONNECT_PAUSE >= until:
                     raise
                 if not said:
                     self._log.warning(
@@ -192,13 +193,13 @@ class Running:
     async def stop(self) -> None:
         """Drain: say bye, finish what runs within the policy's time, close."""
         self.draining = True
-        until = monotonic() + self.routes.snapshot.route(self._declared.service, "any").drain.timeout
+        until = self.now() + self.routes.snapshot.route(self._declared.service, "any").drain.timeout
         try:
-            async with asyncio.timeout(until - monotonic()):
+            async with asyncio.timeout(until - self.now()):
                 await self.withdraw()
         except TimeoutError:
             self._log.warning("drain_incomplete", in_flight=self.admission.in_flight)
-        while self.admission.in_flight and monotonic() < until:
+        while self.admission.in_flight and self.now() < until:
             await asyncio.sleep(0.01)
         self.admission.draining = True
         await self._catalog.aclose()

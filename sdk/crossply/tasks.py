@@ -35,9 +35,13 @@ class Tasks:
             await asyncio.wait(self._running, timeout=timeout)
         return len(self._running)
 
+    def cancel(self) -> None:
+        """Cancel what still runs, without waiting for it."""
+        for task in list(self._running):
+            task.cancel()
+
     async def aclose(self) -> None:
         """Cancel what still runs and wait for it."""
         running = list(self._running)
-        for task in running:
-            task.cancel()
+        self.cancel()
         await asyncio.gather(*running, return_exceptions=True)

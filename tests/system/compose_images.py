@@ -16,7 +16,7 @@ NATS = "nats"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """What a container of the image runs if nobody says otherwise; ``folders`` maps its folders to the tree's."""
+    """What a container runs if nobody says otherwise; ``folders`` maps the image's folders to the tree's."""
 
     entrypoint: tuple[str, ...]
     command: tuple[str, ...]
@@ -29,7 +29,9 @@ class Image:
 
 def instructions(path: Path) -> list[tuple[str, str]]:
     """Return every instruction of a Dockerfile with its argument on one line."""
-    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.lstrip().startswith("#")]
+    lines = [
+        line for line in path.read_text(encoding="utf-8").splitlines() if not line.lstrip().startswith("#")
+    ]
     joined = re.sub(r"\\\n\s*", " ", "\n".join(lines))
     parts = (line.partition(" ") for line in joined.splitlines() if line.strip())
     return [(word, argument.strip()) for word, _, argument in parts]

@@ -1,10 +1,8 @@
-"""The services of docker-compose.yml as processes of this machine: hosts, ports and paths of containers made local."""
+"""The services of docker-compose.yml as processes of this machine, started and stopped as compose does."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import re
 import shutil
 import subprocess
 import sys
@@ -13,81 +11,80 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from tests.architecture.tree import ROOT
-from tests.support.broker import binary, free_port
+from tests.support.broker import binary
 from tests.support.leashed import leashed
 from tests.system.compose_file import Service
+from tests.system.compose_places import Places
 
 _HEALTHY_WITHIN: Final = 30.0
 _STOPPED_WITHIN: Final = 15.0
 _EVERY: Final = 0.2
-_PROGRAMS: Final = {
-    "crossply": (str(Path(sys.executable).with_name("crossply")),),
-    "python3": (sys.executable,),
-    # The machine that runs the test need not have wget: it fetches its last argument.
-    "wget": (sys.executable, "-c", "import sys, urllib.request; urllib.request.urlopen(sys.argv[-1], timeout=2)"),
-}
+_FETCH: Final = "import sys, urllib.request; urllib.request.urlopen(sys.argv[-1], timeout=2)"
 
 
 class Project:
-    """Runs every service in the order of its dependencies; ``extra`` are variables that a test adds to a service."""
+    """Runs every container of every service; ``extra`` are variables that a test adds to a service."""
 
     def __init__(
-        self,
-        services: Mapping[str, Service],
-        directory: Path,
-        extra: Mapping[str, Mapping[str, str]],
+        self, services: Mapping[str, Service], directory: Path, extra: Mapping[str, Mapping[str, str]]
     ) -> None:
         self._services = services
         self._directory = directory
         self._extra = extra
-        self._ports: dict[tuple[str, int], int] = {}
+        self._places = Places(services, directory)
+        self._ready = {name: asyncio.Event() for name in services}
         self._running: dict[str, list[subprocess.Popen[bytes]]] = {}
-        hosts = "|".join(map(re.escape, services))
-        self._place = re.compile(rf"\b({hosts}|0\.0\.0\.0|127\.0\.0\.1):(\d+)\b")
 
     def address(self, service: str, port: int) -> str:
         """Return host and port under which a service's port is reached here."""
-        return f"127.0.0.1:{self._port(service, port)}"
+        return self._places.address(service, port)
 
     def log(self, service: str) -> str:
         """Return what all processes of a service wrote."""
-        files = sorted(self._directory.glob(f"{service}-*/log"))
+        files = sorted(self._directory.glob(f"{service}-[0-9]/log"))
         return "\n".join(path.read_text(errors="replace") for path in files)
 
     async def up(self) -> None:
-        """Start everything, as ``docker compose up`` does."""
-        await asyncio.gather(*[self._ready(name) for name in self._levels()])
+        """Start everything, each service once those that it needs are well."""
+        async with asyncio.TaskGroup() as starting:
+            for service in self._services.values():
+                starting.create_task(self._start(service), name=service.name)
 
-    def _levels(self) -> list[str]:
-        self._started = {name: asyncio.Event() for name in self._services}
-        return list(self._services)
+    async def down(self) -> dict[str, list[int]]:
+        """Ask every process to stop, the last started first, and return how each ended; -9 was too slow."""
+        codes: dict[str, list[int]] = {}
+        for name, processes in reversed(self._running.items()):
+            for process in processes:
+                process.terminate()
+            codes[name] = [await asyncio.to_thread(_ended, process) for process in processes]
+        self._running = {}
+        return codes
 
-    async def _ready(self, name: str) -> None:
-        service = self._services[name]
+    async def _start(self, service: Service) -> None:
         for needed in service.needs:
-            await self._started[needed].wait()
-        self._running[name] = [self._spawn(service, number) for number in range(service.replicas)]
-        for number, process in enumerate(self._running[name]):
-            await self._well(service, number, process)
-        self._started[name].set()
+            await self._ready[needed].wait()
+        running = self._running[service.name] = []
+        running.extend(self._spawn(service, number) for number in range(service.replicas))
+        async with asyncio.timeout(_HEALTHY_WITHIN):
+            for number, process in enumerate(running):
+                await self._well(service, number, process)
+        self._ready[service.name].set()
 
     async def _well(self, service: Service, number: int, process: subprocess.Popen[bytes]) -> None:
-        async with asyncio.timeout(_HEALTHY_WITHIN):
-            if not service.health:
-                while (code := process.poll()) is None:
-                    await asyncio.sleep(_EVERY)
-                assert code == 0, f"{service.name} ended with {code}: {self.log(service.name)}"
+        """Return when a container is healthy, or has done its one job if it has no health check."""
+        while True:
+            said = await self._check(service, number) if service.health else "is not done"
+            code = process.poll()
+            if said is None or (code == 0 and not service.health):
                 return
-            while (said := await self._check(service, number)) is not None:
-                assert process.poll() is None, f"{service.name} is gone: {said}: {self.log(service.name)}"
-                await asyncio.sleep(_EVERY)
+            assert code is None, f"{service.name} ended with {code}: {said}: {self.log(service.name)}"
+            await asyncio.sleep(_EVERY)
 
     async def _check(self, service: Service, number: int) -> str | None:
         """Run the health check once; return what it said if the container is not well."""
         checking = await asyncio.create_subprocess_exec(
-            *self._argv(service, service.health, number),
-            env=self._environment(service, number),
+            *self._argv(service, number, service.health),
+            env=self._places.environment(service, number),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
@@ -95,65 +92,20 @@ class Project:
         return output.decode(errors="replace") if checking.returncode else None
 
     def _spawn(self, service: Service, number: int) -> subprocess.Popen[bytes]:
-        own = self._own(service, number)
+        own = self._places.folder(service, number)
         own.mkdir(parents=True)
         with (own / "log").open("ab") as log:
             return subprocess.Popen(
-                leashed(*self._argv(service, service.argv, number)),
+                leashed(*self._argv(service, number, service.argv)),
                 cwd=service.image.folders.get(service.image.folder, own),
-                env=self._environment(service, number),
+                env={**self._places.environment(service, number), **self._extra.get(service.name, {})},
                 stdout=log,
                 stderr=log,
             )
 
-    def _argv(self, service: Service, argv: tuple[str, ...], number: int) -> list[str]:
+    def _argv(self, service: Service, number: int, argv: tuple[str, ...]) -> list[str]:
         program, *arguments = argv
-        if program == "nats-server":
-            found: tuple[str, ...] = (str(binary()),)
-        else:
-            found = _PROGRAMS.get(program) or (shutil.which(program) or program,)
-        return [*found, *(self._local(service, each, number) for each in arguments)]
-
-    def _environment(self, service: Service, number: int) -> dict[str, str]:
-        outer = {name: value for name, value in os.environ.items() if not name.startswith("CROSSPLY_")}
-        said = {name: value for name, value in service.environment.items() if name != "PATH"}
-        local = {name: self._local(service, value, number) for name, value in said.items()}
-        if "PORT" in said:
-            local["PORT"] = str(self._port(service.name, int(said["PORT"])))
-        return {**outer, **local, **self._extra.get(service.name, {})}
-
-    def _local(self, service: Service, text: str, number: int) -> str:
-        """Put this machine's ports, paths and user in place of the container's."""
-        text = self._place.sub(lambda each: self._reached(service, each[1], int(each[2])), text)
-        text = text.replace("0.0.0.0", "127.0.0.1").replace("10001:10001", f"{os.getuid()}:{os.getgid()}")
-        for target, source in service.mounts.items():
-            if target in text:
-                text = text.replace(target, str(self._mounted(service, source, number)))
-        return text
-
-    def _reached(self, service: Service, host: str, port: int) -> str:
-        return self.address(host if host in self._services else service.name, port)
-
-    def _mounted(self, service: Service, source: str, number: int) -> Path:
-        if not source.startswith("./"):
-            folder = self._directory / source if source else self._own(service, number) / "memory"
-            folder.mkdir(exist_ok=True)
-            return folder
-        text = re.sub(
-            r"(?m)^port: (\d+)$",
-            lambda each: f"port: {self._port(service.name, int(each[1]))}",
-            (ROOT / source).read_text(encoding="utf-8"),
-        )
-        copy = self._own(service, number) / Path(source).name
-        if not copy.exists():
-            copy.write_text(self._local(service, text, number), encoding="utf-8")
-        return copy
-
-    def _own(self, service: Service, number: int) -> Path:
-        return self._directory / f"{service.name}-{number}"
-
-    def _port(self, service: str, port: int) -> int:
-        return self._ports.setdefault((service, port), free_port())
+        return [*_program(program), *(self._places.local(service, number, each) for each in arguments)]
 
     async def __aenter__(self) -> Self:
         return self
@@ -161,12 +113,24 @@ class Project:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        processes = [each for every in reversed(self._running.values()) for each in every]
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            try:
-                await asyncio.to_thread(process.wait, _STOPPED_WITHIN)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        await self.down()
+
+
+def _program(name: str) -> list[str]:
+    """Return what runs here in the place of an image's program."""
+    if name == "nats-server":
+        return [str(binary())]
+    if name == "python3":
+        return [sys.executable]
+    if name == "wget":  # not every machine has it
+        return [sys.executable, "-c", _FETCH]
+    beside = Path(sys.executable).with_name(name)
+    return [str(beside) if beside.exists() else shutil.which(name) or name]
+
+
+def _ended(process: subprocess.Popen[bytes]) -> int:
+    try:
+        return process.wait(_STOPPED_WITHIN)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 
 import httpx
@@ -11,10 +12,12 @@ from tests.support.waiting import eventually
 from tests.system.compose_file import services
 from tests.system.compose_processes import Project
 
+QUIET = {"mailer": {"SHOP_FACTS": "1"}, "web": {"SHOP_RATE": "2"}}
+PLAIN = {"stock"}  # an application that knows of no mesh, and of no signal either
+
 
 async def test_the_services_of_the_compose_file_call_tell_and_pass_http(tmp_path: Path) -> None:
-    extra = {"mailer": {"SHOP_FACTS": "1"}, "web": {"SHOP_RATE": "2"}}
-    async with Project(services(), tmp_path, extra) as project, httpx.AsyncClient(trust_env=False) as client:
+    async with Project(services(), tmp_path, QUIET) as project, httpx.AsyncClient(trust_env=False) as client:
         await project.up()
         gateway = f"http://{project.address('gateway', 8600)}"
 
@@ -27,15 +30,22 @@ async def test_the_services_of_the_compose_file_call_tell_and_pass_http(tmp_path
         order = await _order(client, gateway)
         await eventually(lambda: json.dumps({"handled": order}) in project.log("mailer"), 10.0)
 
-        status = await client.get(f"http://{project.address('registry', 8700)}/v1/services")
-        assert status.status_code == 200
-        assert all(name in status.text for name in ("billing", "mailer", "orders", "stock", "web"))
+        known = await client.get(f"http://{project.address('registry', 8700)}/v1/services")
+        assert known.status_code == 200
+        assert all(name in known.text for name in ("billing", "mailer", "orders", "stock", "web"))
+
+        codes = await project.down()
+        assert {name: set(each) for name, each in codes.items()} == {
+            name: {-signal.SIGTERM if name in PLAIN else 0} for name in services()
+        }
 
 
 async def _order(client: httpx.AsyncClient, gateway: str) -> str:
     """Order until billing takes the charge: it refuses every twelfth."""
+    said = ""
     for _ in range(3):
         answer = await client.post(f"{gateway}/orders/create", json={"sku": "b", "quantity": 1})
         if answer.status_code == 200:
             return str(answer.json()["order"])
-    raise AssertionError(f"no order was taken: {answer.text}")
+        said = answer.text
+    raise AssertionError(f"no order was taken: {said}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final, cast
 
 import msgspec
@@ -19,6 +20,7 @@ LONGEST: Final = 256 * 1024
 _JSON: Final = "application/json"
 
 
+@dataclass
 class PutOperation(Operation):
     """The OpenAPI of a write: its body is read as text, so that a key that stands twice is seen."""
 
@@ -26,7 +28,7 @@ class PutOperation(Operation):
         text = Schema(type=OpenAPIType.STRING)
         self.request_body = RequestBody(
             required=True,
-            description="The document, whole or as its `spec` alone; at most 256 KiB. Durations are seconds.",
+            description="The document, whole or as its `spec` alone; at most 256 KiB.",
             content={
                 _JSON: OpenAPIMediaType(
                     schema=Schema(

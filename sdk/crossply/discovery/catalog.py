@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from crossply.errors import NotFound, Origin, Unavailable
+from crossply.errors import Absent, NotFound, Origin
 from crossply.handler import Facts
 from crossply.routing.instances import Callee, Instance
 from crossply.wire.presence import Bye, Heartbeat, Hello, Presence
@@ -127,9 +127,7 @@ class Catalog:
             )
         pause = min(_FIRST_PAUSE * 2.0**tries, _LONGEST_PAUSE) * (0.5 + self._chance.random() / 2)
         if self._now() + pause >= min(deadline, started + RESTART_WINDOW):
-            raise Unavailable(
-                f"{operation}: no instance of {callee.service} is listening", origin=Origin.WIRE
-            )
+            raise Absent(f"{operation}: no instance of {callee.service} is listening", origin=Origin.WIRE)
         await asyncio.sleep(pause)
 
     async def _introduce(self, callee: Callee, operation: str, deadline: float) -> None:

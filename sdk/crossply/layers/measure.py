@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
-from crossply.errors import CallError, Code
+from crossply.errors import Code
 from crossply.handler import Handler, Request, Response, layer
+from crossply.telemetry.recorder import Recorder, Side, outcome
 
 if TYPE_CHECKING:
     from crossply.clock import Clock
-    from crossply.telemetry.recorder import Recorder, Side
 
 
 @layer
@@ -21,11 +20,8 @@ def measure(inner: Handler, recorder: Recorder, side: Side, now: Clock) -> Handl
         began = now()
         try:
             response = await inner(request)
-        except CallError as error:
-            recorder.measured(side, request.operation, error.code, now() - began)
-            raise
-        except asyncio.CancelledError:
-            recorder.measured(side, request.operation, Code.ABORTED, now() - began)
+        except BaseException as error:
+            recorder.measured(side, request.operation, outcome(error), now() - began)
             raise
         failure = response.failure
         recorder.measured(

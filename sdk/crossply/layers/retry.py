@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from crossply.errors import CallError, Executed
+from crossply.errors import Absent, CallError, Executed
 from crossply.handler import Handler, Request, Response, layer
 from crossply.wire.status import retryable
 
@@ -26,7 +26,7 @@ def retry(
     now: Clock,
     chance: Chance,
 ) -> Handler:
-    """Send up to ``policy.attempts`` further attempts, each after a pause with full jitter."""
+    """Send up to ``policy.attempts`` further attempts, after pauses with full jitter or as long as the callee asks."""
 
     async def retrying(request: Request) -> Response:
         budget.deposit()
@@ -37,7 +37,8 @@ def retry(
             try:
                 return await inner(attempted)
             except CallError as error:
-                pause = policy.base * 2.0 ** (number - 1) * chance.random()
+                jitter = policy.base * 2.0 ** (number - 1) * chance.random()
+                pause = max(jitter, error.retry_after or 0.0)
                 if (
                     number > policy.attempts
                     or not safe_to_repeat(error, policy, idempotent=idempotent(request))
@@ -61,7 +62,9 @@ def retry(
 
 def safe_to_repeat(error: CallError, policy: RetryPolicy, *, idempotent: bool) -> bool:
     """Whether a failed attempt may be followed by another: nothing ran, or running twice does no harm."""
-    if error.executed is Executed.NO and retryable(error) and error.retry_after is None:
+    if isinstance(error, Absent):
+        return False
+    if error.executed is Executed.NO and retryable(error):
         return True
     return idempotent and str(error.code) in policy.on
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from crossply.context import AMBIENT
 from crossply.errors import CallError, Code
 from crossply.handler import Handler, Request, Response, layer
-from crossply.telemetry.recorder import Recorder, Side, Span
+from crossply.telemetry.recorder import Recorder, Side, Span, outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from crossply.clock import Chance, Clock
 
-_PARTS, _TRACE_ID, _SPAN_ID = 4, 32, 16
+_TRACEPARENT = r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?"
 _SAMPLED = 1
 
 
@@ -30,7 +31,11 @@ def trace(
         if parent is None and outbound and (ambient := AMBIENT.get()) is not None:
             parent = ambient.traceparent
             request.tracestate = ambient.tracestate
-        trace_id, parent_id, flags = parsed(parent) or (f"{chance.getrandbits(128):032x}", "", _SAMPLED)
+        known = parsed(parent)
+        if known is None:
+            known = f"{chance.getrandbits(128):032x}", "", _SAMPLED
+            request.tracestate = None
+        trace_id, parent_id, flags = known
         span_id = f"{chance.getrandbits(64):016x}"
         request.traceparent = f"00-{trace_id}-{span_id}-{flags:02x}"
         start, began, code = wall(), now(), Code.OK
@@ -39,9 +44,10 @@ def trace(
             if response.failure is not None:
                 code = response.failure.code
             return response
-        except CallError as error:
-            code = error.code
-            error.trace_id = error.trace_id or trace_id
+        except BaseException as error:
+            code = outcome(error)
+            if isinstance(error, CallError):
+                error.trace_id = error.trace_id or trace_id
             raise
         finally:
             if flags & _SAMPLED:
@@ -64,14 +70,8 @@ def trace(
 
 def parsed(traceparent: str | None) -> tuple[str, str, int] | None:
     """Return trace id, span id and flags of a W3C ``traceparent``; ``None`` when it is absent or malformed."""
-    if traceparent is None:
+    found = re.fullmatch(_TRACEPARENT, traceparent) if traceparent is not None else None
+    # Later versions may say more; version 00 may not.
+    if found is None or (found[1] == "00" and found[5]):
         return None
-    parts = traceparent.split("-")
-    if len(parts) < _PARTS or len(parts[0]) != 2 or len(parts[1]) != _TRACE_ID or len(parts[2]) != _SPAN_ID:  # noqa: PLR2004
-        return None
-    try:
-        if not int(parts[1], 16) or not int(parts[2], 16) or int(parts[0], 16) == 0xFF:  # noqa: PLR2004
-            return None
-        return parts[1].lower(), parts[2].lower(), int(parts[3][:2], 16)
-    except ValueError:
-        return None
+    return found[2], found[3], int(found[4], 16)

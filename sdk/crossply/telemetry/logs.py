@@ -51,6 +51,8 @@ class Logger:
     def _write(self, level: str, event: str, fields: dict[str, object]) -> None:
         import structlog  # noqa: PLC0415 - slow to import
 
+        if not structlog.is_configured():
+            configure()
         getattr(structlog.get_logger(), level)(event, **{**self._fields, **fields})
 
     def debug(self, event: str, **fields: object) -> None:

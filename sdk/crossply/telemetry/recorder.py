@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from crossply.errors import Code
+from crossply.errors import CallError, Code
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,6 +35,13 @@ class Span(NamedTuple):
     duration: float
     code: Code
     attempts: int
+
+
+def outcome(error: BaseException) -> Code:
+    """Return the code under which an exception is told of; a caller that gave up counts as ``aborted``."""
+    if isinstance(error, CallError):
+        return error.code
+    return Code.ABORTED if isinstance(error, asyncio.CancelledError) else Code.INTERNAL
 
 
 class Recorder(Protocol):

@@ -16,8 +16,8 @@ Answer: TypeAlias = "Response | BaseException | type[CallError] | Callable[[Requ
 class Script:
     """Plays one step for each request: returns a response, raises an error, calls a handler.
 
-    A number is a pause in seconds before the step after it. When the steps have run out, ``then`` is played for
-    every further request: an empty response, unless said otherwise. ``seen`` holds each request as it came.
+    A number is a pause in seconds before the step after it. When the steps have run out, ``then`` is played
+    for every further request, an empty response unless said otherwise. ``seen`` has each request as it came.
     """
 
     def __init__(self, steps: Iterable[Answer | float] = (), *, then: Answer | None = None) -> None:

@@ -6,12 +6,13 @@ import asyncio
 import selectors
 import time
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 START = 1000.0
 LIMIT = 3600.0
@@ -35,10 +36,10 @@ class JumpingClock:
 class JumpingLoop(asyncio.SelectorEventLoop):
     """An event loop whose clock jumps to the next timer whenever there is nothing else to do.
 
-    ``asyncio.sleep``, ``asyncio.timeout`` and ``call_later`` all go by it, and so does a ``Mesh`` that starts on
-    it. While work is in a thread or a socket is open, time passes as it does outside. A loop on which nothing can
-    ever happen again raises ``RuntimeError`` instead of hanging, and so does one whose clock has run for
-    ``limit`` seconds.
+    ``asyncio.sleep``, ``asyncio.timeout`` and ``call_later`` all go by it, and so does a ``Mesh`` that starts
+    on it. While work is in a thread or a socket is open, time passes as it does outside. A loop on which
+    nothing can ever happen again raises ``RuntimeError`` instead of hanging, and so does one whose clock has
+    run for ``limit`` seconds.
     """
 
     def __init__(self, clock: JumpingClock | None = None, *, limit: float = LIMIT) -> None:
@@ -51,8 +52,8 @@ class JumpingLoop(asyncio.SelectorEventLoop):
         return self.clock()
 
     def run_in_executor(
-        self, executor: Executor | None, func: Callable[..., Any], *args: Any
-    ) -> asyncio.Future[Any]:
+        self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts
+    ) -> asyncio.Future[T]:
         """Run ``func`` in a thread; time does not jump until it is done."""
         running = super().run_in_executor(executor, func, *args)
         self._in_threads += 1
@@ -72,7 +73,7 @@ class JumpingLoop(asyncio.SelectorEventLoop):
 
 
 class _JumpingSelector(selectors.DefaultSelector):
-    """Advances the clock where a loop would wait for its next timer; ``busy`` tells that a thread may wake it."""
+    """Advances the clock where a loop would wait for its next timer; ``busy``: a thread may wake it."""
 
     def __init__(self, clock: JumpingClock, busy: Callable[[], bool], limit: float) -> None:
         super().__init__()
@@ -99,11 +100,13 @@ class _JumpingSelector(selectors.DefaultSelector):
         self._clock.advance(timeout)
         if self._clock() > self._until:
             self._until = float("inf")
-            raise RuntimeError(f"{self._limit:g} s have passed on this loop's clock, and its work has not ended")
+            raise RuntimeError(
+                f"{self._limit:g} s have passed on this loop's clock, and its work has not ended"
+            )
         return ready
 
 
 def run(main: Coroutine[Any, Any, T], *, limit: float = LIMIT) -> T:
-    """Run ``main`` on a new ``JumpingLoop`` and return its result; ``limit`` is in seconds of the loop's clock."""
+    """Run ``main`` on a new ``JumpingLoop`` and return its result; ``limit`` is in seconds of its clock."""
     with asyncio.Runner(loop_factory=lambda: JumpingLoop(limit=limit)) as runner:
         return runner.run(main)

@@ -105,10 +105,16 @@ def checked(message: Envelope, operation: str) -> bytes:
             f"{operation}: body of {len(message.body)} bytes is above the limit of {MAX_BODY};"
             " send a reference to the data, or split it"
         )
-    head = len(message.metadata) + sum(3 + len(value) for value in message.tlvs.values())
+    tlvs = sum(3 + len(value) for value in message.tlvs.values())
+    head = len(message.metadata) + tlvs
     if head > MAX_HEAD:
         raise PayloadTooLarge(
             f"{operation}: metadata of {head} bytes is above the limit of {MAX_HEAD}; send it in the body"
+        )
+    if tlvs > envelope.MAX_TLVS:
+        raise PayloadTooLarge(
+            f"{operation}: content type and trace state of {tlvs} bytes are above the limit of"
+            f" {envelope.MAX_TLVS}"
         )
     return envelope.pack(message)
 

@@ -39,6 +39,7 @@ class ReplyMetadata(msgspec.Struct, omit_defaults=True):
     details: list[tuple[str, str]] | None = None
 
 
+_MESSAGE, _DETAILS, _POINTER, _REASON = 2048, 16, 64, 192
 _encoder = msgspec.msgpack.Encoder()
 _request = msgspec.msgpack.Decoder(RequestMetadata)
 _reply = msgspec.msgpack.Decoder(ReplyMetadata)
@@ -73,7 +74,7 @@ def unpack_request(raw: bytes, request: Request) -> None:
         return
     try:
         said = _request.decode(raw)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise EnvelopeFault(f"metadata does not decode: {error}") from error
     request.baggage, request.metadata = said.baggage, said.metadata
     request.key, request.idempotency_key = said.key, said.idempotency_key
@@ -88,19 +89,30 @@ def pack_reply(response: Response) -> bytes:
     if facts is not None:
         said.idempotent, said.stream, said.schema = facts.idempotent, facts.stream, facts.schema
     if failure is not None:
-        said.code, said.executed, said.message = str(failure.code), str(failure.executed), failure.message
+        said.code, said.executed, said.message = (
+            str(failure.code),
+            str(failure.executed),
+            _cut(failure.message, _MESSAGE),
+        )
         said.rule, said.trace_id, said.status = failure.rule, failure.trace_id, failure.status
-        said.details = list(failure.details) or None
+        said.details = [
+            (_cut(at, _POINTER), _cut(why, _REASON)) for at, why in failure.details[:_DETAILS]
+        ] or None
         if failure.retry_after is not None:
             said.retry_after_ms = round(failure.retry_after * 1000)
     return _encoder.encode(said)
+
+
+def _cut(text: str, size: int) -> str:
+    """Return at most ``size`` bytes of a text: an error that is too long to be sent would lose its code."""
+    return text if len(text) * 4 <= size else text.encode()[:size].decode(errors="ignore")
 
 
 def unpack_reply(raw: bytes) -> ReplyMetadata:
     """Return what a reply says beside its body; raise ``EnvelopeFault`` when it is malformed."""
     try:
         return _reply.decode(raw) if raw else ReplyMetadata()
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise EnvelopeFault(f"metadata does not decode: {error}") from error
 
 

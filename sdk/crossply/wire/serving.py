@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from crossply.errors import CallError, EndpointFailed, NotFound
+from crossply.errors import CallError, EndpointFailed, NotFound, PayloadTooLarge
 from crossply.handler import Kind, Request, Response
 from crossply.names import new_id
 from crossply.wire import envelope, foreign, message, subjects
@@ -109,6 +109,7 @@ class Server:
         response = await self._handle(endpoint, request)
         try:
             payload = message.pack_response(self._sender, opened, response, new_id())
+            self._check_size(len(payload))
         except CallError as error:
             payload = message.pack_response(
                 self._sender, opened, Response(failure=_too_large(request, error)), new_id()
@@ -117,9 +118,21 @@ class Server:
             await self._client.publish(reply, payload)
 
     async def _answer_foreign(self, endpoint: str, request: Request, reply: str) -> None:
-        payload, headers = foreign.reply(await self._handle(endpoint, request))
+        response = await self._handle(endpoint, request)
+        try:
+            self._check_size(len(response.body) + message.MAX_HEAD)
+        except CallError as error:
+            response = Response(failure=_too_large(request, error))
+        payload, headers = foreign.reply(response)
         if self._client.is_connected:
             await self._client.publish(reply, payload, headers=headers)
+
+    def _check_size(self, size: int) -> None:
+        if size > self._client.max_payload:
+            raise PayloadTooLarge(
+                f"{size} bytes are above the broker's limit of {self._client.max_payload};"
+                " raise its max_payload, or send less"
+            )
 
     async def _handle(self, endpoint: str, request: Request) -> Response:
         handler = self._handlers.get(endpoint)

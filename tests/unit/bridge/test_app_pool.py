@@ -6,11 +6,12 @@ import asyncio
 
 import pytest
 
+from crossply.clock import monotonic
 from crossply.errors import Overloaded, Unavailable
 from crossply_bridge.app_connection import AppConnection
 from crossply_bridge.app_pool import AppPool, PoolLimits
 from crossply_bridge.http_limits import HttpLimits
-from tests.unit.bridge.fakes import FakeTransport, ManualClock, turn
+from tests.unit.bridge.fakes import FakeTransport, ManualClock, turn, until
 
 
 class Door:
@@ -71,6 +72,26 @@ async def test_a_connection_idle_for_long_is_closed_and_not_lent() -> None:
     clock.now += 1.6
     assert (await lending.take())[0] is not first
     assert door.opened[0][1].is_aborted()
+
+
+async def test_connections_idle_for_long_are_closed_even_if_nobody_asks() -> None:
+    door, clock = Door(), ManualClock()
+    lending = pool(door, clock, idle=1.5)
+    (older, _), (newer, _) = await lending.take(), await lending.take()
+    lending.give_back(older)
+    clock.now += 1.0
+    lending.give_back(newer)
+    clock.now += 1.0
+    lending.sweep()
+    assert [transport.is_aborted() for _, transport in door.opened] == [True, False]
+    await lending.aclose()
+
+
+async def test_the_sweep_comes_by_itself() -> None:
+    door = Door()
+    lending = AppPool(door, PoolLimits(idle=0.001), monotonic)
+    lending.give_back((await lending.take())[0])
+    await until(door.opened[0][1].is_aborted)
 
 
 async def test_asking_for_a_fresh_one_closes_the_idle_ones() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from itertools import pairwise
 
 import pytest
@@ -172,3 +173,17 @@ def test_a_smuggled_second_request_is_only_a_body() -> None:
     hidden = b"GET /admin HTTP/1.1\r\nHost: a\r\n\r\n"
     head = b"POST /a HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: h2c\r\nContent-Length: %d\r\n\r\n"
     assert read([head % len(hidden) + hidden]) == [("POST", "/a", hidden)]
+
+
+@given(
+    st.lists(
+        st.sampled_from([*CHUNKED_HEAD.split(b" "), b"\r\n", b"\n", b"0", b":", b"\x00", GET, POST, b"5\r\n"])
+    )
+)
+def test_no_input_ends_otherwise_than_in_requests_or_a_refusal(pieces: list[bytes]) -> None:
+    reading = reader()
+    with contextlib.suppress(HttpFault):
+        for piece in pieces:
+            reading.feed(piece)
+            while (request := reading.next()) is not None:
+                assert request.target.isascii()

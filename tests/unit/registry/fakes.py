@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
+
+import httpx
 
 from crossply.wire.link import (
     Conflict,
@@ -17,6 +20,8 @@ from crossply.wire.link import (
     StoreUnavailable,
     StreamPlan,
 )
+from crossply_registry.api.app import build
+from crossply_registry.registry import Registry
 
 if TYPE_CHECKING:
     from crossply.wire.presence import Presence
@@ -31,7 +36,7 @@ class Crash(BaseException):
 
 @dataclass
 class FakeStore:
-    """Keys with revisions, counted over the whole bucket; ``before`` and ``after`` may raise, or write in between."""
+    """Keys with revisions, counted over the bucket; ``before`` and ``after`` may raise or meddle."""
 
     entries: dict[str, Entry] = field(default_factory=dict)
     before: list[Meddle] = field(default_factory=list)
@@ -208,6 +213,13 @@ class Pauses:
 
     async def __call__(self, length: float) -> None:
         self.lengths.append(length)
+        await asyncio.sleep(0)
+
+
+def api_client(registry: Registry) -> httpx.AsyncClient:
+    """Return a client of the registry's API on this event loop; errors inside are answered, not raised."""
+    transport = httpx.ASGITransport(cast("Any", build(registry)), raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url="http://registry")
 
 
 def service(name: str, **spec: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Replicas that write at once and die anywhere: what was reported is in the history, and the history is sound."""
+"""Replicas that write at once and die anywhere: what was reported is in the history, which is sound."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from crossply.control.record import development_key
 from crossply.wire.link import StoreUnavailable
 from crossply_policy.documents import Document
 from crossply_policy.parse import parse
-from crossply_registry.revisions.log import Contended, RevisionLog
+from crossply_registry.revisions.log import Contended, Decide, RevisionLog
 from tests.unit.registry.fakes import Crash, FakeStore, service
 
 KEY = development_key()
@@ -36,7 +36,7 @@ class Replica:
         for number in range(WRITES):
             document = parse(service(f"s{self._number}-{number}", retry={"attempts": 1}))
             try:
-                written = await log.apply(lambda _, one=document: _setting(one), author="ada", reason="")
+                written = await log.apply(_setting(document), author="ada", reason="")
             except Crash:
                 log = self._start()
             except (Contended, StoreUnavailable):
@@ -52,8 +52,8 @@ class Replica:
             await asyncio.sleep(0)
 
 
-def _setting(document: Document) -> dict[str, Document | None]:
-    return {document.key: document}
+def _setting(document: Document) -> Decide:
+    return lambda _: {document.key: document}
 
 
 @pytest.mark.parametrize("seed", range(60))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from crossply.clock import chance, of_loop
+from crossply.clock import chance
 from crossply.errors import Origin, Unavailable
 from crossply.testing.memory.events import Events
 from crossply.testing.memory.link import MemoryLink
@@ -21,10 +21,10 @@ MAX_PAYLOAD = 1024 * 1024
 
 
 class MemoryBroker:
-    """Stands in for a NATS server: ``Mesh("orders", connect=broker.connect)``; create it on a running loop.
+    """Stands in for a NATS server: ``Mesh("orders", connect=broker.connect)``.
 
-    It provides for events by itself, as the registry does in a real mesh; with ``provision=False`` somebody must
-    create streams and consumers through ``link.streams``. ``seed`` makes the choices of its queue groups
+    It provides for events by itself, as the registry does in a real mesh; with ``provision=False`` somebody
+    must create streams and consumers through ``link.streams``. ``seed`` makes the choices of its queue groups
     repeatable; ``max_payload`` is in bytes.
     """
 
@@ -32,12 +32,12 @@ class MemoryBroker:
         self.max_payload = max_payload
         self.up = True
         self.chance = chance(seed)
-        self.events = Events(of_loop(), provision=provision)
+        self.events = Events(provision=provision)
         self.links: dict[str, MemoryLink] = {}
         self._buckets: dict[str, Bucket] = {}
 
     async def connect(self, config: LinkConfig) -> Link:
-        """Return a new link; raise ``Unavailable`` after ``config.connect_timeout`` while the broker is away."""
+        """Return a new link; raise ``Unavailable`` when the broker is away for the config's timeout."""
         if not self.up:
             await asyncio.sleep(config.connect_timeout)
         if not self.up:
@@ -66,7 +66,7 @@ class MemoryBroker:
             link.found()
 
     def crash(self, instance: str) -> None:
-        """Take an instance out without a word, as ``kill -9`` does: no bye, no replies, its events come again."""
+        """Take an instance out as ``kill -9`` does: no bye, no replies; its events come again."""
         link = self.links.pop(instance)
         self.events.crashed(link)
         link.crash()
@@ -79,7 +79,9 @@ class MemoryBroker:
         """Let a frozen instance go on with what has come in meanwhile."""
         self.links[instance].thaw()
 
-    def micro(self, verb: str, service: str | None = None, instance: str | None = None) -> list[dict[str, Any]]:
+    def micro(
+        self, verb: str, service: str | None = None, instance: str | None = None
+    ) -> list[dict[str, Any]]:
         """Return the answers to NATS micro's PING, INFO or STATS, of all, of a service or of one instance."""
         return [
             answer
@@ -93,7 +95,7 @@ class MemoryBroker:
         return (link for link in list(self.links.values()) if link.connected)
 
     def member(self, service: str, endpoint: str, instance: str | None) -> MemoryLink | None:
-        """Return who takes a call: the instance named, or one of the queue group at random; ``None``: nobody."""
+        """Return who takes a call: the instance named, or one of the group at random; ``None`` for nobody."""
         if instance is not None:
             link = self.links.get(instance)
             return link if link is not None and link.service == service and link.listens else None

@@ -1,4 +1,4 @@
-"""Durable events: streams that keep them, and consumers that deliver each to one instance until it is done."""
+"""Durable events: streams keep them, consumers deliver each to one instance until it is done."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from crossply.wire.link import ConsumerState
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from crossply.clock import Clock
     from crossply.handler import Response
     from crossply.testing.memory.link import MemoryLink
 
@@ -40,7 +39,6 @@ class Member:
     room: int
     running: int = 0
     idle: asyncio.Event = field(default_factory=asyncio.Event)
-    leaving: bool = False
 
 
 class Consumer:
@@ -59,7 +57,9 @@ class Consumer:
     def state(self) -> ConsumerState:
         """What is still to be done."""
         return ConsumerState(
-            pending=len(self._pending), ack_pending=len(self._held) + self._waiting, redelivered=self._redelivered
+            pending=len(self._pending),
+            ack_pending=len(self._held) + self._waiting,
+            redelivered=self._redelivered,
         )
 
     def store(self, event: Stored) -> None:
@@ -76,7 +76,6 @@ class Consumer:
         """Deliver nothing more to an instance; return when it has done what it had."""
         if member in self._members:
             self._members.remove(member)
-        member.leaving = True
         if member.running:
             await member.idle.wait()
 
@@ -98,19 +97,24 @@ class Consumer:
             event.delivery += 1
             self._redelivered += event.delivery > 1
             member.running += 1
+            member.idle.clear()
             self._held[event] = member
             member.link.tasks.spawn(self._deliver(member, event), f"event {event.channel}")
 
     async def _deliver(self, member: Member, event: Stored) -> None:
+        delay: float | None = self._ack_wait
         try:
             response = await member.deliver(event)
             await member.link.reconnected()
+            failure = None if response is None else response.failure
+            delay = None if failure is None else redelivery_delay(failure, event.delivery)
         finally:
             member.running -= 1
             if not member.running:
                 member.idle.set()
-        if self._held.pop(event, None) is not None and response is not None and response.failure is not None:
-            self._again(event, redelivery_delay(response.failure, event.delivery))
+            # One that was cut off is late with its ack, which the broker finds out by waiting.
+            if self._held.pop(event, None) is not None and delay is not None:
+                self._again(event, delay)
         self.pump()
 
     def _again(self, event: Stored, delay: float) -> None:
@@ -126,8 +130,7 @@ class Consumer:
 class Events:
     """All streams of a broker; without ``provision`` each stream and consumer must be created by somebody."""
 
-    def __init__(self, now: Clock, *, provision: bool) -> None:
-        self._now = now
+    def __init__(self, *, provision: bool) -> None:
         self._provision = provision
         self._families: set[str] = set()
         self._ids: set[bytes] = set()
@@ -159,7 +162,7 @@ class Events:
         return self._consumers.get((service, pattern))
 
     def store(self, channel: str, event_id: bytes, raw: bytes) -> tuple[int, bool] | None:
-        """Keep an event; return its sequence and whether its id was known, ``None`` when there is no stream."""
+        """Keep an event; return its sequence and whether its id was known, ``None`` without a stream."""
         family = channel.partition(".")[0]
         if self._provision:
             self.provide(family)

@@ -1,0 +1,111 @@
+"""Calls into one link: from bytes to a request, through the handler, to a reply."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from crossply.errors import CallError, EndpointFailed, NotFound, PayloadTooLarge
+from crossply.handler import Kind, Request, Response
+from crossply.names import new_id
+from crossply.wire import envelope, message
+from crossply.wire.envelope import Envelope, EnvelopeFault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from crossply.handler import Handler
+    from crossply.testing.memory.link import MemoryLink
+
+
+class Serving:
+    """The endpoints that one link serves."""
+
+    def __init__(self, link: MemoryLink) -> None:
+        self._link = link
+        self._handlers: dict[str, Handler] = {}
+        self._grouped: set[str] = set()
+
+    @property
+    def any(self) -> bool:
+        """Whether it serves anything."""
+        return bool(self._grouped)
+
+    def takes(self, endpoint: str) -> bool:
+        """Whether it is in the queue group of an endpoint."""
+        return endpoint in self._grouped
+
+    def serve(self, endpoint: str, handler: Handler) -> Served:
+        """Join the queue group of an endpoint."""
+        self._handlers[endpoint] = handler
+        self._grouped.add(endpoint)
+        return Served(self, endpoint)
+
+    def end(self, endpoint: str) -> None:
+        """Leave the queue group of an endpoint; with the last one nothing reaches this instance any more."""
+        self._grouped.discard(endpoint)
+        if not self._grouped:
+            self._handlers.clear()
+
+    def clear(self) -> None:
+        """Leave all queue groups."""
+        self._grouped.clear()
+        self._handlers.clear()
+
+    def take(self, endpoint: str, payload: bytes, reply: Callable[[bytes], None]) -> None:
+        """Answer a ping at once, a request when its handler has."""
+        link = self._link
+        operation, received = f"{link.service}.{endpoint}", link.now()
+        try:
+            opened = envelope.unpack(payload)
+            if opened.text(envelope.OPERATION) != endpoint:
+                raise EnvelopeFault("message names another endpoint than its subject")  # noqa: TRY301 - as on the wire
+            request = message.unpack_request(opened, operation, link.senders.peer(opened), received)
+        except EnvelopeFault as fault:
+            link.fault(f"{operation}: message refused", fault)
+            return
+        if opened.kind is Kind.PING:
+            pong = link.sender.stamp(Kind.PONG, new_id(), 0)
+            pong.tlvs[envelope.IN_REPLY_TO] = opened.mid
+            self._reply(reply, envelope.pack(pong))
+        elif opened.kind is Kind.REQUEST:
+            link.tasks.spawn(self._answer(endpoint, request, opened, reply), operation)
+
+    async def _answer(
+        self, endpoint: str, request: Request, opened: Envelope, reply: Callable[[bytes], None]
+    ) -> None:
+        handler = self._handlers.get(endpoint)
+        if handler is None:
+            response = Response(failure=NotFound(f"{request.operation}: no such endpoint at this instance"))
+        else:
+            response = await handler(request)
+        self._reply(reply, self._packed(request, opened, response))
+
+    def _packed(self, request: Request, opened: Envelope, response: Response) -> bytes:
+        sender, most = self._link.sender, self._link.broker.max_payload
+        try:
+            packed = message.pack_response(sender, opened, response, new_id())
+            if len(packed) > most:
+                raise PayloadTooLarge(f"{len(packed)} bytes are above the broker's limit of {most}")
+        except CallError as error:
+            failure = EndpointFailed(
+                f"{request.operation}: it ran, but its reply could not be sent: {error.message}",
+                code=error.code,
+            )
+            return message.pack_response(sender, opened, Response(failure=failure), new_id())
+        return packed
+
+    def _reply(self, reply: Callable[[bytes], None], raw: bytes) -> None:
+        if self._link.connected:
+            reply(raw)
+
+
+class Served:
+    """One served endpoint."""
+
+    def __init__(self, serving: Serving, endpoint: str) -> None:
+        self._serving = serving
+        self._endpoint = endpoint
+
+    async def aclose(self) -> None:
+        """Take nothing new; calls that were taken go on."""
+        self._serving.end(self._endpoint)
