@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterable, Mapping, Sized
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, cast
 
-import msgpack
+import msgpack  # type: ignore[import-untyped]  # has no types
 import msgspec
 
 from crossply.errors import InvalidArgument
 from crossply.handler import BYTES, JSON, MSGPACK
 from crossply_policy.defaults import LIMITS
 
-UNTYPED: Any = Any
+_unpackb = cast("Callable[..., object]", msgpack.unpackb)  # pyright: ignore[reportUnknownMemberType]  # has no types
 _BARE = {Any, object, dict, list, tuple, set, frozenset, Mapping}
 
 
@@ -37,14 +37,14 @@ def encode(value: object, content_type: str = MSGPACK) -> tuple[bytes, str]:
 class Decoder:
     """Decodes bodies into one type; ``what`` is named in the errors."""
 
-    def __init__(self, kind: Any, what: str) -> None:  # noqa: ANN401 - any type a user annotates
+    def __init__(self, kind: Any, what: str) -> None:
         self._kind = kind
         self._what = what
         self._bounded = untyped(kind)
         self._msgpack = msgspec.msgpack.Decoder(kind)
         self._json = msgspec.json.Decoder(kind)
 
-    def decode(self, body: bytes, content_type: str) -> Any:  # noqa: ANN401 - of the type given at construction
+    def decode(self, body: bytes, content_type: str) -> Any:
         """Return the value in ``body``; raise ``InvalidArgument`` with the path and the reason."""
         media = content_type.partition(";")[0].strip().lower()
         try:
@@ -55,15 +55,11 @@ class Decoder:
             return (self._json if media == JSON else self._msgpack).decode(body)
         except msgspec.ValidationError as error:
             reason, pointer = _place(str(error))
-            raise InvalidArgument(
-                f"{self._what}: {reason} at {pointer or '/'}", details=[(pointer, reason)]
-            ) from error
+            raise InvalidArgument(f"{self._what}: {reason} at {pointer or '/'}", details=[(pointer, reason)]) from error
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise InvalidArgument(
-                f"{self._what}: body is not {media}: {error}", details=[("", str(error))]
-            ) from error
+            raise InvalidArgument(f"{self._what}: body is not {media}: {error}", details=[("", str(error))]) from error
 
-    def _raw(self, body: bytes, media: str) -> Any:  # noqa: ANN401 - bytes, or what a bytes field takes
+    def _raw(self, body: bytes, media: str) -> Any:
         if self._kind is bytes or self._kind is Any:
             return body
         raise InvalidArgument(
@@ -72,12 +68,12 @@ class Decoder:
         )
 
 
-def untyped(kind: Any) -> bool:  # noqa: ANN401 - any type a user annotates
+def untyped(kind: Any) -> bool:
     """Whether decoding into ``kind`` may build containers that no type bounds."""
     return _untyped(kind, set())
 
 
-def _untyped(kind: Any, seen: set[int]) -> bool:  # noqa: ANN401 - any type a user annotates
+def _untyped(kind: Any, seen: set[int]) -> bool:
     if id(kind) in seen:
         return False
     seen.add(id(kind))
@@ -104,7 +100,7 @@ def _bounded(body: bytes, media: str, what: str) -> object:
         value: object = msgspec.json.decode(body)
     else:
         try:
-            value = msgpack.unpackb(
+            value = _unpackb(
                 body, max_array_len=LIMITS.items, max_map_len=LIMITS.items, strict_map_key=False, timestamp=3
             )
         except (ValueError, msgpack.exceptions.ExtraData, msgpack.exceptions.StackError) as error:
@@ -119,12 +115,11 @@ def _measure(value: object, what: str) -> None:
     for _depth in range(LIMITS.depth + 1):
         inner: list[Any] = []
         for each in level:
-            items: Iterable[Any] = (
-                each.values() if isinstance(each, dict) else each if isinstance(each, list) else ()
-            )
-            inner.extend(items)
-            if isinstance(each, (dict, list)) and len(cast("Sized", each)) > LIMITS.items:
-                raise InvalidArgument(f"{what}: a container has more than {LIMITS.items} items")
+            if isinstance(each, (dict, list)):
+                container = cast("Collection[Any]", each)
+                if len(container) > LIMITS.items:
+                    raise InvalidArgument(f"{what}: a container has more than {LIMITS.items} items")
+                inner.extend(cast("dict[Any, Any]", each).values() if isinstance(each, dict) else container)
         if not inner:
             return
         level = inner

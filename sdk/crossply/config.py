@@ -59,9 +59,7 @@ class MeshConfig:
             nats=read.value("CROSSPLY_NATS_URL", _urls, local.nats if local else cls.nats_default()),
             registry=read.value("CROSSPLY_REGISTRY_URL", str, local.registry if local else ""),
             tenant=read.value("CROSSPLY_TENANT", names.service, local.tenant if local else "default"),
-            trust_domain=read.value(
-                "CROSSPLY_TRUST_DOMAIN", _domain, local.trust_domain if local else "mesh.local"
-            ),
+            trust_domain=read.value("CROSSPLY_TRUST_DOMAIN", _domain, local.trust_domain if local else "mesh.local"),
             instance=read.value("CROSSPLY_INSTANCE", names.instance, None),
             zone=read.value("CROSSPLY_ZONE", str, ""),
             labels=read.value("CROSSPLY_LABELS", labels, {}),
@@ -89,7 +87,7 @@ class Reader:
         self._environ = environ
         self.faults: list[str] = []
 
-    def value(self, name: str, parse: Callable[[str], T], default: Any) -> Any:  # noqa: ANN401 - T, or what stands for absence
+    def value(self, name: str, parse: Callable[[str], T], default: Any) -> Any:
         """Return the parsed variable, or ``default`` when it is absent or empty."""
         text = self._environ.get(name, "")
         if not text:

@@ -57,9 +57,7 @@ def current() -> Current:
     """Return what is being served now; raise ``MeshError`` outside a handler."""
     serving = AMBIENT.get()
     if serving is None:
-        raise MeshError(
-            "no call is being served here; crossply.current() works inside endpoints and event handlers"
-        )
+        raise MeshError("no call is being served here; crossply.current() works inside endpoints and event handlers")
     return serving
 
 

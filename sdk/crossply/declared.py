@@ -77,9 +77,7 @@ class Declared:
         }
         return ours | {name: handler for name, (_, handler) in self.raw.items()}
 
-    def event_handlers(
-        self, executor: Callable[[], Executor], report: Report
-    ) -> dict[str, tuple[Handler, int]]:
+    def event_handlers(self, executor: Callable[[], Executor], report: Report) -> dict[str, tuple[Handler, int]]:
         """Return the innermost handler and the concurrency of every channel pattern."""
         return {
             pattern: (event_handler(each, executor, report), each.concurrency)

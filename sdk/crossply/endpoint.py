@@ -88,7 +88,7 @@ async def _run(
     arguments: dict[str, Any],
     request: Request,
     report: Callable[[Request, BaseException], None],
-) -> Any:  # noqa: ANN401 - whatever the user's function returns
+) -> Any:
     token = AMBIENT.set(serving(request, request.peer or FOREIGN))
     try:
         return await run(arguments)
@@ -108,9 +108,7 @@ def _trace_id(request: Request) -> str | None:
     return request.traceparent and request.traceparent[3:35]
 
 
-def _runner(
-    function: Callable[..., Any], executor: Callable[[], Executor]
-) -> Callable[[dict[str, Any]], Any]:
+def _runner(function: Callable[..., Any], executor: Callable[[], Executor]) -> Callable[[dict[str, Any]], Any]:
     """Return how to run a function: on the loop, or in the thread pool when it is a plain ``def``."""
     if inspect.iscoroutinefunction(function):
         return lambda arguments: function(**arguments)
@@ -119,7 +117,7 @@ def _runner(
             [f"{function.__name__}: generators are streams, and streams are not available in this version"]
         )
 
-    async def in_thread(arguments: dict[str, Any]) -> Any:  # noqa: ANN401 - whatever the function returns
+    async def in_thread(arguments: dict[str, Any]) -> Any:
         context = contextvars.copy_context()
         call = functools.partial(context.run, function, **arguments)
         return await asyncio.get_running_loop().run_in_executor(executor(), call)
@@ -138,9 +136,7 @@ def _arguments(function: Callable[..., Any], operation: str) -> Callable[[Reques
     """Return how to read the arguments of an endpoint from a request's body."""
     hints = _hints(function)
     parameters = list(inspect.signature(function).parameters.values())
-    if odd := [
-        each.name for each in parameters if each.kind not in {each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY}
-    ]:
+    if odd := [each.name for each in parameters if each.kind not in {each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY}]:
         raise ConfigError([f"{function.__name__}: parameters {', '.join(odd)} must be plain named ones"])
     if not parameters:
         return lambda _request: {}
@@ -150,7 +146,7 @@ def _arguments(function: Callable[..., Any], operation: str) -> Callable[[Reques
     return _named(function, parameters, hints, operation)
 
 
-def is_whole(kind: Any) -> bool:  # noqa: ANN401 - any type a user annotates
+def is_whole(kind: Any) -> bool:
     """Whether a sole parameter of this type takes the body as it is, instead of one field of a map."""
     if kind is bytes:
         return True
@@ -160,7 +156,7 @@ def is_whole(kind: Any) -> bool:  # noqa: ANN401 - any type a user annotates
     return dataclasses.is_dataclass(named) or issubclass(named, msgspec.Struct) or typing.is_typeddict(named)
 
 
-def _whole(parameter: inspect.Parameter, kind: Any, operation: str) -> Callable[[Request], dict[str, Any]]:  # noqa: ANN401
+def _whole(parameter: inspect.Parameter, kind: Any, operation: str) -> Callable[[Request], dict[str, Any]]:
     decoder = codec.Decoder(kind, operation)
     name, optional = parameter.name, parameter.default is not parameter.empty
 

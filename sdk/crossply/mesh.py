@@ -37,7 +37,7 @@ class Mesh:
     ``service`` from a ``bridge`` and from a mere ``client``. Raises ``ConfigError`` with every fault at once.
     """
 
-    def __init__(  # noqa: PLR0913 - all keyword-only but the name
+    def __init__(
         self,
         service: str,
         *,
@@ -159,7 +159,7 @@ class Mesh:
         idempotent: bool | None = None,
         idempotency_key: str | None = None,
     ) -> Any: ...
-    async def call(  # noqa: PLR0913 - all keyword-only but two
+    async def call(
         self,
         operation: str,
         payload: object = None,
@@ -200,7 +200,7 @@ class Mesh:
             # Not the callee's word that the request was wrong: it ran, and answered something else.
             raise IntegrityFailed(fault.message, executed=Executed.YES, details=fault.details) from fault
 
-    def _decoder(self, kind: Any, operation: str) -> codec.Decoder:  # noqa: ANN401 - any type a user names
+    def _decoder(self, kind: Any, operation: str) -> codec.Decoder:
         known = self._decoders.get((kind, operation))
         if known is None:
             decoder = codec.Decoder(Any if kind is None else kind, f"reply of {operation}")
@@ -274,6 +274,6 @@ class Mesh:
 
     def run(self) -> None:
         """Run until SIGTERM or SIGINT, then drain; exit 64 for bad configuration, 69 when no broker answers."""
-        from crossply.program import run  # noqa: PLC0415 - only programs need signals and an event loop of their own
+        from crossply.program import run
 
         run(self)

@@ -27,11 +27,10 @@ def run(mesh: Mesh) -> None:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_until_signal(mesh))
     except ConfigError as error:
-        for fault in error.faults:
-            print(f"{mesh.service}: {fault}", file=sys.stderr)
+        sys.stderr.writelines(f"{mesh.service}: {fault}\n" for fault in error.faults)
         raise SystemExit(EXIT_CONFIG) from error
     except Unavailable as error:
-        print(f"{mesh.service}: {error.message}", file=sys.stderr)
+        sys.stderr.write(f"{mesh.service}: {error.message}\n")
         raise SystemExit(EXIT_UNAVAILABLE) from error
 
 
@@ -58,7 +57,7 @@ async def _until_signal(mesh: Mesh) -> None:
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     """Return uvloop's loop where it is installed, the standard one otherwise."""
     try:
-        import uvloop  # noqa: PLC0415 - an extra
+        import uvloop
     except ImportError:
         return None
     return uvloop.new_event_loop

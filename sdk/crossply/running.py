@@ -118,17 +118,13 @@ class Running:
                 if self.now() + _RECONNECT_PAUSE >= until:
                     raise
                 if not said:
-                    self._log.warning(
-                        "broker_unreachable", why=error.message, retrying_for=config.connect_timeout
-                    )
+                    self._log.warning("broker_unreachable", why=error.message, retrying_for=config.connect_timeout)
                 said = True
             await asyncio.sleep(_RECONNECT_PAUSE)
 
     def _adopt(self, snapshot: Snapshot) -> None:
         self.routes.adopt(snapshot)
-        self._tasks.spawn(
-            self._presence.applied(snapshot.generation, snapshot.revision), "policy acknowledged"
-        )
+        self._tasks.spawn(self._presence.applied(snapshot.generation, snapshot.revision), "policy acknowledged")
 
     def _happened(self, event: ConnectionEvent) -> None:
         if event is ConnectionEvent.RECONNECTED:
@@ -171,9 +167,7 @@ class Running:
         await asyncio.gather(*(each.aclose() for each in (*serving, *subscribed)))
 
     def _inbound(self, handler: Handler, side: Side) -> Handler:
-        return stacks.inbound(
-            handler, side=side, around=self.around, admission=self.admission, report=self._report
-        )
+        return stacks.inbound(handler, side=side, around=self.around, admission=self.admission, report=self._report)
 
     def _threads(self) -> ThreadPoolExecutor:
         if self._executor is None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from crossply.handler import Handler, Request, compose
 from crossply.layers.admit import Admission, admit
 from crossply.layers.attempt import attempt
-from crossply.layers.balance import balance
+from crossply.layers.balance import Chooser, balance
 from crossply.layers.bound import bound
 from crossply.layers.deadline import deadline
 from crossply.layers.expire import expire
@@ -28,15 +28,42 @@ if TYPE_CHECKING:
     from crossply.clock import Chance, Clock
     from crossply.discovery.catalog import Catalog
     from crossply.routing.budget import RetryBudget
-    from crossply.routing.instances import Callee
-    from crossply.routing.picker import Picker
     from crossply_policy.snapshot import Route
 
 OUTBOUND = (
-    "trace measure deadline permit throttle mirror split failover hedge retry limit breaker balance outlier"
-    " attempt fault propagate seal wire"
-).split()
-INBOUND = "trace measure rescue admit expire open authorize throttle dedupe bound endpoint".split()
+    "trace",
+    "measure",
+    "deadline",
+    "permit",
+    "throttle",
+    "mirror",
+    "split",
+    "failover",
+    "hedge",
+    "retry",
+    "limit",
+    "breaker",
+    "balance",
+    "outlier",
+    "attempt",
+    "fault",
+    "propagate",
+    "seal",
+    "wire",
+)
+INBOUND = (
+    "trace",
+    "measure",
+    "rescue",
+    "admit",
+    "expire",
+    "open",
+    "authorize",
+    "throttle",
+    "dedupe",
+    "bound",
+    "endpoint",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,15 +76,13 @@ class Surroundings:
     chance: Chance
 
 
-def outbound(  # noqa: PLR0913 - what a route's stack is made of
+def outbound(
     route: Route,
-    callee: Callee,
-    endpoint: str,
+    chooser: Chooser,
     *,
     around: Surroundings,
     catalog: Catalog,
     budget: RetryBudget,
-    picker: Picker | None,
     idempotent: Callable[[Request], bool],
     wire: Handler,
 ) -> Handler:
@@ -74,7 +99,7 @@ def outbound(  # noqa: PLR0913 - what a route's stack is made of
             # Outside all that belongs to one attempt.
             retry(route.retry, budget, idempotent, around.now, around.chance) if route.retry else None,
             # Inside retry: another attempt goes to another instance. An instance found absent costs no attempt.
-            balance(callee, endpoint, picker, catalog, around.now),
+            balance(chooser, catalog, around.now),
             # Inside balance, as an attempt in the queue group is bounded otherwise than one that can be pinged.
             attempt(route.timeout, attempts, idempotent, around.now),
             # Next to the wire: what it adds differs from attempt to attempt.

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+    VerifyKey: TypeAlias = Ed25519PublicKey
 
 RECORD_LIMIT = 64 * 1024
 CARRIED_DOCUMENT = 4 * 1024
@@ -97,14 +99,14 @@ def digest(record: bytes) -> str:
 
 def development_key() -> Ed25519PrivateKey:
     """Return the key every mesh shares until an authority certifies one of its own: it authenticates nothing."""
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415 - slow to import
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     return Ed25519PrivateKey.from_private_bytes(hashlib.sha256(_DEVELOPMENT).digest())
 
 
 def public_key(raw: bytes | None) -> Ed25519PublicKey:
     """Return the key that records must verify under: ``raw`` (32 bytes), or the development key's public half."""
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415 - slow to import
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
     return development_key().public_key() if raw is None else Ed25519PublicKey.from_public_bytes(raw)
 
@@ -163,11 +165,9 @@ def open_announcement(raw: bytes) -> Announcement:
 
 
 def _verify(key: Ed25519PublicKey, signature: bytes, body: bytes, what: str) -> None:
-    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 - slow to import
+    from cryptography.exceptions import InvalidSignature
 
     try:
         key.verify(signature, body)
     except InvalidSignature as error:
-        raise RecordFault(
-            f"{what} was not signed by the registry's key; check CROSSPLY_REGISTRY_KEY"
-        ) from error
+        raise RecordFault(f"{what} was not signed by the registry's key; check CROSSPLY_REGISTRY_KEY") from error

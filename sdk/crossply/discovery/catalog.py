@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 from crossply.errors import Absent, NotFound, Origin
@@ -105,9 +106,7 @@ class Catalog:
                 await watch.aclose()
         return strangers
 
-    async def nobody(
-        self, callee: Callee, endpoint: str, started: float, deadline: float, tries: int
-    ) -> None:
+    async def nobody(self, callee: Callee, endpoint: str, started: float, deadline: float, tries: int) -> None:
         """Decide what "no responders" in the queue group means: return to try again, or raise.
 
         A service never seen is asked for once and, unanswered for 250 ms, is not found; one seen in the last
@@ -118,9 +117,7 @@ class Catalog:
         if not callee.seen_lately(now):
             await self._introduce(callee, operation, deadline)
         if callee.instances and not callee.offers(endpoint):
-            offered = ", ".join(
-                sorted({name for each in callee.instances.values() for name in each.endpoints})
-            )
+            offered = ", ".join(sorted({name for each in callee.instances.values() for name in each.endpoints}))
             raise NotFound(
                 f"{operation}: {callee.service} has no endpoint {endpoint}; it has {offered or 'none'}",
                 origin=Origin.WIRE,
@@ -139,10 +136,8 @@ class Catalog:
                 await self._ask(callee)
         wait = min(WHO_TIMEOUT - (self._now() - (callee.asked or now)), deadline - self._now())
         if not callee.heard.is_set() and wait > 0:
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(callee.heard.wait(), wait)
-            except TimeoutError:
-                pass
         if not callee.heard.is_set():
             raise NotFound(
                 f"{operation}: no service {callee.service} is known here; see `crossply services` for those that are",

@@ -28,7 +28,7 @@ _HELLO_GAP = 0.2
 class Presence:
     """Says what this instance is; ``hello`` is its description, kept current."""
 
-    def __init__(  # noqa: PLR0913 - what presence tells of
+    def __init__(
         self,
         link: Link,
         hello: Hello,
@@ -53,8 +53,7 @@ class Presence:
     def offer(self, facts: dict[str, Facts], subscriptions: tuple[str, ...]) -> None:
         """Describe the endpoints and subscriptions of this instance."""
         endpoints = tuple(
-            EndpointHello(name, fact.idempotent, fact.stream, fact.schema)
-            for name, fact in sorted(facts.items())
+            EndpointHello(name, fact.idempotent, fact.stream, fact.schema) for name, fact in sorted(facts.items())
         )
         self._hello = msgspec.structs.replace(self._hello, endpoints=endpoints, subscriptions=subscriptions)
 
@@ -77,14 +76,11 @@ class Presence:
     async def join(self) -> None:
         """Be known from now on."""
         self.present = True
-        endpoints = [each.name for each in self._hello.endpoints]
-        if endpoints:
+        self._open.append(await self._link.answer_who(self.hello))
+        if endpoints := [each.name for each in self._hello.endpoints]:
             places = self._link.places(endpoints)
-            self._open.append(await self._link.answer_who(self.hello))
             self._open.append(
-                await self._link.serve_micro(
-                    lambda verb: micro.answer(verb, self.hello(), places, self._recorder)
-                )
+                await self._link.serve_micro(lambda verb: micro.answer(verb, self.hello(), places, self._recorder))
             )
         await self._link.announce(self.hello())
         self._write()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from crossply.errors import NoResponders
+from crossply.errors import DeadlineExceeded, NoResponders
 from crossply.handler import Handler, Request, Response, layer
 from crossply.routing.picker import observe
 
@@ -16,10 +16,8 @@ if TYPE_CHECKING:
 
 
 @layer
-def balance(
-    inner: Handler, callee: Callee, endpoint: str, picker: Picker | None, catalog: Catalog, now: Clock
-) -> Handler:
-    """Address the instance that ``picker`` chooses; without a picker, or without instances, the queue group.
+def balance(inner: Handler, chooser: Chooser, catalog: Catalog, now: Clock) -> Handler:
+    """Address the instance that ``chooser`` finds, or leave it to the queue group when it finds none.
 
     An instance that turns out not to listen is forgotten and another one takes the attempt: nothing was run, so
     this needs neither policy nor budget (gRFC A6 calls it a transparent retry).
@@ -28,41 +26,55 @@ def balance(
     async def balancing(request: Request) -> Response:
         if request.instance is not None:
             return await inner(request)
-        started, latest = now(), request.deadline
-        for tries in range(1_000_000):
-            chosen = _choose(request)
-            if chosen is not None:
-                request.instance = chosen.id
-                try:
-                    return await _measured(chosen, request)
-                except NoResponders:
-                    catalog.forget(callee.service, chosen.id)
-                    request.instance, request.deadline = None, latest
-                    continue
-            request.deadline = latest
+        started, latest, absences = now(), request.deadline, 0
+        while True:
+            chosen = chooser.choose(request, started)
             try:
-                return await inner(request)
+                if chosen is None:
+                    return await inner(request)
+                request.instance = chosen.id
+                return await measured(chosen, inner, request, now)
             except NoResponders:
-                await catalog.nobody(callee, endpoint, started, request.deadline, tries)
-        raise AssertionError("unreachable: the catalog ends the search by the deadline")
-
-    def _choose(request: Request) -> Instance | None:
-        if picker is None:
-            return None
-        serving = callee.serving(endpoint)
-        if request.tried:
-            serving = [each for each in serving if each.id not in request.tried] or serving
-        return picker.pick(serving, now()) if serving else None
-
-    async def _measured(instance: Instance, request: Request) -> Response:
-        instance.in_flight += 1
-        began = now()
-        try:
-            response = await inner(request)
-        finally:
-            instance.in_flight -= 1
-        moment = now()
-        observe(instance, moment - began, moment)
-        return response
+                request.instance, request.deadline = None, latest
+                if chosen is not None:
+                    catalog.forget(chooser.callee.service, chosen.id)
+                    continue
+            # Returns after a pause, or raises: by the deadline, and after two seconds at the latest.
+            await catalog.nobody(chooser.callee, chooser.endpoint, started, latest, absences)
+            absences += 1
 
     return balancing
+
+
+class Chooser:
+    """Chooses among the instances that serve one endpoint; without a picker, none."""
+
+    def __init__(self, callee: Callee, endpoint: str, picker: Picker | None) -> None:
+        self.callee = callee
+        self.endpoint = endpoint
+        self._picker = picker
+
+    def choose(self, request: Request, moment: float) -> Instance | None:
+        """Return the instance for an attempt: one that was not tried yet, where there is one."""
+        if self._picker is None:
+            return None
+        serving = self.callee.serving(self.endpoint)
+        if request.tried:
+            serving = [each for each in serving if each.id not in request.tried] or serving
+        return self._picker.pick(serving, moment) if serving else None
+
+
+async def measured(instance: Instance, inner: Handler, request: Request, now: Clock) -> Response:
+    """Send an attempt to ``instance``; its latency counts when it was answered, or ran out of time."""
+    instance.in_flight += 1
+    began = now()
+    try:
+        response = await inner(request)
+    except DeadlineExceeded:
+        observe(instance, now() - began, now())
+        raise
+    finally:
+        instance.in_flight -= 1
+    moment = now()
+    observe(instance, moment - began, moment)
+    return response

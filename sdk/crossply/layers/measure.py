@@ -24,9 +24,7 @@ def measure(inner: Handler, recorder: Recorder, side: Side, now: Clock) -> Handl
             recorder.measured(side, request.operation, outcome(error), now() - began)
             raise
         failure = response.failure
-        recorder.measured(
-            side, request.operation, Code.OK if failure is None else failure.code, now() - began
-        )
+        recorder.measured(side, request.operation, Code.OK if failure is None else failure.code, now() - began)
         return response
 
     return measuring

@@ -22,8 +22,6 @@ def rescue(inner: Handler, report: Callable[[Request, BaseException], None]) -> 
             return Response(failure=error)
         except Exception as error:  # noqa: BLE001 - whatever a handler raises, its caller gets an answer
             report(request, error)
-            return Response(
-                failure=EndpointFailed("", trace_id=request.traceparent and request.traceparent[3:35])
-            )
+            return Response(failure=EndpointFailed("", trace_id=request.traceparent and request.traceparent[3:35]))
 
     return rescuing

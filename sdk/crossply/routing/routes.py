@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from crossply import stacks
 from crossply.handler import Request, Response
+from crossply.layers.balance import Chooser
 from crossply.routing.budget import RetryBudget
 from crossply.routing.picker import LeastLatency
 from crossply_policy import names
@@ -101,12 +102,10 @@ class Routes:
 
         return stacks.outbound(
             route,
-            callee,
-            endpoint,
+            Chooser(callee, endpoint, None if route.balance.method == "queue" else self._picker),
             around=self._around,
             catalog=self._catalog,
             budget=self._budget(service, (route.retry or RetryPolicy()).budget),
-            picker=None if route.balance.method == "queue" else self._picker,
             idempotent=idempotent,
             wire=self._link.call,
         )

@@ -15,7 +15,7 @@ FORMATS = ("console", "json")
 
 def configure(level: str = "info", format: str = "console") -> None:  # noqa: A002 - the setting's name
     """Send this process's logs to stderr: ``console`` for people, ``json`` for machines."""
-    import structlog  # noqa: PLC0415 - slow to import
+    import structlog
 
     renderer: Any = (
         structlog.processors.JSONRenderer()
@@ -49,7 +49,7 @@ class Logger:
         return Logger({**self._fields, **fields})
 
     def _write(self, level: str, event: str, fields: dict[str, object]) -> None:
-        import structlog  # noqa: PLC0415 - slow to import
+        import structlog
 
         if not structlog.is_configured():
             configure()

@@ -51,9 +51,7 @@ class JumpingLoop(asyncio.SelectorEventLoop):
         """Return the clock's time in seconds."""
         return self.clock()
 
-    def run_in_executor(
-        self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts
-    ) -> asyncio.Future[T]:
+    def run_in_executor(self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts) -> asyncio.Future[T]:
         """Run ``func`` in a thread; time does not jump until it is done."""
         running = super().run_in_executor(executor, func, *args)
         self._in_threads += 1
@@ -100,9 +98,7 @@ class _JumpingSelector(selectors.DefaultSelector):
         self._clock.advance(timeout)
         if self._clock() > self._until:
             self._until = float("inf")
-            raise RuntimeError(
-                f"{self._limit:g} s have passed on this loop's clock, and its work has not ended"
-            )
+            raise RuntimeError(f"{self._limit:g} s have passed on this loop's clock, and its work has not ended")
         return ready
 
 

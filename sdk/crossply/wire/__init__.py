@@ -10,6 +10,6 @@ if TYPE_CHECKING:
 
 async def connect(config: LinkConfig) -> Link:
     """Connect to the first broker that answers; raise ``Unavailable`` when none does within the timeout."""
-    from crossply.wire.nats import NatsLink  # noqa: PLC0415 - nats-py is imported when first used
+    from crossply.wire.nats import NatsLink
 
     return await NatsLink.connect(config)

@@ -38,7 +38,7 @@ class Listenings:
 class Announcer:
     """Says who is here and hears who else is."""
 
-    def __init__(  # noqa: PLR0913 - the parts of one connection
+    def __init__(
         self,
         config: LinkConfig,
         client: MeshClient,
@@ -78,9 +78,7 @@ class Announcer:
             if msg.reply.startswith(subjects.inbox(peer.service, peer.instance)):
                 await self._client.publish(msg.reply, self._pack(handler(), Kind.RESPONSE, question.mid))
 
-        return Listenings(
-            await self._client.listen(subjects.who(self._config.service), asked, queue=self._group)
-        )
+        return Listenings(await self._client.listen(subjects.who(self._config.service), asked, queue=self._group))
 
     async def watch(self, service: str | None, handler: PresenceHandler) -> Watch:
         """Hear the presence of a service, or of all; answers to ``ask_who`` arrive here as well."""
@@ -98,9 +96,7 @@ class Announcer:
         """Ask who serves a service; answers go to the watch with that token."""
         if self._client.is_connected:
             question = self._sender.stamp(Kind.REQUEST, new_id(), 1000)
-            await self._client.publish(
-                subjects.who(service), envelope.pack(question), reply=self._mux.prefix + token
-            )
+            await self._client.publish(subjects.who(service), envelope.pack(question), reply=self._mux.prefix + token)
 
     def _hear(self, msg: Msg, handler: PresenceHandler) -> None:
         if not msg.data:

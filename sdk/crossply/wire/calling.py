@@ -28,7 +28,7 @@ _SOON = 0.005
 class Caller:
     """Sends attempts over a client and waits for their replies in the mux."""
 
-    def __init__(  # noqa: PLR0913 - the parts of one connection
+    def __init__(
         self,
         client: MeshClient,
         mux: Mux,
@@ -95,6 +95,7 @@ class Caller:
                     f"{operation}: message of {len(payload)} bytes is above the broker's limit of"
                     f" {self._client.max_payload}; raise its max_payload or send less"
                 )
+            await self._client.room(min(_FOREVER, request.deadline - now), operation)
             await self._client.publish(subject, payload, reply=inbox)
             return await self._reply(attempt, request.deadline)
         finally:
@@ -115,9 +116,7 @@ class Caller:
         """Ask an instance whether it lives, on the subject its attempts go to."""
         if not self._client.is_connected:
             return Pong.SILENT
-        request = Request(
-            operation, kind=Kind.PING, id=new_id(), instance=instance, deadline=self._now() + timeout
-        )
+        request = Request(operation, kind=Kind.PING, id=new_id(), instance=instance, deadline=self._now() + timeout)
         try:
             await self._exchange(request, f"ping {operation}")
         except Unavailable:

@@ -36,6 +36,11 @@ _SURVIVABLE = (
 )
 _RECONNECT_WAIT = 0.2
 _PING_INTERVAL = 5
+_HIGH_WATER = 2 * 1024 * 1024
+_NEVER_FORCED = 16 * _HIGH_WATER
+_PATIENCE = 5.0
+_CLOSE_TIMEOUT = 1.0
+_SOON = 0.005
 
 
 class MeshClient(Client):
@@ -57,6 +62,44 @@ class MeshClient(Client):
             await super()._process_msg(sid, subject, reply, data, headers)
         except Exception as error:  # noqa: BLE001 - one bad message must not end the read loop
             self._report("message dropped", error)
+
+    async def publish(
+        self, subject: str, payload: bytes = b"", reply: str = "", headers: dict[str, Any] | None = None
+    ) -> None:
+        """Publish; raise ``Unavailable`` instead of waiting behind a broker that takes nothing."""
+        if self.pending_data_size >= _HIGH_WATER:
+            await self.room(_PATIENCE, subject)
+        try:
+            await super().publish(subject, payload, reply, headers)
+        except nats_errors.Error as error:
+            raise Unavailable(f"{subject}: not sent: {error}", origin=Origin.WIRE) from error
+
+    async def room(self, timeout: float, what: str) -> None:
+        """Wait until little enough is unsent; raise ``Unavailable`` when that takes longer than ``timeout``.
+
+        nats-py itself would wait without end, and take a cancelled wait for success.
+        """
+        try:
+            async with asyncio.timeout(timeout):
+                while self.pending_data_size >= _HIGH_WATER:  # noqa: ASYNC110 - nats-py has no event for it
+                    await asyncio.sleep(_SOON)
+        except TimeoutError:
+            raise Unavailable(
+                f"{what}: the broker has not taken what was sent before, so this was not sent",
+                origin=Origin.WIRE,
+            ) from None
+
+    async def shut(self) -> None:
+        """Close; a broker that takes nothing is left without its consent."""
+        closing = asyncio.ensure_future(self.close())
+        _, waiting = await asyncio.wait({closing}, timeout=_CLOSE_TIMEOUT)
+        if waiting:
+            writer = getattr(self._transport, "_io_writer", None)
+            if writer is not None:
+                writer.transport.abort()
+            await asyncio.wait({closing}, timeout=_CLOSE_TIMEOUT)
+            closing.cancel()
+        await asyncio.gather(closing, return_exceptions=True)
 
     async def listen(self, subject: str, take: Take, *, queue: str = "") -> Listening:
         """Hand each message on ``subject`` to ``take``, one after the other."""
@@ -120,6 +163,8 @@ async def open_client(
                 max_reconnect_attempts=-1 if config.reconnect else 1,
                 ping_interval=_PING_INTERVAL,
                 max_outstanding_pings=2,
+                # Above this nats-py would wait for the flush; ``room`` keeps far below it.
+                pending_size=_NEVER_FORCED,
                 **credentials,  # type: ignore[arg-type]  # user, password or token, by name
             ),
             config.connect_timeout,
@@ -136,10 +181,8 @@ async def open_client(
 
 
 async def _abandon(client: MeshClient) -> None:
-    try:
-        await asyncio.wait_for(client.close(), 1.0)
-    except (Exception, asyncio.CancelledError):  # noqa: BLE001, S110 - it never opened; there is nothing to save
-        pass
+    # It never opened, so there is nothing to save.
+    await client.shut()
 
 
 def _split(servers: tuple[str, ...]) -> tuple[list[str], dict[str, str]]:

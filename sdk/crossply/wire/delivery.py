@@ -123,9 +123,7 @@ class Delivery:
                 raise
             finally:
                 progress.cancel()
-            await self._settle(
-                msg, _ACK if response.failure is None else _negative(response.failure, request.delivery)
-            )
+            await self._settle(msg, _ACK if response.failure is None else _negative(response.failure, request.delivery))
         finally:
             if held:
                 self._room.release()

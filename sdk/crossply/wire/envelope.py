@@ -84,18 +84,14 @@ def pack_header(envelope: Envelope) -> bytes:
 
 def pack(envelope: Envelope) -> bytes:
     """Return the wire form under suite 0x00."""
-    return b"".join(
-        (pack_header(envelope), _LENGTH.pack(len(envelope.metadata)), envelope.metadata, envelope.body)
-    )
+    return b"".join((pack_header(envelope), _LENGTH.pack(len(envelope.metadata)), envelope.metadata, envelope.body))
 
 
 def unpack(payload: bytes) -> Envelope:
     """Return the parts; raise ``EnvelopeFault`` for anything that is not exactly an envelope of suite 0x00."""
     if len(payload) < _HEADER.size + _LENGTH.size:
         raise EnvelopeFault(f"envelope is too short: {len(payload)} bytes")
-    magic, version, suite, kind, flags, reserved, hlen, cid, kid, enc, seq, iat, ttl, mid = (
-        _HEADER.unpack_from(payload)
-    )
+    magic, version, suite, kind, flags, reserved, hlen, cid, kid, enc, seq, iat, ttl, mid = _HEADER.unpack_from(payload)
     if magic != MAGIC or version != VERSION:
         raise EnvelopeFault(f"envelope has version {version}; this side speaks {VERSION}")
     if suite != UNSEALED:

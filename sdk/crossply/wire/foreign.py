@@ -12,9 +12,7 @@ FOREIGN_TIMEOUT = 5.0
 ERROR, ERROR_CODE = "Nats-Service-Error", "Nats-Service-Error-Code"
 
 
-def request(
-    operation: str, payload: bytes, headers: dict[str, str] | None, *, id: bytes, now: float
-) -> Request:  # noqa: A002 - the field's name
+def request(operation: str, payload: bytes, headers: dict[str, str] | None, *, id: bytes, now: float) -> Request:  # noqa: A002 - the field's name
     """Return the request a foreign message makes; its caller is ``foreign`` and its deadline 5 s from now."""
     said = {name.lower(): value for name, value in (headers or {}).items()}
     return Request(

@@ -74,6 +74,4 @@ def raise_fault(what: str, said: dict[str, Any]) -> None:
     """Raise the fault that an answer holds, if it holds one."""
     error = said.get("error")
     if error is not None:
-        raise JetStreamFault(
-            what, error.get("code", 500), error.get("err_code", 0), error.get("description", "")
-        )
+        raise JetStreamFault(what, error.get("code", 500), error.get("err_code", 0), error.get("description", ""))

@@ -1,4 +1,4 @@
-"""What the rest of Crossply sees of the wire: calls, events, presence, the control plane's store; no subject, no NATS."""
+"""What the rest of Crossply sees of the wire: calls, events, presence and the store; no subject, no NATS."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ class Closable(Protocol):
         ...
 
 
-class Conflict(Exception):  # noqa: N818 - the field's word for a failed compare-and-set
+class Conflict(Exception):
     """The key has another revision than the one expected; read it again."""
 
 
-class StoreUnavailable(Exception):  # noqa: N818 - named as the code it becomes
+class StoreUnavailable(Exception):
     """The store did not answer: no leader, no stream, or not connected."""
 
 

@@ -113,8 +113,7 @@ def checked(message: Envelope, operation: str) -> bytes:
         )
     if tlvs > envelope.MAX_TLVS:
         raise PayloadTooLarge(
-            f"{operation}: content type and trace state of {tlvs} bytes are above the limit of"
-            f" {envelope.MAX_TLVS}"
+            f"{operation}: content type and trace state of {tlvs} bytes are above the limit of {envelope.MAX_TLVS}"
         )
     return envelope.pack(message)
 

@@ -95,9 +95,7 @@ def pack_reply(response: Response) -> bytes:
             _cut(failure.message, _MESSAGE),
         )
         said.rule, said.trace_id, said.status = failure.rule, failure.trace_id, failure.status
-        said.details = [
-            (_cut(at, _POINTER), _cut(why, _REASON)) for at, why in failure.details[:_DETAILS]
-        ] or None
+        said.details = [(_cut(at, _POINTER), _cut(why, _REASON)) for at, why in failure.details[:_DETAILS]] or None
         if failure.retry_after is not None:
             said.retry_after_ms = round(failure.retry_after * 1000)
     return _encoder.encode(said)

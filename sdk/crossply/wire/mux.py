@@ -122,9 +122,7 @@ def no_responders(message: Msg) -> bool:
 
 def disconnected(attempt: Attempt) -> CallError:
     """The error of an attempt whose connection went away."""
-    return Disconnected(
-        f"{attempt.operation}: the connection to the broker was lost while waiting", origin=Origin.WIRE
-    )
+    return Disconnected(f"{attempt.operation}: the connection to the broker was lost while waiting", origin=Origin.WIRE)
 
 
 def instance_gone(attempt: Attempt) -> CallError:

@@ -67,7 +67,7 @@ class NatsLink:
     async def connect(cls, config: LinkConfig) -> NatsLink:
         """Return a connected link; raise ``Unavailable`` when no broker answers in time."""
         link = cls(config)
-        await link._open()  # noqa: SLF001 - the class's own constructor
+        await link._open()
         return link
 
     async def _open(self) -> None:
@@ -75,19 +75,13 @@ class NatsLink:
         self._client: MeshClient = await open_client(config, on_event=self._happened, report=self._report)
         # No queue group here: nats-server answers "no responders" to plain subscriptions only (docs/decisions/0006).
         await self._client.listen(self._mux.prefix + "*", self._mux.take)
-        self._caller = Caller(
-            self._client, self._mux, self._sender, self._senders, self._connected, monotonic
-        )
+        self._caller = Caller(self._client, self._mux, self._sender, self._senders, self._connected, monotonic)
         jetstream = JetStream(self._client, self._mux)
         self._publisher = Publisher(
             self._client, jetstream, self._caller, self._sender, monotonic, self._stream_missing
         )
-        self._server = Server(
-            config, self._client, self._sender, self._senders, self._tasks, monotonic, self._report
-        )
-        self._announcer = Announcer(
-            config, self._client, self._mux, self._sender, self._senders, self._report
-        )
+        self._server = Server(config, self._client, self._sender, self._senders, self._tasks, monotonic, self._report)
+        self._announcer = Announcer(config, self._client, self._mux, self._sender, self._senders, self._report)
         self._store = Bucket(jetstream, config.tenant)
         self._streams = Provisioner(jetstream, config.tenant)
         self._connected.set()
@@ -239,4 +233,4 @@ class NatsLink:
                 self._report("flush before closing", error)
         self._connected.clear()
         self._mux.fail(disconnected)
-        await self._client.close()
+        await self._client.shut()

@@ -80,9 +80,7 @@ class Provisioner:
     async def consumer_state(self, service: str, pattern: str) -> ConsumerState | None:
         """Return how far a consumer is, ``None`` when there is none."""
         stream = subjects.stream(pattern.partition(".")[0])
-        said = await self._known(
-            self._jetstream.api(f"CONSUMER.INFO.{stream}.{subjects.durable(service, pattern)}")
-        )
+        said = await self._known(self._jetstream.api(f"CONSUMER.INFO.{stream}.{subjects.durable(service, pattern)}"))
         if said is None:
             return None
         return ConsumerState(

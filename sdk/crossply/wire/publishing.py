@@ -35,7 +35,7 @@ _ACK_WAIT = 5.0
 class Publisher:
     """Publishes events; ``on_missing(family)`` hears that no stream takes a family yet."""
 
-    def __init__(  # noqa: PLR0913 - the parts of one connection
+    def __init__(
         self,
         client: MeshClient,
         jetstream: JetStream,

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class Server:
     """Takes calls for one service at one instance and answers them; one task a call."""
 
-    def __init__(  # noqa: PLR0913 - the parts of one connection
+    def __init__(
         self,
         config: LinkConfig,
         client: MeshClient,

@@ -20,16 +20,12 @@ class Status:
 
 STATUSES: dict[Code, Status] = {
     Code.OK: Status(200, Executed.YES, CallError, "it worked"),
-    Code.UNAVAILABLE: Status(
-        503, Executed.NO, errors.Unavailable, "draining, not connected, or nobody listens"
-    ),
+    Code.UNAVAILABLE: Status(503, Executed.NO, errors.Unavailable, "draining, not connected, or nobody listens"),
     Code.OVERLOADED: Status(503, Executed.NO, errors.Overloaded, "a limit or admission refused early"),
     Code.CIRCUIT_OPEN: Status(503, Executed.NO, errors.CircuitOpen, "this caller's breaker is open"),
     Code.RATE_LIMITED: Status(429, Executed.NO, errors.RateLimited, "a rate limit, named in the error"),
     Code.UNAUTHENTICATED: Status(401, Executed.NO, errors.Unauthenticated, "the caller is not known"),
-    Code.PERMISSION_DENIED: Status(
-        403, Executed.NO, errors.PermissionDenied, "the rule that denied is named"
-    ),
+    Code.PERMISSION_DENIED: Status(403, Executed.NO, errors.PermissionDenied, "the rule that denied is named"),
     Code.NOT_FOUND: Status(404, Executed.NO, errors.NotFound, "no such service, endpoint or channel"),
     Code.INVALID_ARGUMENT: Status(400, Executed.NO, errors.InvalidArgument, "did not decode or validate"),
     Code.PAYLOAD_TOO_LARGE: Status(413, Executed.NO, errors.PayloadTooLarge, "above a limit, before sending"),
@@ -37,17 +33,11 @@ STATUSES: dict[Code, Status] = {
     Code.DISCONNECTED: Status(502, Executed.MAYBE, errors.Disconnected, "the link or the instance went away"),
     Code.INTEGRITY_FAILED: Status(502, Executed.MAYBE, errors.IntegrityFailed, "the reply cannot be trusted"),
     Code.ABORTED: Status(409, Executed.YES, errors.EndpointFailed, "raised by the endpoint on purpose"),
-    Code.FAILED_PRECONDITION: Status(
-        412, Executed.YES, errors.EndpointFailed, "raised by the endpoint on purpose"
-    ),
-    Code.ALREADY_EXISTS: Status(
-        409, Executed.YES, errors.EndpointFailed, "raised by the endpoint on purpose"
-    ),
+    Code.FAILED_PRECONDITION: Status(412, Executed.YES, errors.EndpointFailed, "raised by the endpoint on purpose"),
+    Code.ALREADY_EXISTS: Status(409, Executed.YES, errors.EndpointFailed, "raised by the endpoint on purpose"),
     Code.OUT_OF_RANGE: Status(400, Executed.YES, errors.EndpointFailed, "raised by the endpoint on purpose"),
     Code.UNIMPLEMENTED: Status(501, Executed.YES, errors.EndpointFailed, "raised by the endpoint on purpose"),
-    Code.INTERNAL: Status(
-        500, Executed.YES, errors.EndpointFailed, "the endpoint raised: a trace id, no text"
-    ),
+    Code.INTERNAL: Status(500, Executed.YES, errors.EndpointFailed, "the endpoint raised: a trace id, no text"),
 }
 
 

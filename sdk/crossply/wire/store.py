@@ -38,9 +38,7 @@ class Bucket:
             # Any replica may have answered, one that lags too: only the leader knows that a key is absent.
             return await self._from_leader(subject)
         if _STATUS in headers:
-            raise StoreUnavailable(
-                f"bucket answered {headers.get(_STATUS)} {headers.get('Description', '')}".strip()
-            )
+            raise StoreUnavailable(f"bucket answered {headers.get(_STATUS)} {headers.get('Description', '')}".strip())
         if headers.get(_OPERATION) is not None:
             return None
         return Entry(answer.data, int(headers[_SEQUENCE]))
@@ -66,9 +64,7 @@ class Bucket:
         return await self._write(key, value, revision)
 
     async def _write(self, key: str, value: bytes, expected: int) -> int:
-        answer: Msg = await self._jetstream.message(
-            self._subject + key, value, headers={_EXPECTED: str(expected)}
-        )
+        answer: Msg = await self._jetstream.message(self._subject + key, value, headers={_EXPECTED: str(expected)})
         said: dict[str, Any] = msgspec.json.decode(answer.data)
         try:
             raise_fault(key, said)

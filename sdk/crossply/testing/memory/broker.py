@@ -79,9 +79,7 @@ class MemoryBroker:
         """Let a frozen instance go on with what has come in meanwhile."""
         self.links[instance].thaw()
 
-    def micro(
-        self, verb: str, service: str | None = None, instance: str | None = None
-    ) -> list[dict[str, Any]]:
+    def micro(self, verb: str, service: str | None = None, instance: str | None = None) -> list[dict[str, Any]]:
         """Return the answers to NATS micro's PING, INFO or STATS, of all, of a service or of one instance."""
         return [
             answer

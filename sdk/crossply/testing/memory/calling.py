@@ -89,9 +89,7 @@ class Calling:
     async def _exchange(self, request: Request, operation: str) -> bytes:
         link, now = self._link, self._link.now()
         if request.deadline <= now:
-            raise DeadlineExceeded(
-                f"{operation}: deadline passed before the request was sent", executed=Executed.NO
-            )
+            raise DeadlineExceeded(f"{operation}: deadline passed before the request was sent", executed=Executed.NO)
         reply = f"{link.service}/{link.instance}/{next(self._tokens):x}"
         payload = message.pack_request(link.sender, request, reply=reply, now=now)
         if len(payload) > link.broker.max_payload:
@@ -99,9 +97,7 @@ class Calling:
                 f"{operation}: message of {len(payload)} bytes is above the broker's limit of"
                 f" {link.broker.max_payload}; raise its max_payload or send less"
             )
-        attempt = Attempt(
-            operation, request.service, request.instance, request.kind is not Kind.PING, now, _future()
-        )
+        attempt = Attempt(operation, request.service, request.instance, request.kind is not Kind.PING, now, _future())
         self._attempts.add(attempt)
         timer = self._expiring(attempt, request.deadline - now)
         try:

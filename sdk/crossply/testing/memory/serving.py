@@ -70,9 +70,7 @@ class Serving:
         elif opened.kind is Kind.REQUEST:
             link.tasks.spawn(self._answer(endpoint, request, opened, reply), operation)
 
-    async def _answer(
-        self, endpoint: str, request: Request, opened: Envelope, reply: Callable[[bytes], None]
-    ) -> None:
+    async def _answer(self, endpoint: str, request: Request, opened: Envelope, reply: Callable[[bytes], None]) -> None:
         handler = self._handlers.get(endpoint)
         if handler is None:
             response = Response(failure=NotFound(f"{request.operation}: no such endpoint at this instance"))

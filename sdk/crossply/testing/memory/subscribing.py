@@ -56,9 +56,7 @@ class Subscribing:
 
     def subscribe(self, pattern: str, handler: Handler, concurrency: int) -> Subscription:
         """Take part in the service's consumer of a pattern, as soon as there is one."""
-        return Subscription(
-            self._link, pattern, Member(self._link, _Delivering(self._link, handler), concurrency)
-        )
+        return Subscription(self._link, pattern, Member(self._link, _Delivering(self._link, handler), concurrency))
 
 
 class Subscription:
