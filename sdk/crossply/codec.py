@@ -19,7 +19,7 @@ _BARE = {Any, object, dict, list, tuple, set, frozenset, Mapping}
 
 def encode(value: object, content_type: str = MSGPACK) -> tuple[bytes, str]:
     """Return the bytes of a value and their content type; ``bytes`` pass as they are, ``None`` is an empty body."""
-    if isinstance(value, (bytes, bytearray, memoryview)):
+    if isinstance(value, (bytes, bytearray)):
         return bytes(value), BYTES
     if value is None:
         return b"", content_type
@@ -119,7 +119,7 @@ def _measure(value: object, what: str) -> None:
                 container = cast("Collection[Any]", each)
                 if len(container) > LIMITS.items:
                     raise InvalidArgument(f"{what}: a container has more than {LIMITS.items} items")
-                inner.extend(cast("dict[Any, Any]", each).values() if isinstance(each, dict) else container)
+                inner.extend(cast("Mapping[Any, Any]", each).values() if isinstance(each, dict) else container)
         if not inner:
             return
         level = inner

@@ -193,7 +193,7 @@ class Running:
                 await self.withdraw()
         except TimeoutError:
             self._log.warning("drain_incomplete", in_flight=self.admission.in_flight)
-        while self.admission.in_flight and self.now() < until:
+        while self.admission.in_flight and self.now() < until:  # noqa: ASYNC110 - once in a process's life
             await asyncio.sleep(0.01)
         self.admission.draining = True
         await self._catalog.aclose()

@@ -114,7 +114,7 @@ class Delivery:
                 self._report(f"{channel}: event refused", fault)
                 await self._settle(msg, _TERMINATE + b" not an event of this protocol")
                 return
-            progress = asyncio.get_running_loop().create_task(self._in_progress(msg), name="in progress")
+            progress = self._tasks.spawn(self._in_progress(msg), f"in progress {self._pattern}")
             try:
                 response = await self._handler(request)
             except asyncio.CancelledError:
