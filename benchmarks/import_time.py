@@ -19,9 +19,7 @@ def seconds(module: str) -> float:
 
 def main() -> None:
     """Measure both in turn, so that a busy machine slows both alike, and print the ratio."""
-    rounds = [(seconds("nats"), seconds("crossply")) for _ in range(ROUNDS + 1)][
-        1:
-    ]  # the first warms the caches
+    rounds = [(seconds("nats"), seconds("crossply")) for _ in range(ROUNDS + 1)][1:]  # the first warms the caches
     theirs, ours = (statistics.median(column) for column in zip(*rounds, strict=True))
     print(
         f"import crossply takes {ours / theirs:.2f}x importing nats-py alone (target: {TARGET}x or less; "

@@ -111,9 +111,7 @@ def _works(python: Path) -> bool:
     """Whether the environment at hand can install: right version, and pip in place."""
     if not python.exists() or _unfit(str(python)) is not None:
         return False
-    return (
-        subprocess.run([python, "-Im", "pip", "--version"], capture_output=True, check=False).returncode == 0
-    )
+    return subprocess.run([python, "-Im", "pip", "--version"], capture_output=True, check=False).returncode == 0
 
 
 def _run(command: list[str], failure: str) -> None:

@@ -33,9 +33,7 @@ class Slowness:
         if slow:
             terminalreporter.section("TOO SLOW FOR make test", sep="!", red=True, bold=True)
         for nodeid, seconds in slow:
-            terminalreporter.line(
-                f"{nodeid} took {seconds:.0f} s: mark it soak, or make it quicker", red=True
-            )
+            terminalreporter.line(f"{nodeid} took {seconds:.0f} s: mark it soak, or make it quicker", red=True)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -94,9 +94,7 @@ class ReplyReader:
             self._refuse(f"it has more than {self._limits.fields} header fields")
         if [coding.lower() for coding in self._values("transfer-encoding")] not in ([], ["chunked"]):
             self._refuse("its transfer coding is not chunked")
-        if not self._head_only and any(
-            int(length) > self._limits.body for length in self._values("content-length")
-        ):
+        if not self._head_only and any(int(length) > self._limits.body for length in self._values("content-length")):
             self._refuse(f"its body is larger than {self._limits.body} bytes")
         self._whole = self._head_only
 
@@ -131,9 +129,7 @@ class ReplyReader:
 
     def _framed(self) -> bool:
         """Say whether the head tells where the body ends."""
-        return bool(
-            self._status in _BODILESS or self._values("content-length") or self._values("transfer-encoding")
-        )
+        return bool(self._status in _BODILESS or self._values("content-length") or self._values("transfer-encoding"))
 
     def _values(self, name: str) -> list[str]:
         return [value for each, value in self._fields if each == name]

@@ -108,9 +108,7 @@ class Beside:
 
     def __init__(self, config: AppConfig, mesh: Mesh) -> None:
         self.upstream = Upstream(config.address, pool=config.pool, connect_timeout=config.connect_timeout)
-        self.asking = Upstream(
-            config.address, pool=PoolLimits(connections=1), connect_timeout=config.connect_timeout
-        )
+        self.asking = Upstream(config.address, pool=PoolLimits(connections=1), connect_timeout=config.connect_timeout)
         probe = http_probe(self.asking, config.health, config.health_timeout, monotonic)
         self.watch = HealthWatch(probe, mesh, interval=config.health_interval)
         for name, (handler, facts) in endpoints(self.upstream).items():

@@ -103,9 +103,7 @@ def parse_listen(text: str) -> ListenAddress:
     host, _, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not host or not (port.isascii() and port.isdigit()) or int(port) not in _PORTS:
-        raise ValueError(
-            f"{text!r} is not host:port; write 127.0.0.1:8600, or 0.0.0.0:8600 for all addresses"
-        )
+        raise ValueError(f"{text!r} is not host:port; write 127.0.0.1:8600, or 0.0.0.0:8600 for all addresses")
     return ListenAddress(host, int(port))
 
 
@@ -139,9 +137,7 @@ def _limits(read: Reader) -> HttpLimits:
     )
 
 
-def _together(
-    environ: Mapping[str, str], mode: Mode, app: AppConfig | None, listen: ListenAddress | None
-) -> list[str]:
+def _together(environ: Mapping[str, str], mode: Mode, app: AppConfig | None, listen: ListenAddress | None) -> list[str]:
     """Return what is wrong between variables that are right on their own."""
     if mode is Mode.GATEWAY:
         if environ.get("CROSSPLY_APP_URL"):

@@ -27,17 +27,13 @@ Readiness: TypeAlias = Callable[[], str | None]
 RESERVED: Final = frozenset({"svc", "events", "healthz", "readyz"})
 """First segments that are the gateway's own: services of these names are not reached through it."""
 
-_NOWHERE: Final = (
-    "nothing is at this path; calls are POST /<service>/<endpoint>, HTTP is /svc/<service>/<path>"
-)
+_NOWHERE: Final = "nothing is at this path; calls are POST /<service>/<endpoint>, HTTP is /svc/<service>/<path>"
 
 
 class Gateway:
     """Answers HTTP requests by calls into the mesh."""
 
-    def __init__(
-        self, outbound: Outbound, ready: Readiness, trust: TrustedPeers, clock: Clock = monotonic
-    ) -> None:
+    def __init__(self, outbound: Outbound, ready: Readiness, trust: TrustedPeers, clock: Clock = monotonic) -> None:
         self._outbound = outbound
         self._ready = ready
         self._trust = trust
@@ -75,9 +71,7 @@ class Gateway:
             raise _not_allowed("GET, HEAD")
         reason = self._ready() if ready else None
         if reason is not None:
-            return problems.problem(
-                503, Code.UNAVAILABLE, reason, retryable=True, headers=[("retry-after", "1")]
-            )
+            return problems.problem(503, Code.UNAVAILABLE, reason, retryable=True, headers=[("retry-after", "1")])
         body = msgspec.json.encode({"status": "ready" if ready else "ok"})
         return HttpResponse(200, [("content-type", "application/json"), ("cache-control", "no-store")], body)
 
@@ -107,9 +101,7 @@ class Gateway:
 
 
 def _not_allowed(allow: str) -> HttpFault:
-    return HttpFault(
-        405, f"method is not allowed here; use {allow.removesuffix(', OPTIONS')}", [("allow", allow)]
-    )
+    return HttpFault(405, f"method is not allowed here; use {allow.removesuffix(', OPTIONS')}", [("allow", allow)])
 
 
 def _check_names(*checks: Callable[[], object]) -> None:

@@ -78,9 +78,7 @@ class Connection(asyncio.Protocol):
         self._peer = str(peer[0]) if peer else ""
         self._due = self._listener.clock() + self._limits.idle_timeout
         if not self._listener.joined(self):
-            self._refuse(
-                HttpFault(503, f"bridge has {self._limits.connections} connections, no more are taken")
-            )
+            self._refuse(HttpFault(503, f"bridge has {self._limits.connections} connections, no more are taken"))
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; begin the next request unless one is running."""

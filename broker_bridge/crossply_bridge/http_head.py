@@ -113,12 +113,7 @@ def _body_length(fields: Fields, version: str, limits: HttpLimits) -> int | None
 
 
 def _keep_alive(fields: Fields, version: str) -> bool:
-    said = {
-        option.strip().lower()
-        for name, value in fields
-        if name == "connection"
-        for option in value.split(",")
-    }
+    said = {option.strip().lower() for name, value in fields if name == "connection" for option in value.split(",")}
     return "close" not in said and (version == "1.1" or "keep-alive" in said)
 
 

@@ -18,9 +18,7 @@ _SWEEP: Final = 1.0
 class HttpServer:
     """Answers HTTP/1.1 on one address with ``exchange``."""
 
-    def __init__(
-        self, exchange: Exchange, limits: HttpLimits | None = None, clock: Clock = monotonic
-    ) -> None:
+    def __init__(self, exchange: Exchange, limits: HttpLimits | None = None, clock: Clock = monotonic) -> None:
         self.exchange = exchange
         self.limits = limits or HttpLimits()
         self.clock = clock

@@ -61,13 +61,9 @@ class Upstream:
                 return await sending.run()
         except TimeoutError as error:
             executed = Executed.MAYBE if sending.sent else Executed.NO
-            raise DeadlineExceeded(
-                f"application {self._address} did not answer in time", executed=executed
-            ) from error
+            raise DeadlineExceeded(f"application {self._address} did not answer in time", executed=executed) from error
         except Broken as error:
-            raise Disconnected(
-                f"application {self._address} closed the connection without an answer"
-            ) from error
+            raise Disconnected(f"application {self._address} closed the connection without an answer") from error
         except ReplyFault as fault:
             raise IntegrityFailed(
                 f"application {self._address} gave an answer that cannot be passed on: {fault}",

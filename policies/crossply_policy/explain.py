@@ -32,8 +32,7 @@ def explain(documents: Iterable[Document], service: str, endpoint: str) -> tuple
     sources = {path: source for source, spec in layers for path, value in _values(spec) if value is not None}
     route = overlaid(FLOOR, *(spec for _, spec in layers))
     return tuple(
-        Effective(path=path, value=value, source=sources.get(path, BUILT_IN))
-        for path, value in _values(route)
+        Effective(path=path, value=value, source=sources.get(path, BUILT_IN)) for path, value in _values(route)
     )
 
 

@@ -44,9 +44,7 @@ async def wait(api: RegistryApi, within: float) -> Acknowledged:
 def _from(status: dict[str, Any], took: float) -> Acknowledged:
     planes = status["data_planes"]
     behind = [plane for plane in planes if plane["behind"]]
-    return Acknowledged(
-        status["revision"], len(planes) - len(behind), len(planes), tuple(map(laggard, behind)), took
-    )
+    return Acknowledged(status["revision"], len(planes) - len(behind), len(planes), tuple(map(laggard, behind)), took)
 
 
 def laggard(plane: dict[str, Any]) -> str:

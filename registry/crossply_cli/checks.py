@@ -71,9 +71,7 @@ async def _registry(config: MeshConfig, api: RegistryApi) -> list[Finding]:
     ]
     if not status["data_planes"]:
         found.append(Finding(what="data planes", well=True, seen="there are none yet"))
-    return found + [
-        _missing(each) for each in (*status["streams"], *status["consumers"]) if not each["ready"]
-    ]
+    return found + [_missing(each) for each in (*status["streams"], *status["consumers"]) if not each["ready"]]
 
 
 def _well_registry(where: str, status: dict[str, Any]) -> Finding:
@@ -96,13 +94,9 @@ def _data_plane(plane: dict[str, Any], revision: int) -> Finding:
         return Finding(what=what, well=False, seen=laggard(plane), hint=hint)
     if plane["last_seen"] > _SILENT:
         hint = "look at its log; it is dropped when it stays silent"
-        return Finding(
-            what=what, well=False, seen=f"was last heard {plane['last_seen']:.0f} s ago", hint=hint
-        )
+        return Finding(what=what, well=False, seen=f"was last heard {plane['last_seen']:.0f} s ago", hint=hint)
     if plane["behind"]:
-        hint = (
-            f"it should have revision {revision} by itself within seconds; look at its log, else restart it"
-        )
+        hint = f"it should have revision {revision} by itself within seconds; look at its log, else restart it"
         return Finding(what=what, well=False, seen=laggard(plane), hint=hint)
     return Finding(what=what, well=True, seen=f"has revision {plane['revision']}")
 
@@ -114,6 +108,4 @@ def _missing(provided: dict[str, Any]) -> Finding:
         else f"stream {provided['family']}"
     )
     hint = "the registry goes on trying; its log and the broker's say more"
-    return Finding(
-        what=what, well=False, seen=f"is not there: {provided['error'] or 'no reason given'}", hint=hint
-    )
+    return Finding(what=what, well=False, seen=f"is not there: {provided['error'] or 'no reason given'}", hint=hint)

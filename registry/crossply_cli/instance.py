@@ -44,9 +44,7 @@ def _listener(what: str, listen: str) -> Finding:
         hint = f"the log of the {what} says why it does not listen"
         return Finding(what=what, well=False, seen=f"{url} does not answer: {error}", hint=hint)
     well = answer.status_code == HTTPStatus.OK
-    hint = (
-        "" if well else f"it is starting, stopping, or without its broker; the log of the {what} says which"
-    )
+    hint = "" if well else f"it is starting, stopping, or without its broker; the log of the {what} says which"
     return Finding(what=what, well=well, seen=f"{url} answers {answer.status_code}", hint=hint)
 
 
@@ -64,9 +62,7 @@ def _file(path: Path) -> Finding:
         said: dict[str, Any] = json.loads(path.read_bytes())
         age, connected = time.time() - float(said["at"]), bool(said["connected"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        return Finding(
-            what=what, well=False, seen=f"{path} cannot be read: {error!r}", hint="restart the process"
-        )
+        return Finding(what=what, well=False, seen=f"{path} cannot be read: {error!r}", hint="restart the process")
     if age > _STALE:
         hint = "the process hangs or is gone; look at its log"
         return Finding(what=what, well=False, seen=f"last heartbeat {age:.0f} s ago", hint=hint)

@@ -95,9 +95,7 @@ def pairs(value: Any) -> Rows:
 
 
 def _print(table: Rows) -> None:
-    shown = Table(
-        box=None, show_header=bool(table.heads), pad_edge=False, padding=(0, 3, 0, 0), header_style="bold"
-    )
+    shown = Table(box=None, show_header=bool(table.heads), pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
     for head in table.heads or [""] * max((len(row) for row in table.rows), default=0):
         shown.add_column(head.upper(), no_wrap=not sys.stdout.isatty())
     for row in table.rows:

@@ -76,9 +76,7 @@ def _text(file: Path) -> tuple[str, list[FileFault]]:
     try:
         raw = file.read_bytes() if str(file) != "-" else _standard_input()
         if len(raw) > LIMITS.apply:
-            return "", [
-                FileFault(str(file), 1, f"is {len(raw)} bytes long, at most {LIMITS.apply} are allowed")
-            ]
+            return "", [FileFault(str(file), 1, f"is {len(raw)} bytes long, at most {LIMITS.apply} are allowed")]
         return raw.decode(), []
     except OSError as error:
         return "", [FileFault(str(file), 1, f"cannot be read: {error.strerror}")]

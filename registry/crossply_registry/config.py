@@ -98,9 +98,7 @@ def _servers(text: str) -> tuple[str, ...]:
         parts = urlsplit(server)
         if parts.scheme not in _SCHEMES or not parts.hostname:
             # The URL itself may hold a password, so it is not shown.
-            raise ValueError(
-                "must be one or more broker addresses such as nats://127.0.0.1:4222, separated by commas"
-            )
+            raise ValueError("must be one or more broker addresses such as nats://127.0.0.1:4222, separated by commas")
     return servers
 
 
@@ -130,9 +128,7 @@ def _seed(text: str) -> bytes:
 
 def _replicas(text: str) -> int:
     if text not in map(str, _REPLICAS):
-        raise ValueError(
-            f"must be 1, 3 or 5, not {text!r}; it is the number of brokers that keep each stream"
-        )
+        raise ValueError(f"must be 1, 3 or 5, not {text!r}; it is the number of brokers that keep each stream")
     return int(text)
 
 

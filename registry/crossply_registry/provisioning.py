@@ -148,6 +148,4 @@ def _valid(texts: tuple[str, ...], check: Callable[[str], str], hello: Hello) ->
         try:
             yield check(text)
         except names.NameFault as fault:
-            _log.warning(
-                "declaration_refused", service=hello.service, instance=hello.instance, reason=str(fault)
-            )
+            _log.warning("declaration_refused", service=hello.service, instance=hello.instance, reason=str(fault))

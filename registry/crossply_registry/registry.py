@@ -50,9 +50,7 @@ class Parts:
 class Registry:
     """Owns the link and every task; ``started`` is unix seconds."""
 
-    def __init__(
-        self, config: RegistryConfig, *, connect: Connect = wire.connect, clock: Clock = monotonic
-    ) -> None:
+    def __init__(self, config: RegistryConfig, *, connect: Connect = wire.connect, clock: Clock = monotonic) -> None:
         self._config = config
         self._connect = connect
         self._clock = clock
@@ -138,9 +136,7 @@ class Registry:
                 return
             except StoreUnavailable as error:
                 if self._clock() + _TRY_AGAIN >= deadline:
-                    raise Unavailable(
-                        f"store does not answer: {error}; is JetStream enabled on the broker?"
-                    ) from error
+                    raise Unavailable(f"store does not answer: {error}; is JetStream enabled on the broker?") from error
                 _log.warning("waiting_for_store", reason=str(error))
                 await asyncio.sleep(_TRY_AGAIN)
 

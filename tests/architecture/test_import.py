@@ -38,8 +38,7 @@ LATE = {
 def loaded() -> set[str]:
     """The names of the modules a fresh interpreter holds after `import crossply`, and not before."""
     program = (
-        "import json, sys; before = set(sys.modules); import crossply; "
-        "print(json.dumps([*set(sys.modules) - before]))"
+        "import json, sys; before = set(sys.modules); import crossply; print(json.dumps([*set(sys.modules) - before]))"
     )
     answer = subprocess.run([sys.executable, "-Ic", program], capture_output=True, text=True, check=True)
     return set(json.loads(answer.stdout))
@@ -78,10 +77,6 @@ def _closure(distribution: str) -> set[str]:
         if name in seen:
             continue
         seen.add(name)
-        plain = [
-            each
-            for each in metadata.requires(name) or []
-            if ";" not in each or "extra" not in each.split(";")[1]
-        ]
+        plain = [each for each in metadata.requires(name) or [] if ";" not in each or "extra" not in each.split(";")[1]]
         waiting += [_normal(found.group()) for each in plain if (found := re.match(r"[\w.-]+", each))]
     return seen & {_normal(each.name) for each in metadata.distributions()}

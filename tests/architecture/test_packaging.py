@@ -88,16 +88,12 @@ def test_everything_the_project_names_is_pinned_within_its_bounds() -> None:
     for requirement in _declared():
         version = pins.get(canonicalize_name(requirement.name))
         assert version is not None, f"{requirement.name} is not pinned: run make constraints"
-        assert requirement.specifier.contains(version), (
-            f"{requirement} is pinned to {version}: run make constraints"
-        )
+        assert requirement.specifier.contains(version), f"{requirement} is pinned to {version}: run make constraints"
 
 
 def test_no_lock_file_records_where_a_package_came_from() -> None:
     found = [
-        name
-        for name in ("uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "pylock.toml")
-        if (ROOT / name).exists()
+        name for name in ("uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "pylock.toml") if (ROOT / name).exists()
     ]
     assert not found
 

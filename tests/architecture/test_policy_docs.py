@@ -96,6 +96,4 @@ def test_every_example_parses(text: str) -> None:
 
 
 def test_there_are_examples_of_every_kind() -> None:
-    assert {match for text in EXAMPLES for match in re.findall(r"^kind: (\w+)$", text, re.MULTILINE)} == set(
-        KINDS
-    )
+    assert {match for text in EXAMPLES for match in re.findall(r"^kind: (\w+)$", text, re.MULTILINE)} == set(KINDS)

@@ -18,9 +18,7 @@ def _machine() -> list[str]:
 
 
 PATTERN = re.compile(
-    "|".join(
-        [*map(re.escape, (*HOSTS, *OPTIONS, *_machine())), *(rf"(?<![\w.}}\]-]){each}" for each in FOLDERS)]
-    )
+    "|".join([*map(re.escape, (*HOSTS, *OPTIONS, *_machine())), *(rf"(?<![\w.}}\]-]){each}" for each in FOLDERS)])
 )
 
 

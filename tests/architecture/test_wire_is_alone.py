@@ -53,8 +53,7 @@ def test_the_sources_outside_the_packages_import_nats_only_to_test_or_measure() 
     found = [
         shown(path)
         for path in python_files(*OTHERS)
-        if examples in path.parents
-        and any(module.split(".")[0] == "nats" for _, module in _imports(syntax(path)))
+        if examples in path.parents and any(module.split(".")[0] == "nats" for _, module in _imports(syntax(path)))
     ]
     assert not found, f"an example shows the SDK, not nats-py: {found}"
 

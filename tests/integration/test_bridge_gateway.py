@@ -119,9 +119,7 @@ async def test_what_is_not_there_is_a_404(shop: Shop, gateway: RunningBridge, pa
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
-async def test_a_body_above_the_limit_is_a_413_and_the_gateway_lives_on(
-    shop: Shop, gateway: RunningBridge
-) -> None:
+async def test_a_body_above_the_limit_is_a_413_and_the_gateway_lives_on(shop: Shop, gateway: RunningBridge) -> None:
     headers = {"content-type": "application/json"}
     answer = await gateway.http.post("/shop/price", content=b" " * 1_000_000, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (413, "payload_too_large")
@@ -146,9 +144,7 @@ async def test_many_calls_at_once_come_back_to_who_asked(shop: Shop, gateway: Ru
     assert all(await asyncio.gather(*(ask(number) for number in range(200))))
 
 
-async def test_a_broker_that_goes_is_a_503_until_it_is_back(
-    shop: Shop, gateway: RunningBridge, broker: Broker
-) -> None:
+async def test_a_broker_that_goes_is_a_503_until_it_is_back(shop: Shop, gateway: RunningBridge, broker: Broker) -> None:
     assert (await gateway.http.get("/readyz")).status_code == 200
     broker.kill()
     await eventually(lambda: gateway.bridge.not_ready() is not None)

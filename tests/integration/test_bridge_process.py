@@ -24,9 +24,7 @@ def bridge(directory: Path, environ: dict[str, str]) -> Generator[Program]:
 
 
 @asynccontextmanager
-async def pair(
-    broker: Broker, tmp_path: Path
-) -> AsyncGenerator[tuple[PlainApplication, Program, Program, str]]:
+async def pair(broker: Broker, tmp_path: Path) -> AsyncGenerator[tuple[PlainApplication, Program, Program, str]]:
     """An application, its sidecar, a gateway, and the gateway's address."""
     address = f"127.0.0.1:{free_port()}"
     async with application() as app:

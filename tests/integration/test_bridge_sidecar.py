@@ -91,9 +91,7 @@ async def _pieces() -> AsyncIterator[bytes]:
         yield BLOB[at : at + 50_000]
 
 
-async def test_the_application_sees_the_trace_of_the_client(
-    sidecar: RunningBridge, gateway: RunningBridge
-) -> None:
+async def test_the_application_sees_the_trace_of_the_client(sidecar: RunningBridge, gateway: RunningBridge) -> None:
     answer = await gateway.http.get("/svc/stock/x", headers={"traceparent": TRACE})
     told = dict(answer.json()["headers"])
     assert told["traceparent"][3:35] == TRACE[3:35]
@@ -111,9 +109,7 @@ async def test_a_service_with_the_sdk_calls_the_application_by_its_operation(
         await caller.outbound(request.operation)(Request("stock.http-get", http=HttpHead("/../x", [])))
 
 
-async def test_an_application_without_the_sdk_calls_through_its_sidecar(
-    sidecar: RunningBridge, meshes: Meshes
-) -> None:
+async def test_an_application_without_the_sdk_calls_through_its_sidecar(sidecar: RunningBridge, meshes: Meshes) -> None:
     shop = meshes.new("shop")
     callers = list[str]()
 
@@ -130,9 +126,7 @@ async def test_an_application_without_the_sdk_calls_through_its_sidecar(
     assert callers == ["stock"]
 
 
-async def test_an_application_that_is_not_up_is_not_in_the_mesh(
-    broker: Broker, gateway: RunningBridge
-) -> None:
+async def test_an_application_that_is_not_up_is_not_in_the_mesh(broker: Broker, gateway: RunningBridge) -> None:
     async with application() as app:
         app.health = 503
         async with running_bridge(sidecar_on(broker.url, app.url), wait=False) as sidecar:

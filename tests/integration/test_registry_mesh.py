@@ -29,9 +29,7 @@ async def planes(registry: RegistryProcess) -> dict[str, dict[str, Any]]:
     return {one["service"]: one for one in (await registry.status())["data_planes"]}
 
 
-async def test_a_change_reaches_every_data_plane_within_a_second(
-    registry: RegistryProcess, meshes: Meshes
-) -> None:
+async def test_a_change_reaches_every_data_plane_within_a_second(registry: RegistryProcess, meshes: Meshes) -> None:
     billing, orders = meshes.new("billing"), meshes.new("orders", kind="bridge")
     await meshes.start(billing, orders)
 
@@ -51,9 +49,7 @@ async def test_a_change_reaches_every_data_plane_within_a_second(
     assert billing.status()["revision"] == revision
 
 
-async def test_a_service_that_comes_later_has_what_is_in_force(
-    registry: RegistryProcess, meshes: Meshes
-) -> None:
+async def test_a_service_that_comes_later_has_what_is_in_force(registry: RegistryProcess, meshes: Meshes) -> None:
     for number in range(3):
         await registry.put(f"s{number}", {"retry": {"attempts": number}})
     late = meshes.new("s1")
@@ -104,9 +100,7 @@ async def test_a_registry_that_starts_last_learns_who_is_there_from_their_heartb
         await eventually_awaited(known, 10.0)
 
 
-async def test_streams_and_consumers_are_there_for_who_declares_them(
-    registry: RegistryProcess, meshes: Meshes
-) -> None:
+async def test_streams_and_consumers_are_there_for_who_declares_them(registry: RegistryProcess, meshes: Meshes) -> None:
     handled: list[str] = []
     mailer, orders = meshes.new("mailer"), meshes.new("orders")
 

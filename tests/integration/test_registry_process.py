@@ -23,9 +23,7 @@ async def registry(tmp_path: Path, broker: Broker) -> AsyncIterator[RegistryProc
         yield await running.ready()
 
 
-async def test_documents_outlive_the_process(
-    registry: RegistryProcess, broker: Broker, tmp_path: Path
-) -> None:
+async def test_documents_outlive_the_process(registry: RegistryProcess, broker: Broker, tmp_path: Path) -> None:
     created = await registry.put("billing", {"retry": {"attempts": 0}})
     assert (created.status_code, created.headers["etag"]) == (201, '"1.1"')
     registry.program.kill()
@@ -43,9 +41,7 @@ async def test_it_stops_within_two_seconds_of_a_signal_and_exits_with_0(registry
     assert "Traceback" not in registry.program.log
 
 
-async def test_it_stops_as_quickly_while_its_broker_is_paused(
-    registry: RegistryProcess, broker: Broker
-) -> None:
+async def test_it_stops_as_quickly_while_its_broker_is_paused(registry: RegistryProcess, broker: Broker) -> None:
     broker.pause()
     try:
         registry.program.terminate()
@@ -90,9 +86,7 @@ async def test_a_broker_that_comes_late_is_found(tmp_path: Path) -> None:
             assert (await registry.put("billing", {})).status_code == 201
 
 
-async def test_it_recovers_by_itself_when_the_broker_restarts(
-    registry: RegistryProcess, broker: Broker
-) -> None:
+async def test_it_recovers_by_itself_when_the_broker_restarts(registry: RegistryProcess, broker: Broker) -> None:
     created = await registry.put("billing", {"retry": {"attempts": 0}})
     broker.kill()
     await eventually_awaited(lambda: _refused(registry))

@@ -67,9 +67,7 @@ async def test_a_call_in_json_is_answered_in_json(meshes: Meshes) -> None:
     await meshes.start(orders)
     caller = await meshes.client()
 
-    response = await caller.outbound("orders.quote")(
-        Request("orders.quote", b'{"sku": "a"}', JSON, id=bytes(16))
-    )
+    response = await caller.outbound("orders.quote")(Request("orders.quote", b'{"sku": "a"}', JSON, id=bytes(16)))
 
     assert response.content_type == JSON
     assert msgspec.json.decode(response.body) == {"number": 1, "lines": [{"sku": "a", "quantity": 1}]}

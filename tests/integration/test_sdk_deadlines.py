@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -27,7 +27,7 @@ class Lag:
 
 
 @asynccontextmanager
-async def measured_lag() -> AsyncIterator[Lag]:
+async def measured_lag() -> AsyncGenerator[Lag]:
     lag = Lag()
 
     async def tick() -> None:
@@ -107,17 +107,13 @@ async def test_fifty_calls_end_at_their_deadlines_though_a_thread_hangs(meshes: 
     await meshes.start(orders)
     caller = await meshes.client()
 
-    outcomes = await asyncio.gather(
-        *(outlived(caller.call("orders.sleep", timeout=0.3), 0.3) for _ in range(50))
-    )
+    outcomes = await asyncio.gather(*(outlived(caller.call("orders.sleep", timeout=0.3), 0.3) for _ in range(50)))
 
     assert {error.code for error, _ in outcomes} == {Code.DEADLINE_EXCEEDED}
     assert max(late for _, late in outcomes) <= SLACK
 
 
-async def test_no_call_outlives_its_deadline_while_the_broker_is_paused(
-    meshes: Meshes, broker: Broker
-) -> None:
+async def test_no_call_outlives_its_deadline_while_the_broker_is_paused(meshes: Meshes, broker: Broker) -> None:
     orders = meshes.new("orders")
 
     @orders.endpoint(idempotent=True)

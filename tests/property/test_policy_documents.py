@@ -21,9 +21,7 @@ scalars = (
     | st.integers()
     | st.floats()
     | st.text(max_size=20)
-    | st.sampled_from(
-        ["5s", "250ms", "queue", "hash", "mesh", "Service", "Defaults", "internal", "not_found"]
-    )
+    | st.sampled_from(["5s", "250ms", "queue", "hash", "mesh", "Service", "Defaults", "internal", "not_found"])
 )
 words = st.sampled_from(
     [
@@ -94,9 +92,7 @@ def test_the_canonical_form_carries_every_document(document: Document) -> None:
 
 
 @given(documents, st.data())
-def test_the_canonical_form_does_not_depend_on_the_order_of_keys(
-    document: Document, draw: st.DataObject
-) -> None:
+def test_the_canonical_form_does_not_depend_on_the_order_of_keys(document: Document, draw: st.DataObject) -> None:
     assert canonical(parse(shuffled(plain(document), draw))) == canonical(document)
 
 

@@ -61,9 +61,7 @@ def check(route: Route, *nearest_first: object) -> None:
 
 
 @given(defaults_specs, service_specs, endpoint_specs)
-def test_the_nearest_that_is_said_is_in_force(
-    mesh: DefaultsSpec, whole: ServiceSpec, one: EndpointSpec
-) -> None:
+def test_the_nearest_that_is_said_is_in_force(mesh: DefaultsSpec, whole: ServiceSpec, one: EndpointSpec) -> None:
     snapshot = compile_snapshot(three(mesh, whole, one), generation=1, revision=1)
 
     check(snapshot.route("orders", "create"), one, whole, mesh)

@@ -22,9 +22,7 @@ class Provider:
         self._wanted: asyncio.Queue[Hello] = asyncio.Queue()
         self.link: Link
 
-    async def ensure(
-        self, *, families: tuple[str, ...] = (), consumers: tuple[tuple[str, str], ...] = ()
-    ) -> None:
+    async def ensure(self, *, families: tuple[str, ...] = (), consumers: tuple[tuple[str, str], ...] = ()) -> None:
         """Create streams of families, and consumers of ``(service, pattern)`` with their streams."""
         for family in dict.fromkeys((*families, *(pattern.partition(".")[0] for _, pattern in consumers))):
             await self.link.streams.ensure_stream(StreamPlan(family=family))

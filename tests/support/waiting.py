@@ -26,9 +26,7 @@ async def eventually_awaited(probe: Callable[[], Awaitable[T | None]], within: f
     return await _eventually(probe, within, probe)
 
 
-async def _eventually(
-    probe: Callable[[], Awaitable[T | None]], within: float, asked: Callable[[], object]
-) -> T:
+async def _eventually(probe: Callable[[], Awaitable[T | None]], within: float, asked: Callable[[], object]) -> T:
     until = time.monotonic() + within
     while True:
         found = await probe()

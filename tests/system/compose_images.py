@@ -29,9 +29,7 @@ class Image:
 
 def instructions(path: Path) -> list[tuple[str, str]]:
     """Return every instruction of a Dockerfile with its argument on one line."""
-    lines = [
-        line for line in path.read_text(encoding="utf-8").splitlines() if not line.lstrip().startswith("#")
-    ]
+    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.lstrip().startswith("#")]
     joined = re.sub(r"\\\n\s*", " ", "\n".join(lines))
     parts = (line.partition(" ") for line in joined.splitlines() if line.strip())
     return [(word, argument.strip()) for word, _, argument in parts]

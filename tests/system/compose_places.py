@@ -36,9 +36,7 @@ class Places:
     def local(self, service: Service, number: int, text: str) -> str:
         """Return what ``text``, an argument or a value, says of the container, said of this machine."""
         text = self._place.sub(lambda each: self._reached(service, each[1], int(each[2])), text)
-        text = text.replace(_EVERYWHERE, "127.0.0.1").replace(
-            _CONTAINERS_USER, f"{os.getuid()}:{os.getgid()}"
-        )
+        text = text.replace(_EVERYWHERE, "127.0.0.1").replace(_CONTAINERS_USER, f"{os.getuid()}:{os.getgid()}")
         for target, source in service.mounts.items():
             if target in text:
                 text = text.replace(target, str(self._mounted(service, number, source)))
@@ -69,9 +67,7 @@ class Places:
         copy = self.folder(service, number) / source.name
         if not copy.exists():
             text = source.read_text(encoding="utf-8")
-            text = re.sub(
-                r"(?m)^port: (\d+)$", lambda each: f"port: {self._port(service.name, int(each[1]))}", text
-            )
+            text = re.sub(r"(?m)^port: (\d+)$", lambda each: f"port: {self._port(service.name, int(each[1]))}", text)
             copy.write_text(self.local(service, number, text), encoding="utf-8")
         return copy
 

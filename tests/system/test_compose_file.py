@@ -64,9 +64,7 @@ def test_the_application_behind_the_sidecar_is_told_nothing_of_a_mesh() -> None:
 
 
 def test_one_bridge_is_the_gateway_and_the_other_stands_beside_stock() -> None:
-    gateway, sidecar = (
-        BridgeConfig.from_mapping(SERVICES[name].environment) for name in ("gateway", "stock-bridge")
-    )
+    gateway, sidecar = (BridgeConfig.from_mapping(SERVICES[name].environment) for name in ("gateway", "stock-bridge"))
     assert (gateway.mode, sidecar.mode) == (Mode.GATEWAY, Mode.SIDECAR)
     assert (sidecar.service, sidecar.listen) == (APPLICATION, None)
     assert sidecar.app is not None
@@ -116,9 +114,7 @@ def test_only_the_three_entrances_are_published_and_on_loopback() -> None:
         "registry": ["127.0.0.1:8700:8700"],
     }
     open_networks = {name for name, said in plain()["networks"].items() if not said.get("internal")}
-    assert {
-        name for name, each in SERVICES.items() if open_networks & set(each.said.get("networks", []))
-    } == set(ports)
+    assert {name for name, each in SERVICES.items() if open_networks & set(each.said.get("networks", []))} == set(ports)
 
 
 @pytest.mark.parametrize("name", SERVICES)

@@ -33,10 +33,7 @@ def test_every_stage_of_every_image_begins_from_one_and_the_same_python() -> Non
 @pytest.mark.parametrize("path", FILES, ids=shown)
 def test_an_image_takes_packages_by_their_hashes_and_nothing_else(path: Path) -> None:
     installs = [
-        part
-        for run in _arguments(path, "RUN")
-        for part in run.split("&&")
-        if " install " in part and "pip" in part
+        part for run in _arguments(path, "RUN") for part in run.split("&&") if " install " in part and "pip" in part
     ]
     assert len(installs) == 3
     assert all("--require-hashes" in each or "--no-deps --no-index" in each for each in installs)

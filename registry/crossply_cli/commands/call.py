@@ -21,9 +21,7 @@ from crossply_policy import names
 @click.command
 @click.argument("operation", metavar="SERVICE.ENDPOINT")
 @click.option("-d", "--data", metavar="JSON|@FILE|-", help="The body: JSON, a file of JSON, or stdin.")
-@click.option(
-    "--timeout", type=click.FloatRange(0, 3600, min_open=True), metavar="SECONDS", help="For all attempts."
-)
+@click.option("--timeout", type=click.FloatRange(0, 3600, min_open=True), metavar="SECONDS", help="For all attempts.")
 @click.option("--key", help="What the call is about; calls of one key may go to one instance.")
 @format_option(Format.JSON)
 def call(operation: str, data: str | None, timeout: float | None, key: str | None, output: Format) -> None:

@@ -78,8 +78,7 @@ def get(which: str | None, output: Format) -> None:
 def _applied(written: list[tuple[PolicyFile, Written]], outcome: Acknowledged) -> dict[str, Any]:
     return {
         "documents": [
-            {"document": file.document.key, "before": each.before, "revision": each.after}
-            for file, each in written
+            {"document": file.document.key, "before": each.before, "revision": each.after} for file, each in written
         ],
         "revision": outcome.revision,
         "applied": outcome.applied,

@@ -66,10 +66,7 @@ def _one(service: dict[str, Any]) -> list[Rows]:
     endpoints = {each["name"]: each for instance in service["instances"] for each in instance["endpoints"]}
     served = Rows(
         ("endpoint", "idempotent"),
-        [
-            (f"{service['service']}.{name}", _yes(each["idempotent"]))
-            for name, each in sorted(endpoints.items())
-        ],
+        [(f"{service['service']}.{name}", _yes(each["idempotent"])) for name, each in sorted(endpoints.items())],
     )
     handled = Rows(
         ("handles", "consumer", "pending", "unacknowledged", "redelivered"),

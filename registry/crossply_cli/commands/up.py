@@ -35,6 +35,4 @@ def up(demo: bool, duration: float | None, data: Path, output: Format) -> int:  
 
     Services started in this folder or below find the mesh by themselves. Ctrl-C stops everything.
     """
-    return asyncio.run(
-        run(Options(demo=demo, duration=duration, data=data, output=output, began=time.monotonic()))
-    )
+    return asyncio.run(run(Options(demo=demo, duration=duration, data=data, output=output, began=time.monotonic())))

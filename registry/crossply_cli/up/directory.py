@@ -107,17 +107,13 @@ class DataDirectory:
 def _already_running(path: Path) -> Failure:
     found = _load(path / MESH_FILE)
     details = [
-        f"{name:<9} {_without_password(found[name])}"
-        for name in ("nats", "registry", "gateway")
-        if name in found
+        f"{name:<9} {_without_password(found[name])}" for name in ("nats", "registry", "gateway") if name in found
     ]
     pid = found.get("pid")
     return Failure(
         f"a mesh runs from {path} already",
         why=f"process {pid} holds it" if pid else "it is just starting",
-        hint=f"use that one, stop it with `kill {pid}`, or start another with --data DIR"
-        if pid
-        else "wait a moment",
+        hint=f"use that one, stop it with `kill {pid}`, or start another with --data DIR" if pid else "wait a moment",
         details=details,
         code=ExitCode.ALREADY_RUNNING,
     )

@@ -32,9 +32,7 @@ def started(pid: int) -> str | None:
     """Return what tells a process from others that had or will have its pid; None when it does not run."""
     if (_PROC / "self").exists():
         return _from_proc(pid)
-    answer = subprocess.run(
-        ["/bin/ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
-    )
+    answer = subprocess.run(["/bin/ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return answer.stdout.strip() or None
 
 
@@ -54,12 +52,7 @@ def end(processes: list[Recorded], grace: float) -> list[Recorded]:
 
 def _from_proc(pid: int) -> str | None:
     try:
-        fields = (
-            (_PROC / str(pid) / "stat")
-            .read_text(encoding="utf-8", errors="replace")
-            .rpartition(")")[2]
-            .split()
-        )
+        fields = (_PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
         boot = (_PROC / "sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
     except OSError:
         return None

@@ -38,9 +38,7 @@ async def ready(probe: Probe, name: str, timeout: float, *children: Child) -> No
         if asyncio.get_running_loop().time() > deadline:
             tails = [line for child in children for line in child.tail()]
             logs = " and ".join(str(child.spec.log) for child in children)
-            raise Failure(
-                f"{name} is not ready after {timeout:g} s", why=missing, details=tails, hint=f"read {logs}"
-            )
+            raise Failure(f"{name} is not ready after {timeout:g} s", why=missing, details=tails, hint=f"read {logs}")
         await asyncio.sleep(_BEAT)
 
 

@@ -70,9 +70,7 @@ class Programs:
     ) -> ChildSpec:
         # What the user's shell says of some other mesh must not reach the children of this one.
         outer = {
-            key: value
-            for key, value in self.environment.items()
-            if not key.startswith("CROSSPLY_") or key in _PASSED
+            key: value for key, value in self.environment.items() if not key.startswith("CROSSPLY_") or key in _PASSED
         }
         environment = outer | {"PYTHONUNBUFFERED": "1"} | dict(own)
         log = self.directory.logs / f"{name}.log"

@@ -57,9 +57,7 @@ async def run(options: Options) -> int:
 class _Run:
     """The children of one run, and what they add up to."""
 
-    def __init__(
-        self, options: Options, directory: DataDirectory, lines: Lines, client: httpx.AsyncClient
-    ) -> None:
+    def __init__(self, options: Options, directory: DataDirectory, lines: Lines, client: httpx.AsyncClient) -> None:
         self._options = options
         self._lines = lines
         self._supervisor = Supervisor(directory, lines)
@@ -107,9 +105,7 @@ class _Run:
         self._shop = shop = Shop(self._bench, development.mesh)
         await shop.start()
         assert shop.first_call is not None  # noqa: S101 - start ends with it
-        self._lines.fact(
-            "shop", "20 calls/s from web", "-> orders x2 -> billing, stock; orders.created -> mailer"
-        )
+        self._lines.fact("shop", "20 calls/s from web", "-> orders x2 -> billing, stock; orders.created -> mailer")
         self._lines.say(f"first call after {shop.first_call - self._options.began:.1f} s")
         words.quest(self._lines, development.mesh.gateway)
         async with asyncio.TaskGroup() as beside:
@@ -133,9 +129,7 @@ class _Run:
             await (shop.finish(_HURRY, _SETTLE) if interrupted else shop.finish())
         first = shop.first_call - self._options.began if shop and shop.first_call else None
         instances = shop.instances if shop else 0
-        found = report.totals(
-            tally, instances=instances, seconds_to_first_call=first, ports=development.ports
-        )
+        found = report.totals(tally, instances=instances, seconds_to_first_call=first, ports=development.ports)
         if shop is not None or self._options.output is not Format.TABLE:
             show(self._options.output, found, report.table(found, tally))
         if interrupted:
@@ -152,9 +146,7 @@ class _Run:
             await asyncio.sleep(_NEWS)
             calls, failed = tally.made - made, tally.made - made - (tally.ok - ok)
             events = tally.events_handled - handled
-            self._lines.say(
-                f"{calls / _NEWS:.1f} calls/s, {failed} failed; {events / _NEWS:.1f} events/s handled"
-            )
+            self._lines.say(f"{calls / _NEWS:.1f} calls/s, {failed} failed; {events / _NEWS:.1f} events/s handled")
             made, ok, handled = tally.made, tally.ok, tally.events_handled
 
     def _told_to_stop(self) -> None:

@@ -122,9 +122,7 @@ class Shop:
                 service = await self._api.service(name)
                 if len(service["instances"]) < wanted:
                     return f"{name} has {len(service['instances'])} of {wanted} instances"
-                if missing := [
-                    each["pattern"] for each in service["subscriptions"] if each["consumer"] != "ready"
-                ]:
+                if missing := [each["pattern"] for each in service["subscriptions"] if each["consumer"] != "ready"]:
                     return f"{name} has no consumer on {missing[0]}"
             if behind := (await self._api.status())["behind"]:
                 return f"{behind} data planes are behind"

@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 def banner(lines: Lines) -> None:
     """Say what starts, and that it is for development alone."""
     lines.title(f"crossply {_version()}   for development; Ctrl-C stops everything")
-    lines.say(
-        f"not for production: encryption is {ENCRYPTION}, the registry signs with the development key that"
-    )
+    lines.say(f"not for production: encryption is {ENCRYPTION}, the registry signs with the development key that")
     lines.say("everybody has, and all of it listens on loopback only")
 
 
@@ -38,9 +36,7 @@ def quest(lines: Lines, gateway: str) -> None:
     lines.say("look       crossply services, crossply call web.stats")
     lines.say(f"edge       curl {gateway}/svc/stock/items/a")
     lines.say(f"           curl {gateway}/orders/create {order}")
-    lines.say(
-        "quest      8 % of the charges fail, and each takes an order along; charging again does no harm, so:"
-    )
+    lines.say("quest      8 % of the charges fail, and each takes an order along; charging again does no harm, so:")
     lines.say("           crossply policy apply -f examples/shop/policies/billing-retries.yaml")
 
 

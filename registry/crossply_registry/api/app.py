@@ -52,9 +52,7 @@ def _openapi() -> OpenAPIConfig:
         description="The control plane: policy documents in, signed revisions out; who is in the mesh.",
         use_handler_docstrings=True,
         render_plugins=[JsonRenderPlugin(path=["/", _OPENAPI], media_type=MediaType.JSON)],
-        openapi_router=Router(
-            _OPENAPI, route_handlers=[], include_in_schema=False, before_request=_only_here
-        ),
+        openapi_router=Router(_OPENAPI, route_handlers=[], include_in_schema=False, before_request=_only_here),
     )
 
 

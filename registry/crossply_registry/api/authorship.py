@@ -25,9 +25,7 @@ class Authorship:
     reason: str
 
 
-async def authorship(
-    author: Author = None, reason_header: ReasonHeader = None, reason: Reason = None
-) -> Authorship:
+async def authorship(author: Author = None, reason_header: ReasonHeader = None, reason: Reason = None) -> Authorship:
     """Read both; raise a 400 for what is too long or does not print."""
     return Authorship(
         author=_text(_unlatin(author or "anonymous"), "Crossply-Author", _LONGEST_AUTHOR),

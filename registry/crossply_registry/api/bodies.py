@@ -6,9 +6,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
-ETag: TypeAlias = Annotated[
-    str, Meta(description="`generation.revision` of the document's last change, unquoted")
-]
+ETag: TypeAlias = Annotated[str, Meta(description="`generation.revision` of the document's last change, unquoted")]
 Seconds: TypeAlias = Annotated[float, Meta(description="seconds")]
 UnixSeconds: TypeAlias = Annotated[float, Meta(description="seconds since 1970, UTC")]
 

@@ -30,9 +30,7 @@ Known = Annotated[str | None, HeaderParameter(name="If-None-Match", description=
 
 
 @get("/v1/documents", tags=["documents"], responses=refusals(400, 503))
-async def list_documents(
-    registry: NamedDependency[Registry], kind: FromQuery[str | None] = None
-) -> DocumentList:
+async def list_documents(registry: NamedDependency[Registry], kind: FromQuery[str | None] = None) -> DocumentList:
     """List the documents in force, of one kind or of all."""
     contents = registry.parts.revisions.contents
     listed = [

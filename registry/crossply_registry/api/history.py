@@ -14,15 +14,11 @@ from crossply_registry.api.problems import refusals
 from crossply_registry.registry import Registry
 
 Limit = Annotated[int, QueryParameter(name="limit", ge=1, le=100, description="how many at most")]
-Before = Annotated[
-    int | None, QueryParameter(name="before", ge=0, description="only what came before this revision")
-]
+Before = Annotated[int | None, QueryParameter(name="before", ge=0, description="only what came before this revision")]
 
 
 @get("/v1/revisions", tags=["history"], responses=refusals(400, 503))
-async def list_revisions(
-    registry: NamedDependency[Registry], limit: Limit = 20, before: Before = None
-) -> RevisionList:
+async def list_revisions(registry: NamedDependency[Registry], limit: Limit = 20, before: Before = None) -> RevisionList:
     """List the revisions of this generation, newest first; what is read is verified along its hashes."""
     revisions = registry.parts.revisions
     head = revisions.head

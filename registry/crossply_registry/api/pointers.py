@@ -7,9 +7,7 @@ from ast import literal_eval
 from typing import Final
 
 # A word, an index, or a key that is no word: spec.retry.on[0], spec.endpoints['odd key'].
-_STEP: Final = re.compile(
-    r"\.?([A-Za-z0-9_-]+)|\[(\d+)\]|\[('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[^\]]*)\]"
-)
+_STEP: Final = re.compile(r"\.?([A-Za-z0-9_-]+)|\[(\d+)\]|\[('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[^\]]*)\]")
 
 
 def pointer(path: str) -> str:

@@ -36,9 +36,7 @@ class Preconditions:
                 etag=current,
             )
         if self.absent and current is not None:
-            raise ApiFault(
-                412, "document is there already: send If-Match with its ETag to change it", etag=current
-            )
+            raise ApiFault(412, "document is there already: send If-Match with its ETag to change it", etag=current)
         if self.match is not None and current is None:
             raise ApiFault(412, "document is not there: send If-None-Match: * to create it")
         if self.match is not None and not self.match & {current, ANY}:

@@ -102,9 +102,7 @@ def invalid(error: PolicyInvalid) -> ApiFault:
     return ApiFault(
         422,
         f"document has {count} fault{'s' * (count != 1)}; nothing was changed",
-        faults=[
-            FaultBody(pointer=pointer(one.path), path=one.path, detail=one.detail) for one in error.faults
-        ],
+        faults=[FaultBody(pointer=pointer(one.path), path=one.path, detail=one.detail) for one in error.faults],
     )
 
 
@@ -114,9 +112,7 @@ def to_response(request: Request[Any, Any, Any], error: Exception) -> Response[P
     trace = _trace_id(request)
     if fault.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         trace = trace or secrets.token_hex(16)
-        _log.error(
-            "request_failed", method=request.method, path=request.url.path, trace_id=trace, exc_info=error
-        )
+        _log.error("request_failed", method=request.method, path=request.url.path, trace_id=trace, exc_info=error)
     problem = Problem(
         title=HTTPStatus(fault.status).phrase,
         status=fault.status,
@@ -151,9 +147,7 @@ def _fault(error: Exception) -> ApiFault:
         case RecordFault():
             return _unavailable(f"history in the store is refused: {error}")
         case HTTPException() if error.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
-            return ApiFault(
-                error.status_code, _words(error), faults=_parameters(error), headers=error.headers
-            )
+            return ApiFault(error.status_code, _words(error), faults=_parameters(error), headers=error.headers)
         case _:
             return ApiFault(500, "something failed inside the registry; its log has the trace id")
 

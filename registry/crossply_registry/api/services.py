@@ -60,9 +60,7 @@ class Services(Controller):
             kind=found[0].hello.kind,
             description=_description(found),
             instances=[_instance(parts.catalog, one) for one in found],
-            subscriptions=await asyncio.gather(
-                *(_subscription(parts.link.streams, name, one) for one in patterns)
-            ),
+            subscriptions=await asyncio.gather(*(_subscription(parts.link.streams, name, one) for one in patterns)),
             publishes=_union(one.hello.publishes for one in found),
         )
 

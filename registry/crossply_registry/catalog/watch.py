@@ -81,10 +81,7 @@ class CatalogWatch:
     def _ask(self, service: str) -> None:
         """Ask the whole service once, however many of its instances are strangers."""
         now = self._clock()
-        if (
-            now - self._asked.get(service, -_ASK_AGAIN) < _ASK_AGAIN
-            or len(self._asked) > len(self._catalog) + 256
-        ):
+        if now - self._asked.get(service, -_ASK_AGAIN) < _ASK_AGAIN or len(self._asked) > len(self._catalog) + 256:
             return
         self._asked[service] = now
         self._tasks.spawn(self._who(service), "ask who serves")

@@ -136,9 +136,7 @@ class Archive:
             raise RecordFault(f"checkpoint {place} is missing: the store has lost a part of its history")
         checkpoint = open_checkpoint(entry.value, self._key)
         if (checkpoint.generation, checkpoint.revision) != (generation, revision):
-            raise RecordFault(
-                f"checkpoint {place} says that it is {checkpoint.generation}.{checkpoint.revision}"
-            )
+            raise RecordFault(f"checkpoint {place} says that it is {checkpoint.generation}.{checkpoint.revision}")
         return _Manifest(revision, checkpoint.record_hash, checkpoint.documents)
 
     async def _document(self, key: str, kept: Kept) -> Held:

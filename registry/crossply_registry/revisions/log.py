@@ -120,9 +120,7 @@ class RevisionLog:
                 changes = decide(contents)
                 if not changes:
                     return Written(contents, changed=False)
-                coming = next_revision(
-                    contents, changes, at=self._now(), author=author, reason=reason, key=self._key
-                )
+                coming = next_revision(contents, changes, at=self._now(), author=author, reason=reason, key=self._key)
                 try:
                     await write_revision(self._store, coming, stored.entry, discard=orphan)
                 except Occupied as found:
@@ -169,9 +167,7 @@ class RevisionLog:
         if place == known.place and head.hash == known.record_hash:
             return known
         if place < known.place:
-            raise RecordFault(
-                f"store went back from {_dotted(known.place)} to {_dotted(place)}; raise the generation"
-            )
+            raise RecordFault(f"store went back from {_dotted(known.place)} to {_dotted(place)}; raise the generation")
         if place == known.place:
             raise RecordFault(f"store holds another history at {_dotted(place)} than the one known")
         return await self._archive.contents(head, known)

@@ -69,9 +69,7 @@ def next_revision(
     held = {name: one for name, one in current.held.items() if name not in changes} | fresh
     _check(changes, fresh, held)
     documents = MappingProxyType(held)
-    compile_snapshot(
-        (one.document for one in held.values()), generation=current.generation, revision=revision
-    )
+    compile_snapshot((one.document for one in held.values()), generation=current.generation, revision=revision)
     record = Record(
         generation=current.generation,
         revision=revision,
@@ -83,9 +81,7 @@ def next_revision(
         changed={name: _change(name, current, fresh) for name in sorted(changes)},
     )
     raw, head = sign_head(record, key)
-    contents = Contents(
-        generation=current.generation, revision=revision, record_hash=head.hash, held=documents
-    )
+    contents = Contents(generation=current.generation, revision=revision, record_hash=head.hash, held=documents)
     return NextRevision(
         contents=contents,
         head=head,
@@ -115,9 +111,7 @@ def _held(document: Document, revision: int) -> Held:
 def _check(changes: Changes, fresh: Mapping[str, Held], held: Mapping[str, Held]) -> None:
     faults: list[Fault] = []
     if len(changes) > LIMITS.apply_documents:
-        faults.append(
-            Fault("", f"changes {len(changes)} documents, at most {LIMITS.apply_documents} at once")
-        )
+        faults.append(Fault("", f"changes {len(changes)} documents, at most {LIMITS.apply_documents} at once"))
     if (size := sum(len(one.raw) for one in fresh.values())) > LIMITS.apply:
         faults.append(Fault("", f"is {size} bytes in all, at most {LIMITS.apply} at once"))
     if len(held) > MOST_DOCUMENTS:

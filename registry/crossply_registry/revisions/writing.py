@@ -62,9 +62,7 @@ async def write_revision(
     try:
         await store.update(keys.HEAD, encode(coming.head), at)
     except StoreUnavailable as error:
-        raise Unsure(
-            f"{error}; the change may have been made: read the document before trying again"
-        ) from error
+        raise Unsure(f"{error}; the change may have been made: read the document before trying again") from error
 
 
 async def _settle(store: Store, place: str, raw: bytes) -> None:

@@ -80,9 +80,7 @@ class PlainApplication:
             return int(path.removeprefix("/status/")), b""
         if path == "/blob":
             return 200, BLOB
-        return 200, json.dumps(
-            {"method": method, "path": path, "headers": fields, "body": len(body)}
-        ).encode()
+        return 200, json.dumps({"method": method, "path": path, "headers": fields, "body": len(body)}).encode()
 
 
 @contextlib.asynccontextmanager

@@ -76,9 +76,7 @@ def test_link_local_and_metadata_addresses_are_refused(host: str) -> None:
         parse_app_url(f"http://[{host}]:80" if ":" in host else f"http://{host}:80")
 
 
-@pytest.mark.parametrize(
-    "host", ["127.0.0.1", "::1", "10.0.0.1", "192.168.1.1", "172.17.0.2", "fd00::1", "stock"]
-)
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "10.0.0.1", "192.168.1.1", "172.17.0.2", "fd00::1", "stock"])
 def test_loopback_and_private_addresses_are_fine(host: str) -> None:
     assert refusal(host) is None
 

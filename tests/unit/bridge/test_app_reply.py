@@ -13,14 +13,11 @@ from crossply_bridge.http_limits import HttpLimits
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello"
 CHUNKED = (
-    b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n"
-    b"3\r\nhel\r\n2;x\r\nlo\r\n0\r\nX-Trailer: a\r\n\r\n"
+    b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2;x\r\nlo\r\n0\r\nX-Trailer: a\r\n\r\n"
 )
 
 
-def read(
-    data: bytes, method: str = "GET", limits: HttpLimits | None = None, step: int = 0
-) -> AppReply | None:
+def read(data: bytes, method: str = "GET", limits: HttpLimits | None = None, step: int = 0) -> AppReply | None:
     reader = ReplyReader(method, limits or HttpLimits())
     reply = None
     for at in range(0, len(data), step or len(data)):

@@ -106,9 +106,7 @@ def test_an_unknown_mode_is_a_fault() -> None:
     assert faults({**NATS, "CROSSPLY_BRIDGE_MODE": "proxy"}) == ["CROSSPLY_BRIDGE_MODE"]
 
 
-@pytest.mark.parametrize(
-    "text", ["8600", ":8600", "host", "host:", "host:x", "host:65536", "host:-1", "host:²"]
-)
+@pytest.mark.parametrize("text", ["8600", ":8600", "host", "host:", "host:x", "host:65536", "host:-1", "host:²"])
 def test_what_is_no_address_to_listen_on_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="host:port"):
         parse_listen(text)

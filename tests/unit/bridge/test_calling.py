@@ -37,9 +37,7 @@ async def test_an_empty_body_means_no_arguments() -> None:
     assert (mesh.request.body, mesh.request.content_type) == (b"{}", "application/json")
 
 
-@pytest.mark.parametrize(
-    "kind", ["application/msgpack", "application/octet-stream", "Application/JSON; charset=UTF-8"]
-)
+@pytest.mark.parametrize("kind", ["application/msgpack", "application/octet-stream", "Application/JSON; charset=UTF-8"])
 async def test_bodies_of_the_meshs_own_types_pass_as_they_are(kind: str) -> None:
     mesh = ScriptedMesh()
     assert (await ask(mesh, "POST", "/orders/create", [("content-type", kind)], b"\x80")).status == 200
@@ -79,9 +77,7 @@ async def test_each_failure_of_a_call_has_its_status(code: Code) -> None:
     assert problem(response)["trace_id"] == TRACE[3:35]
 
 
-@pytest.mark.parametrize(
-    ("text", "timeout"), [("2.5", 2.5), ("2.5s", 2.5), ("250ms", 0.25), ("3600", 3600.0)]
-)
+@pytest.mark.parametrize(("text", "timeout"), [("2.5", 2.5), ("2.5s", 2.5), ("250ms", 0.25), ("3600", 3600.0)])
 async def test_a_client_bounds_its_call(text: str, timeout: float) -> None:
     mesh = ScriptedMesh()
     assert (await ask(mesh, "POST", "/orders/create", [("crossply-timeout", text)])).status == 200
@@ -97,9 +93,7 @@ async def test_a_timeout_that_is_none_is_refused(text: str) -> None:
 
 async def test_keys_travel_with_the_call() -> None:
     mesh = ScriptedMesh()
-    await ask(
-        mesh, "POST", "/orders/create", [("crossply-key", "customer 7"), ("idempotency-key", '"8e03978e"')]
-    )
+    await ask(mesh, "POST", "/orders/create", [("crossply-key", "customer 7"), ("idempotency-key", '"8e03978e"')])
     assert (mesh.request.key, mesh.request.idempotency_key) == ("customer 7", '"8e03978e"')
 
 

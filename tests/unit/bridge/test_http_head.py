@@ -109,9 +109,7 @@ def test_an_odd_request_line_is_refused(first: str, status: int) -> None:
     assert refusal(first=first) == status
 
 
-@pytest.mark.parametrize(
-    "host", ["Host:", "Host: a b", "Host: a/b", "Host: a@b", "Host: a:80:80", "Host: [::1", None]
-)
+@pytest.mark.parametrize("host", ["Host:", "Host: a b", "Host: a/b", "Host: a@b", "Host: a:80:80", "Host: [::1", None])
 def test_the_host_is_needed_once_and_must_be_one(host: str | None) -> None:
     assert refusal(host=host) == 400
 
@@ -177,8 +175,6 @@ def test_the_only_expectation_met_is_continue() -> None:
 
 
 def test_an_upgrade_is_not_taken() -> None:
-    asked = head(
-        "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAA", "Content-Length: 4"
-    )
+    asked = head("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAA", "Content-Length: 4")
     assert asked.length == 4
     assert asked.keep_alive

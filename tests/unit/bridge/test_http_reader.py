@@ -175,11 +175,7 @@ def test_a_smuggled_second_request_is_only_a_body() -> None:
     assert read([head % len(hidden) + hidden]) == [("POST", "/a", hidden)]
 
 
-@given(
-    st.lists(
-        st.sampled_from([*CHUNKED_HEAD.split(b" "), b"\r\n", b"\n", b"0", b":", b"\x00", GET, POST, b"5\r\n"])
-    )
-)
+@given(st.lists(st.sampled_from([*CHUNKED_HEAD.split(b" "), b"\r\n", b"\n", b"0", b":", b"\x00", GET, POST, b"5\r\n"])))
 def test_no_input_ends_otherwise_than_in_requests_or_a_refusal(pieces: list[bytes]) -> None:
     reading = reader()
     with contextlib.suppress(HttpFault):

@@ -9,9 +9,7 @@ from crossply_bridge.http_message import Fields, HttpResponse
 from crossply_bridge.http_writer import DateField, encode
 
 
-def written(
-    response: HttpResponse, method: str = "GET", version: str = "1.1", *, keep_alive: bool = True
-) -> bytes:
+def written(response: HttpResponse, method: str = "GET", version: str = "1.1", *, keep_alive: bool = True) -> bytes:
     return encode(response, method=method, version=version, keep_alive=keep_alive, date="date: now\r\n")
 
 
@@ -27,9 +25,7 @@ def test_the_date_of_the_application_is_kept() -> None:
 
 def test_framing_fields_of_others_are_not_written() -> None:
     foreign: Fields = [("content-length", "99"), ("transfer-encoding", "chunked"), ("connection", "close")]
-    assert written(HttpResponse(200, foreign, b"a")) == (
-        b"HTTP/1.1 200 OK\r\ndate: now\r\ncontent-length: 1\r\n\r\na"
-    )
+    assert written(HttpResponse(200, foreign, b"a")) == (b"HTTP/1.1 200 OK\r\ndate: now\r\ncontent-length: 1\r\n\r\na")
 
 
 def test_an_answer_to_head_keeps_the_length_and_drops_the_body() -> None:

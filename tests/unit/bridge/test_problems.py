@@ -65,9 +65,7 @@ def test_an_error_without_text_says_what_its_code_means() -> None:
 
 def test_the_trace_of_the_request_stands_in_for_one_the_error_lacks() -> None:
     assert document(problems.of_error(Overloaded("busy"), "2" * 32))["trace_id"] == "2" * 32
-    assert (
-        document(problems.of_error(Overloaded("busy", trace_id="1" * 32), "2" * 32))["trace_id"] == "1" * 32
-    )
+    assert document(problems.of_error(Overloaded("busy", trace_id="1" * 32), "2" * 32))["trace_id"] == "1" * 32
     assert "trace_id" not in document(problems.of_error(Overloaded("busy")))
 
 

@@ -22,9 +22,7 @@ async def exchange(application: ScriptedApplication, request: Request, method: s
 
 
 def test_every_method_is_an_endpoint_and_says_whether_it_may_be_repeated() -> None:
-    facts = {
-        name: facts.idempotent for name, (_, facts) in endpoints(ScriptedApplication(AppReply(200))).items()
-    }
+    facts = {name: facts.idempotent for name, (_, facts) in endpoints(ScriptedApplication(AppReply(200))).items()}
     assert facts == {
         "http-get": True,
         "http-head": True,
@@ -37,12 +35,8 @@ def test_every_method_is_an_endpoint_and_says_whether_it_may_be_repeated() -> No
 
 
 async def test_the_request_is_passed_whole() -> None:
-    application = ScriptedApplication(
-        AppReply(201, [("content-type", "text/plain"), ("set-cookie", "a")], b"made")
-    )
-    request = call(
-        "/items/a?x=1", [("Accept", "*/*"), ("content-type", "text/csv")], body=b"a,b", deadline=1234.5
-    )
+    application = ScriptedApplication(AppReply(201, [("content-type", "text/plain"), ("set-cookie", "a")], b"made"))
+    request = call("/items/a?x=1", [("Accept", "*/*"), ("content-type", "text/csv")], body=b"a,b", deadline=1234.5)
     response = await exchange(application, request, "post")
     (sent,) = application.requests
     assert (sent.method, sent.path, sent.body) == ("POST", "/items/a?x=1", b"a,b")

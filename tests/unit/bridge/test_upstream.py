@@ -41,9 +41,7 @@ async def test_the_connection_is_used_again() -> None:
 
 
 async def test_an_application_that_closes_every_time_is_served() -> None:
-    async def once(
-        application: TinyServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    async def once(application: TinyServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await application.read(reader)
         writer.write(b"HTTP/1.0 200 OK\r\n\r\nold style")
 
@@ -66,9 +64,7 @@ async def test_the_next_address_of_a_name_is_tried() -> None:
 
 
 async def test_a_redirect_is_passed_on_and_not_followed() -> None:
-    async def moved(
-        application: TinyServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    async def moved(application: TinyServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await application.read(reader)
         writer.write(b"HTTP/1.1 302 Found\r\nLocation: http://169.254.169.254/\r\nContent-Length: 0\r\n\r\n")
         await reader.read()
@@ -89,9 +85,7 @@ async def test_concurrent_requests_share_a_bounded_number_of_connections() -> No
 async def test_a_cancelled_exchange_ends_its_connection_and_frees_its_place() -> None:
     answering = False
 
-    async def late(
-        application: TinyServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    async def late(application: TinyServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
             await application.read(reader)
             if answering:
@@ -109,9 +103,7 @@ async def test_a_cancelled_exchange_ends_its_connection_and_frees_its_place() ->
 
 
 async def test_an_answer_to_head_leaves_the_connection_usable() -> None:
-    async def heads(
-        application: TinyServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    async def heads(application: TinyServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
             asked = await application.read(reader)
             writer.write(OK[:-2] if asked.startswith(b"HEAD") else OK)

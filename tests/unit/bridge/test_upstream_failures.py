@@ -40,9 +40,7 @@ async def test_a_request_that_is_not_idempotent_is_never_sent_twice() -> None:
 
 
 async def test_a_request_on_a_fresh_connection_is_not_sent_again() -> None:
-    async def silent(
-        application: TinyServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    async def silent(application: TinyServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await application.read(reader)
 
     async with running(silent) as (application, upstream):
@@ -52,9 +50,7 @@ async def test_a_request_on_a_fresh_connection_is_not_sent_again() -> None:
 
 
 async def test_an_answer_broken_off_is_not_asked_for_again() -> None:
-    async def half(
-        application: TinyServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    async def half(application: TinyServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await application.read(reader)
         writer.write(OK)
         await application.read(reader)
@@ -86,9 +82,7 @@ async def test_an_address_that_does_not_resolve_is_unavailable() -> None:
 
 
 async def test_an_answer_that_does_not_come_is_given_up_at_the_deadline() -> None:
-    async def mute(
-        application: TinyServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    async def mute(application: TinyServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await application.read(reader)
         await reader.read()
 
@@ -116,9 +110,7 @@ async def test_an_opening_that_takes_too_long_is_unavailable() -> None:
 
 
 async def test_an_answer_above_the_limit_is_a_bad_gateway_and_ends_the_connection() -> None:
-    async def large(
-        application: TinyServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    async def large(application: TinyServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await application.read(reader)
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nhello world")
         await reader.read()

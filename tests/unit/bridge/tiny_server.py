@@ -62,9 +62,7 @@ async def running(serve: Serve, **more: object) -> AsyncGenerator[tuple[TinyServ
         await server.wait_closed()
 
 
-async def keeping(
-    application: TinyServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-) -> None:
+async def keeping(application: TinyServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     while True:
         await application.read(reader)
         writer.write(OK)

@@ -13,9 +13,7 @@ LONGEST = "a" * 63
 TOO_LONG = "a" * 64
 
 
-@pytest.mark.parametrize(
-    "text", ["a", "7", "orders", "order-history", "a--b", "anything", "i", "in-1", LONGEST]
-)
+@pytest.mark.parametrize("text", ["a", "7", "orders", "order-history", "a--b", "anything", "i", "in-1", LONGEST])
 @pytest.mark.parametrize("check", [names.service, names.endpoint])
 def test_a_token_is_a_name(check: Callable[[str], str], text: str) -> None:
     assert check(text) == text
@@ -44,9 +42,7 @@ def test_a_token_is_a_name(check: Callable[[str], str], text: str) -> None:
         ("i-am", "reserved"),
     ],
 )
-@pytest.mark.parametrize(
-    ("check", "what"), [(names.service, "service name"), (names.endpoint, "endpoint name")]
-)
+@pytest.mark.parametrize(("check", "what"), [(names.service, "service name"), (names.endpoint, "endpoint name")])
 def test_what_is_no_token_is_refused_with_the_reason(
     check: Callable[[str], str], what: str, text: str, why: str
 ) -> None:

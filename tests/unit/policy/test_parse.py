@@ -147,9 +147,7 @@ def test_the_codes_of_a_retry_are_a_list_of_known_ones_each_once() -> None:
     assert found["spec.retry.on[1]"].endswith("not the text 'unavailabel'; did you mean unavailable?")
     assert found["spec.retry.on[2]"].endswith("not 3")
     assert found["spec.retry.on[3]"] == "internal is there twice"
-    assert faults_of(service(retry={"on": "internal"})) == {
-        "spec.retry.on": "must be a list, not the text 'internal'"
-    }
+    assert faults_of(service(retry={"on": "internal"})) == {"spec.retry.on": "must be a list, not the text 'internal'"}
     assert not faults_of(service(retry={"on": []}))
 
 
@@ -215,9 +213,7 @@ def test_what_is_missing_is_named() -> None:
 
 
 def test_a_document_has_the_name_its_kind_wants() -> None:
-    assert faults_of({**defaults(), "name": "orders"}) == {
-        "name": "must be mesh, as there is one such document"
-    }
+    assert faults_of({**defaults(), "name": "orders"}) == {"name": "must be mesh, as there is one such document"}
     assert list(faults_of(service("mesh.x"))) == ["name"]
     assert faults_of({**service(), "name": 7}) == {"name": "must be text, not 7; write it in quotes"}
 

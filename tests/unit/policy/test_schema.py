@@ -28,9 +28,7 @@ def test_every_object_is_closed() -> None:
     for schema in schemas().values():
         objects = list(_objects(schema))
         assert len(objects) > 5
-        assert all(
-            one["additionalProperties"] is not True and "additionalProperties" in one for one in objects
-        )
+        assert all(one["additionalProperties"] is not True and "additionalProperties" in one for one in objects)
 
 
 def test_a_schema_shows_what_holds_where_nothing_is_said() -> None:

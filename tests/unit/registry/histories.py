@@ -44,9 +44,7 @@ def setting(*documents: Document) -> Callable[[Contents], Changes]:
     return lambda _: {one.key: one for one in documents}
 
 
-async def put(
-    log: RevisionLog, *documents: Document, author: str = "ada", reason: str = "why not"
-) -> Written:
+async def put(log: RevisionLog, *documents: Document, author: str = "ada", reason: str = "why not") -> Written:
     return await log.apply(setting(*documents), author=author, reason=reason)
 
 

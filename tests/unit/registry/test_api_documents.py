@@ -114,9 +114,7 @@ async def test_a_reader_that_has_the_newest_gets_no_body(api: httpx.AsyncClient)
 
 async def test_author_and_reason_are_kept_in_the_record(api: httpx.AsyncClient, link: FakeLink) -> None:
     text = "Zoë Ω".encode().decode("latin-1")  # what a client sends that writes headers in UTF-8
-    headers = httpx.Headers(
-        CREATE | {"Crossply-Author": text, "Crossply-Reason": "because"}, encoding="latin-1"
-    )
+    headers = httpx.Headers(CREATE | {"Crossply-Author": text, "Crossply-Reason": "because"}, encoding="latin-1")
     await api.put(BILLING, json=SPEC, headers=headers)
     announced = open_announcement(link.heads[-1])
     record = open_record(announced.record, announced.head.hash)

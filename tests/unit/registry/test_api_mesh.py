@@ -30,9 +30,7 @@ MAILER = Hello("mailer", "bbbbbbbbbbbb", subscriptions=("orders.created", "order
 STOCK = Hello("stock", "cccccccccccc", kind="bridge")
 
 
-async def test_services_and_bridges_are_listed_and_nothing_else(
-    api: httpx.AsyncClient, link: FakeLink
-) -> None:
+async def test_services_and_bridges_are_listed_and_nothing_else(api: httpx.AsyncClient, link: FakeLink) -> None:
     for hello in (ORDERS, MAILER, STOCK, Hello("cli", "dddddddddddd", kind="client")):
         link.hear(hello)
     listed = (await api.get("/v1/services")).json()["services"]
@@ -103,9 +101,7 @@ async def test_a_service_that_left_is_not_found(api: httpx.AsyncClient, link: Fa
     assert (await api.get("/v1/services/Or%20ders")).status_code == 400
 
 
-async def test_status_counts_who_does_not_have_the_revision_yet(
-    api: httpx.AsyncClient, link: FakeLink
-) -> None:
+async def test_status_counts_who_does_not_have_the_revision_yet(api: httpx.AsyncClient, link: FakeLink) -> None:
     for hello in (ORDERS, MAILER, STOCK):
         link.hear(hello)
     await api.put("/v1/documents/Service/orders", json={"spec": {}}, headers=CREATE)

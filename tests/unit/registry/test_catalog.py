@@ -42,9 +42,7 @@ def test_a_hello_makes_an_instance_known_and_a_bye_forgets_it(catalog: Catalog) 
 def test_a_heartbeat_brings_what_changes(catalog: Catalog, clock: Clock) -> None:
     catalog.hear(Hello("orders", "aaaaaaaaaaaa", version="1.2.3", zone="a"))
     clock.now += 4
-    beat = Heartbeat(
-        "orders", "aaaaaaaaaaaa", "b", {"x": "y"}, generation=1, revision=7, applied=5.0, refused="no"
-    )
+    beat = Heartbeat("orders", "aaaaaaaaaaaa", "b", {"x": "y"}, generation=1, revision=7, applied=5.0, refused="no")
     assert catalog.hear(beat)
     (one,) = catalog.data_planes()
     assert (one.zone, one.labels, one.place, one.applied, one.refused) == ("b", {"x": "y"}, (1, 7), 5.0, "no")

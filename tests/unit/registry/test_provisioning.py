@@ -83,9 +83,7 @@ async def test_a_broker_that_is_not_ready_is_asked_again_until_it_is() -> None:
 
 async def test_a_malformed_declaration_is_left_out_and_the_rest_provided() -> None:
     bench = Bench()
-    hello = Hello(
-        "mailer", "aaaaaaaaaaaa", subscriptions=("*.all", "orders.created", "x"), publishes=("A b", "mails")
-    )
+    hello = Hello("mailer", "aaaaaaaaaaaa", subscriptions=("*.all", "orders.created", "x"), publishes=("A b", "mails"))
     bench.provisioning.declare(hello)
     await bench.provisioning.provide()
     assert bench.streams.provided == ["mails", "orders", ("mailer", "orders.created")]

@@ -83,8 +83,8 @@ def mesh(broker: MemoryBroker, service: str, **options: Any) -> Mesh:
 
 async def link(broker: MemoryBroker, service: str = "web", instance: str = "aaaaaaaaaaaa") -> MemoryLink:
     """Return a bare link to a broker in memory."""
-    made = await broker.connect(LinkConfig(servers=("memory",), service=service, instance=instance))
-    return broker.links[instance] if made else made
+    await broker.connect(LinkConfig(servers=("memory",), service=service, instance=instance))
+    return broker.links[instance]
 
 
 async def settle() -> None:

@@ -32,9 +32,7 @@ async def test_the_baggage_of_the_call_being_served_goes_along() -> None:
 
 
 async def test_a_requests_own_baggage_wins() -> None:
-    sent = await sent_while_serving(
-        request(baggage={"user": "ann", "plan": "free"}), request(baggage={"plan": "paid"})
-    )
+    sent = await sent_while_serving(request(baggage={"user": "ann", "plan": "free"}), request(baggage={"plan": "paid"}))
     assert sent.baggage == {"user": "ann", "plan": "paid"}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from crossply.errors import (
@@ -37,9 +39,7 @@ def retrying(
     budget: RetryBudget | None = None,
 ) -> Layer:
     policy = policy or RetryPolicy()
-    return retry(
-        policy, budget or RetryBudget(policy.budget, now), lambda _request: idempotent, now, chance
-    )
+    return retry(policy, budget or RetryBudget(policy.budget, now), lambda _request: idempotent, now, chance)
 
 
 async def test_a_call_that_works_is_sent_once() -> None:
@@ -165,7 +165,7 @@ async def test_pauses_double_and_have_full_jitter() -> None:
 
     with pytest.raises(Unavailable):
         await call(retrying(RetryPolicy(attempts=3, base=0.1), chance=Always(0.5)), noting)
-    pauses = [after - before for before, after in zip(times, times[1:], strict=False)]
+    pauses = [after - before for before, after in pairwise(times)]
     assert pauses == pytest.approx([0.05, 0.1, 0.2])
 
 
