@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from crossply import stacks
 from crossply.handler import Request, Response
 from crossply.layers.balance import Chooser
+from crossply.names import new_id
 from crossply.routing.budget import RetryBudget
 from crossply.routing.picker import LeastLatency
 from crossply_policy import names
@@ -66,6 +67,7 @@ class Routes:
         service, endpoint = names.operation(operation)
 
         async def calling(request: Request) -> Response:
+            request.id = request.id or new_id()
             stack = self._stacks.get(operation)
             if stack is None:
                 await self._prepare(service)
@@ -123,8 +125,12 @@ def publishing(link: Link, around: Surroundings, within: float) -> Callable[[str
     """Return how to get the handler of events to a channel; raises ``NameFault`` for a bad name."""
     stack = stacks.publishing(around=around, within=within, wire=link.publish)
 
+    async def publishing_event(request: Request) -> Response:
+        request.id = request.id or new_id()
+        return await stack(request)
+
     def to(channel: str) -> Handler:
         names.channel(channel)
-        return stack
+        return publishing_event
 
     return to
