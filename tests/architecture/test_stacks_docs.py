@@ -1,0 +1,105 @@
+"""docs/layers.md shows the stacks that stacks.py composes, in their order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from crossply import stacks
+from crossply.handler import Handler, Layer, Request, Response
+from crossply.layers.admit import Admission
+from crossply.telemetry.recorder import MemoryRecorder, Side
+from crossply_policy.documents import RetryPolicy
+from crossply_policy.snapshot import Route
+from tests.architecture.tree import ROOT
+
+PAGE = (ROOT / "docs" / "layers.md").read_text(encoding="utf-8")
+ABSENT = "*not in this version*"
+
+
+def documented(heading: str) -> dict[str, str]:
+    """Return the layers of a section's table, in order, each with what it does."""
+    section = PAGE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    return dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", section, re.MULTILINE))
+
+
+def built(heading: str) -> list[str]:
+    return [name for name, does in documented(heading).items() if ABSENT not in does]
+
+
+@pytest.fixture
+def composed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the layers that were composed, in order."""
+    names: list[str] = []
+
+    def noting(layers: list[Layer | None], innermost: Handler) -> Handler:
+        names.extend(each.name for each in layers if each is not None)
+        return innermost
+
+    monkeypatch.setattr(stacks, "compose", noting)
+    return names
+
+
+def surroundings() -> stacks.Surroundings:
+    nothing: Any = None
+    return stacks.Surroundings(recorder=MemoryRecorder(), now=lambda: 0.0, wall=lambda: 0, chance=nothing)
+
+
+async def wire(_request: Request) -> Response:
+    return Response()
+
+
+def test_the_full_order_is_that_of_the_page() -> None:
+    assert list(documented("Outbound")) == list(stacks.OUTBOUND)
+    assert list(documented("Inbound")) == list(stacks.INBOUND)
+
+
+def outbound(retry: RetryPolicy | None) -> None:
+    nothing: Any = None
+    stacks.outbound(
+        Route(retry=retry),
+        nothing,
+        around=surroundings(),
+        catalog=nothing,
+        budget=nothing,
+        idempotent=lambda _request: False,
+        wire=wire,
+    )
+
+
+def inbound() -> None:
+    def report(_request: Request, _error: BaseException) -> None: ...
+
+    stacks.inbound(wire, side=Side.CALLEE, around=surroundings(), admission=Admission(limit=1), report=report)
+
+
+@pytest.mark.parametrize(
+    ("compose", "heading", "terminal"),
+    [(lambda: outbound(RetryPolicy()), "Outbound", "wire"), (inbound, "Inbound", "endpoint")],
+    ids=["outbound", "inbound"],
+)
+def test_the_layers_composed_are_those_that_the_page_calls_built(
+    composed: list[str], compose: Callable[[], None], heading: str, terminal: str
+) -> None:
+    compose()
+    assert [name.split("_", maxsplit=1)[0] for name in composed] + [terminal] == built(heading)
+
+
+def test_a_layer_that_no_policy_asks_for_is_not_composed(composed: list[str]) -> None:
+    outbound(None)
+    assert "retry" not in composed
+
+
+def test_what_events_pass_is_what_the_page_says(composed: list[str]) -> None:
+    stacks.publishing(around=surroundings(), within=60.0, wire=wire)
+    sentence = PAGE.partition("Events out pass ")[2].partition(" and the wire")[0]
+    assert composed == re.findall(r"`(\w+)`", sentence)
+
+
+def test_every_layer_has_one_file_and_every_file_one_layer() -> None:
+    files = {path.stem for path in (ROOT / "sdk" / "crossply" / "layers").glob("*.py")} - {"__init__"}
+    named = (set(built("Outbound")) | set(built("Inbound"))) - {"wire", "endpoint"}
+    assert files == named
