@@ -238,9 +238,14 @@ class Mesh:
 
     async def stop(self) -> None:
         """Drain and close: no call and no event that was taken is lost."""
-        running, self._running = self._running, None
-        if running is not None:
+        running = self._running
+        if running is None or running.draining:
+            return
+        try:
+            # Handlers that still run may call and publish to their end.
             await running.stop()
+        finally:
+            self._running = None
 
     async def __aenter__(self) -> Self:
         await self.start()

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from crossply_policy.snapshot import Snapshot
 
 _RECONNECT_PAUSE = 0.5
+_ONE_TRY = 2.0
 _THREADS = 32
 
 
@@ -75,9 +76,9 @@ class Running:
             raise
 
     async def _begin(self) -> None:
-        self._catalog = Catalog(self.link, self.instance, self._tasks, self.now, self.around.chance)
+        self.catalog = Catalog(self.link, self.instance, self._tasks, self.now, self.around.chance)
         self._feed = PolicyFeed(self.link, self._config.registry_key, self._adopt, self._tasks)
-        self.routes = Routes(self.link, self._catalog, self._feed, self.around)
+        self.routes = Routes(self.link, self.catalog, self._feed, self.around)
         self._presence = Presence(
             self.link,
             self._hello,
@@ -95,7 +96,7 @@ class Running:
         await self.rejoin()
         self._tasks.spawn(self._beat_for_ever(), "heartbeat")
         self._tasks.spawn(self._presence.say_hello_for_ever(), "hello")
-        vigil = Vigil(self.link, self._catalog, self._tasks, self.now)
+        vigil = Vigil(self.link, self.catalog, self._tasks, self.now)
         self._tasks.spawn(vigil.watch_for_ever(), "vigil")
         self._log.debug("mesh_started", broker=self.link.server, revision=self._feed.revision)
 
@@ -108,7 +109,7 @@ class Running:
             instance=self.instance,
             tenant=config.tenant,
             trust_domain=config.trust_domain,
-            connect_timeout=min(5.0, config.connect_timeout),
+            connect_timeout=min(_ONE_TRY, config.connect_timeout),
         )
         said = False
         while True:
@@ -136,14 +137,14 @@ class Running:
     async def _caught_up(self) -> None:
         if self._presence.present:
             await self.link.announce(self._presence.hello())
-        await self._catalog.ask_again()
+        await self.catalog.ask_again()
         await self._feed.catch_up()
 
     async def _beat_for_ever(self) -> None:
         while True:
             await asyncio.sleep(self._presence.pause())
             await self._presence.beat()
-            self.routes.forget(await self._catalog.sweep())
+            self.routes.forget(await self.catalog.sweep())
 
     async def rejoin(self) -> None:
         """Take calls and events, and say hello."""
@@ -196,7 +197,7 @@ class Running:
         while self.admission.in_flight and self.now() < until:  # noqa: ASYNC110 - once in a process's life
             await asyncio.sleep(0.01)
         self.admission.draining = True
-        await self._catalog.aclose()
+        await self.catalog.aclose()
         await self._feed.aclose()
         await self._tasks.aclose()
         await self.link.aclose()

@@ -142,8 +142,14 @@ async def open_client(
         on_event(ConnectionEvent.LAME_DUCK)
         await client.force_reconnect()
 
+    refused: list[Exception] = []
+
     async def failed(error: Exception) -> None:
-        report("broker error", error)
+        # While there is no connection every try fails the same way; that it is lost was said once.
+        if client.is_connected:
+            report("broker error", error)
+        else:
+            refused[:] = [error]
 
     client = MeshClient(report)
     servers, credentials = _split(config.servers)
@@ -171,7 +177,7 @@ async def open_client(
         )
     except (OSError, TimeoutError, nats_errors.Error) as error:
         await _abandon(client)
-        reason = str(error) or type(error).__name__
+        reason = "; ".join(str(each) or type(each).__name__ for each in refused or [error])
         raise Unavailable(
             f"broker {_plain(config.servers)} did not accept a connection within {config.connect_timeout:g} s"
             f" ({reason}); is it running, and is CROSSPLY_NATS_URL right?",
