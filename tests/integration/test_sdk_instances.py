@@ -39,7 +39,9 @@ async def knows(caller: Mesh, instances: set[str]) -> None:
 
 
 @asynccontextmanager
-async def load(caller: Mesh, operation: str, payload: Callable[[int], dict[str, object]]) -> AsyncGenerator[Counter[str]]:
+async def load(
+    caller: Mesh, operation: str, payload: Callable[[int], dict[str, object]]
+) -> AsyncGenerator[Counter[str]]:
     """Call all the time, fifty at once, while the block runs; count instances, and failures as ``failed``."""
     outcomes: Counter[str] = Counter()
     going = True
