@@ -18,8 +18,8 @@ from tests.support.provider import Provider
 from tests.support.waiting import eventually
 
 
-def subscriber(meshes: Meshes, service: str, into: list[int], **config: object) -> Mesh:
-    mesh = meshes.new(service, **config)
+def subscriber(meshes: Meshes, service: str, into: list[int]) -> Mesh:
+    mesh = meshes.new(service)
 
     @mesh.on("orders.created")
     async def created(number: int) -> None:

@@ -12,7 +12,7 @@ from structlog.typing import EventDict
 from crossply import Mesh
 from crossply.control import record
 from crossply.control.record import Announcement, Head
-from crossply.handler import Kind, Request
+from crossply.handler import Kind, Request, Response
 from crossply.wire import credential, envelope, message, presence
 from crossply.wire.credential import Credential
 from crossply.wire.presence import Bye, Hello
@@ -117,14 +117,10 @@ async def test_a_reply_of_another_service_is_not_believed() -> None:
     asked = Request("orders.create", id=bytes(16))
     liar = sender()
     question = liar.stamp(Kind.REQUEST, bytes(16), 0)
-    raw = message.pack_response(liar, question, await _empty(), bytes(16))
+    raw = message.pack_response(liar, question, Response(), bytes(16))
     opened = envelope.unpack(raw)
     with pytest.raises(Exception, match="came from liar"):
         message.unpack_response(opened, asked, message.Senders().peer(opened))
-
-
-async def _empty() -> message.Response:
-    return message.Response()
 
 
 async def test_forged_policy_is_dropped_and_said(meshes: Meshes, plain: PlainClient, logs: list[EventDict]) -> None:

@@ -1,0 +1,133 @@
+"""`crossply up`: a mesh on this machine that starts, says what is, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from crossply_cli.exit_codes import ExitCode
+from tests.architecture.tree import ROOT
+from tests.support.running_up import RunningUp, crossply, descendants, environ, running
+
+
+def gone(pids: list[int], within: float) -> bool:
+    until = time.monotonic() + within
+    while running(pids):
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_it_stops_within_five_seconds_and_leaves_no_process(tmp_path: Path, number: signal.Signals) -> None:
+    with RunningUp(tmp_path) as up:
+        where = up.ready()
+        children = up.children()
+        assert len(children) >= 3
+        assert oct((up.data / "mesh.json").stat().st_mode & 0o777) == "0o600"
+        assert where["pid"] == up.process.pid
+        began = time.monotonic()
+        up.stop(number)
+        assert time.monotonic() - began < 5.0
+        assert gone(children, 0.5)
+        assert not (up.data / "mesh.json").exists()
+
+
+def test_a_second_one_on_the_same_directory_says_that_one_is_running(tmp_path: Path) -> None:
+    with RunningUp(tmp_path) as up:
+        up.ready()
+        second = crossply(tmp_path, "up")
+        assert second.returncode == ExitCode.ALREADY_RUNNING
+        assert f"process {up.process.pid} holds it" in second.stderr
+        assert up.ready()["registry"] in second.stderr
+        assert up.process.poll() is None
+
+
+def test_a_port_that_is_taken_is_said_and_the_next_one_used(tmp_path: Path) -> None:
+    taken = []
+    for port in (4222, 8700, 8600):
+        listening = socket.socket()
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind(("127.0.0.1", port))
+            listening.listen()
+        except OSError:
+            pass  # somebody else has it, which is as good
+        taken.append(listening)
+    try:
+        with RunningUp(tmp_path) as up:
+            where = up.ready()
+            assert not where["nats"][0].endswith(":4222")
+            assert not where["registry"].endswith(":8700")
+            assert not where["gateway"].endswith(":8600")
+            said = up.out + up.err
+            assert all(str(port) in said for port in (4222, 8700, 8600))
+    finally:
+        for listening in taken:
+            listening.close()
+
+
+def test_it_recovers_a_directory_that_a_crash_left(tmp_path: Path) -> None:
+    with RunningUp(tmp_path) as up:
+        up.ready()
+        children = up.children()
+        os.kill(up.process.pid, signal.SIGKILL)
+        up.process.wait()
+        assert gone(children, 5.0)
+        assert (up.data / "mesh.json").exists()
+    with RunningUp(tmp_path) as up:
+        up.ready()
+        assert crossply(tmp_path, "check").returncode == ExitCode.OK
+
+
+def test_a_child_that_dies_is_started_again_and_said(tmp_path: Path) -> None:
+    with RunningUp(tmp_path) as up:
+        up.ready()
+        registry = next(pid for pid in up.children() if "registry" in cmdline(pid))
+        os.kill(registry, signal.SIGKILL)
+        until = time.monotonic() + 15.0
+        while (
+            crossply(tmp_path, "check").returncode != ExitCode.OK or "registry" not in up.err.rpartition("gateway")[2]
+        ):
+            assert time.monotonic() < until, up.out + up.err
+            time.sleep(0.2)
+        assert running([registry]) == []
+
+
+def test_a_first_service_beside_it_needs_no_configuration(tmp_path: Path) -> None:
+    with RunningUp(tmp_path) as up:
+        up.ready()
+        below = tmp_path / "hello"
+        below.mkdir()
+        hello = subprocess.Popen([sys.executable, str(ROOT / "examples" / "hello.py")], cwd=below, env=environ())
+        try:
+            until = time.monotonic() + 10.0
+            while True:
+                called = crossply(below, "call", "hello.greet", "-d", '{"name": "Ada"}')
+                if called.returncode == ExitCode.OK:
+                    break
+                assert time.monotonic() < until, called.stderr
+            assert called.stdout.strip() == '"Hello, Ada!"'
+            assert "hello" in crossply(below, "services").stdout
+        finally:
+            hello.terminate()
+            assert hello.wait(10) == 0
+
+
+def cmdline(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return ""
+
+
+def test_the_processes_below_another_are_found() -> None:
+    assert os.getpid() in descendants(os.getppid())
