@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _RECONNECT_PAUSE = 0.5
 _ONE_TRY = 2.0
+_LOOK_EVERY = 0.01
 _THREADS = 32
 
 
@@ -161,11 +162,22 @@ class Running:
         await self._presence.join()
 
     async def withdraw(self) -> None:
-        """Say bye and take nothing new; what was taken is finished, the connection stays."""
+        """Say bye and take nothing new; what was taken is finished within the policy's time, the connection stays.
+
+        Until it is, the instance answers pings: a caller that asks after a call must not take it for lost.
+        """
+        until = self.now() + self.routes.snapshot.route(self._declared.service, "any").drain.timeout
         await self._presence.leave()
         serving, self._serving = self._serving, []
         subscribed, self._subscribed = self._subscribed, []
-        await asyncio.gather(*(each.aclose() for each in (*serving, *subscribed)))
+        try:
+            async with asyncio.timeout(until - self.now()):
+                await asyncio.gather(*(each.aclose() for each in (*serving, *subscribed)))
+                while self.admission.in_flight:  # noqa: ASYNC110 - once in a process's life
+                    await asyncio.sleep(_LOOK_EVERY)
+        except TimeoutError:
+            self._log.warning("drain_incomplete", in_flight=self.admission.in_flight)
+        await self.link.retire()
 
     def _inbound(self, handler: Handler, side: Side) -> Handler:
         return stacks.inbound(handler, side=side, around=self.around, admission=self.admission, report=self._report)
@@ -188,14 +200,7 @@ class Running:
     async def stop(self) -> None:
         """Drain: say bye, finish what runs within the policy's time, close."""
         self.draining = True
-        until = self.now() + self.routes.snapshot.route(self._declared.service, "any").drain.timeout
-        try:
-            async with asyncio.timeout(until - self.now()):
-                await self.withdraw()
-        except TimeoutError:
-            self._log.warning("drain_incomplete", in_flight=self.admission.in_flight)
-        while self.admission.in_flight and self.now() < until:  # noqa: ASYNC110 - once in a process's life
-            await asyncio.sleep(0.01)
+        await self.withdraw()
         self.admission.draining = True
         await self.catalog.aclose()
         await self._feed.aclose()

@@ -112,6 +112,21 @@ async def test_no_call_fails_while_an_instance_drains_even_one_that_may_run_only
         assert len(written) == len(set(written)) == outcomes.total()
 
 
+async def test_a_long_call_that_runs_only_once_is_finished_by_an_instance_that_drains(
+    broker: Broker, meshes: Meshes, tmp_path: Path
+) -> None:
+    async with workers(broker, tmp_path, 1) as running:
+        ((drained, program),) = running
+        caller = await meshes.client()
+        await knows(caller, {drained})
+        writing = asyncio.ensure_future(caller.call("worker.write", {"number": 1, "seconds": 2.0}, returns=str))
+        await eventually(lambda: caller.running.catalog.callee("worker").instances[drained].in_flight == 1)
+        program.terminate()
+        # Longer than it takes to ask after a slow attempt, so that the instance must answer while it drains.
+        assert await writing == drained
+        assert await program.ended() == 0
+
+
 async def test_a_paused_instance_gets_nothing_new_until_it_runs_again(
     broker: Broker, meshes: Meshes, tmp_path: Path
 ) -> None:

@@ -132,11 +132,7 @@ async def test_no_quote_fails_when_an_instance_of_orders_is_killed(demo: Running
 
 
 def orders_processes(demo: RunningUp) -> list[int]:
-    found = []
-    for pid in demo.children():
-        cmdline = Path(f"/proc/{pid}/cmdline").read_bytes()
-        if b"orders" in cmdline:
-            found.append(pid)
+    found = [pid for pid in demo.children() if b"orders" in Path(f"/proc/{pid}/cmdline").read_bytes()]
     assert len(found) >= 2
     return found
 

@@ -52,7 +52,7 @@ def test_a_second_one_on_the_same_directory_says_that_one_is_running(tmp_path: P
 
 
 def test_a_port_that_is_taken_is_said_and_the_next_one_used(tmp_path: Path) -> None:
-    taken = []
+    taken: list[socket.socket] = []
     for port in (4222, 8700, 8600):
         listening = socket.socket()
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

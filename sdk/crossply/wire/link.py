@@ -174,6 +174,10 @@ class Link(Protocol):
         """Take calls to an endpoint of this service, in its queue group and at this instance."""
         ...
 
+    async def retire(self) -> None:
+        """Stop listening to what addresses this instance: after its endpoints were closed and their calls done."""
+        ...
+
     async def subscribe(self, pattern: str, handler: Handler, *, concurrency: int = 16) -> Closable:
         """Deliver the events of a channel pattern, one a service, at least once."""
         ...

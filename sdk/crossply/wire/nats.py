@@ -134,6 +134,10 @@ class NatsLink:
         """Take calls to an endpoint."""
         return await self._server.serve(endpoint, handler)
 
+    async def retire(self) -> None:
+        """Stop listening to what addresses this instance."""
+        await self._server.retire()
+
     async def subscribe(self, pattern: str, handler: Handler, *, concurrency: int = 16) -> Closable:
         """Deliver the events of a channel pattern."""
         delivery = Delivery(

@@ -44,26 +44,22 @@ class Server:
         self._now = now
         self._report = report
         self._handlers: dict[str, Handler] = {}
-        self._serving: set[str] = set()
         self._own: Listening | None = None
 
     async def serve(self, endpoint: str, handler: Handler) -> Serving:
         """Join the service's queue group for an endpoint, and take what addresses this instance."""
         service, instance = self._config.service, self._config.instance
         self._handlers[endpoint] = handler
-        self._serving.add(endpoint)
         if self._own is None:
             self._own = await self._client.listen(
                 subjects.own_instance(service, instance), self._take, queue=subjects.instance_group(instance)
             )
         group = await self._client.listen(subjects.any_instance(service, endpoint), self._take, queue=service)
-        return Serving(self, endpoint, group)
+        return Serving(group)
 
-    async def end(self, endpoint: str, group: Listening) -> None:
-        """Leave the queue group of an endpoint, and the instance's subject with the last one."""
-        await group.aclose()
-        self._serving.discard(endpoint)
-        if not self._serving and self._own is not None:
+    async def retire(self) -> None:
+        """Listen no more on the instance's own subject, where pings ask after the calls that still run."""
+        if self._own is not None:
             own, self._own = self._own, None
             await own.aclose()
             self._handlers.clear()
@@ -144,14 +140,12 @@ class Server:
 class Serving:
     """One served endpoint; ``aclose`` leaves the queue group, calls that were taken go on."""
 
-    def __init__(self, server: Server, endpoint: str, group: Listening) -> None:
-        self._server = server
-        self._endpoint = endpoint
+    def __init__(self, group: Listening) -> None:
         self._group = group
 
     async def aclose(self) -> None:
-        """Take nothing new."""
-        await self._server.end(self._endpoint, self._group)
+        """Take nothing new from the group."""
+        await self._group.aclose()
 
 
 def _too_large(request: Request, error: CallError) -> CallError:

@@ -207,6 +207,10 @@ class MemoryLink:
         """Take calls to an endpoint."""
         return self._serving.serve(endpoint, handler)
 
+    async def retire(self) -> None:
+        """Stop listening to what addresses this instance."""
+        self._serving.clear()
+
     async def subscribe(self, pattern: str, handler: Handler, *, concurrency: int = 16) -> Closable:
         """Deliver the events of a channel pattern."""
         return self._subscribing.subscribe(pattern, handler, concurrency)

@@ -27,8 +27,8 @@ class Serving:
 
     @property
     def any(self) -> bool:
-        """Whether it serves anything."""
-        return bool(self._grouped)
+        """Whether what addresses this instance reaches it."""
+        return bool(self._handlers)
 
     def takes(self, endpoint: str) -> bool:
         """Whether it is in the queue group of an endpoint."""
@@ -41,13 +41,11 @@ class Serving:
         return Served(self, endpoint)
 
     def end(self, endpoint: str) -> None:
-        """Leave the queue group of an endpoint; with the last one nothing reaches this instance any more."""
+        """Leave the queue group of an endpoint."""
         self._grouped.discard(endpoint)
-        if not self._grouped:
-            self._handlers.clear()
 
     def clear(self) -> None:
-        """Leave all queue groups."""
+        """Leave all queue groups, and what addresses this instance."""
         self._grouped.clear()
         self._handlers.clear()
 

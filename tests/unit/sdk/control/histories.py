@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from crossply.control import keys, record
 from crossply.control.record import Announcement, Change, Checkpoint, Head, Kept, Record, development_key, encode
-from crossply.wire.link import Entry
+from crossply.wire.link import Entry, StoreUnavailable
 from crossply_policy.canonical import canonical, digest
 from crossply_policy.parse import parse
 
@@ -21,7 +21,7 @@ def document(attempts: int, name: str = "billing") -> tuple[str, bytes]:
 
 @dataclass
 class Written:
-    """What a registry wrote; ``stale`` overrides what a lagging replica answers."""
+    """What a registry wrote; ``stale`` overrides what a lagging replica answers, ``away`` has nobody answer."""
 
     generation: int = 1
     revision: int = -1
@@ -30,11 +30,14 @@ class Written:
     values: dict[str, bytes] = field(default_factory=dict[str, bytes])
     stale: dict[str, bytes] = field(default_factory=dict[str, bytes])
     reads: list[str] = field(default_factory=list[str])
+    away: bool = False
     head: Head | None = None
     announced: bytes = b""
 
     async def get(self, key: str, *, leader: bool = False) -> Entry | None:
         """Answer as the store does."""
+        if self.away:
+            raise StoreUnavailable("away")
         self.reads.append(key)
         value = self.values.get(key) if leader else self.stale.get(key, self.values.get(key))
         return None if value is None else Entry(value, 1)
@@ -58,7 +61,8 @@ class Written:
                 changed[name] = Change(None, concerns)
                 self.kept.pop(name)
                 continue
-            self.values[keys.document(*name.split("/"), digest(raw))] = raw
+            kind, _, document_name = name.partition("/")
+            self.values[keys.document(kind, document_name, digest(raw))] = raw
             changed[name] = Change(digest(raw), concerns)
             self.kept[name] = Kept(digest(raw), self.revision, concerns)
             riding[name] = raw

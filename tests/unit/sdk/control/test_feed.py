@@ -13,7 +13,7 @@ from crossply.control import keys
 from crossply.control.feed import PolicyFeed
 from crossply.control.record import Announcement, Head, encode
 from crossply.tasks import Tasks
-from crossply.wire.link import AnnouncementHandler, Entry, Link, StoreUnavailable
+from crossply.wire.link import AnnouncementHandler, Link
 from crossply_policy.canonical import digest
 from crossply_policy.snapshot import Snapshot
 from tests.unit.sdk.control.histories import Written, begun, document
@@ -153,14 +153,9 @@ async def test_what_is_wanted_while_the_store_is_away_is_fetched_with_the_next_h
     name, raw = document(7, "orders")
     announced = stage.written.change((name, raw), carried=False)
     await stage.link.hear(announced)
-    away = stage.written.get
-
-    async def unavailable(_key: str, *, leader: bool = False) -> Entry | None:
-        raise StoreUnavailable(f"away, leader {leader}")
-
-    stage.written.get = unavailable  # type: ignore[method-assign]
+    stage.written.away = True
     await stage.feed.want("orders")
-    stage.written.get = away  # type: ignore[method-assign]
+    stage.written.away = False
     assert stage.written.head is not None
     await stage.link.hear(encode(Announcement(stage.written.head)))
     retry = stage.adopted[-1].route("orders", "create").retry

@@ -1,0 +1,146 @@
+"""Requests and replies survive the wire with every field, and the limits hold before anything is sent."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from crossply.errors import (
+    CallError,
+    Code,
+    DeadlineExceeded,
+    EndpointFailed,
+    Executed,
+    IntegrityFailed,
+    InvalidArgument,
+    NotFound,
+    Origin,
+    Overloaded,
+    PayloadTooLarge,
+)
+from crossply.handler import Facts, HttpHead, Kind, Request, Response
+from crossply.wire import credential, envelope, message
+from crossply.wire.credential import Credential, CredentialFault
+from crossply.wire.envelope import EnvelopeFault
+from crossply.wire.message import MAX_BODY, Sender, Senders
+from tests.unit.sdk.stage import ID, request
+
+ORDERS = Credential(identity="spiffe://mesh.local/t/default/svc/orders", instance="aaaaaaaaaaaa")
+
+
+def across(made: Request) -> Request:
+    """Pack a request and open it at its callee."""
+    raw = message.pack_request(Sender(ORDERS), made, reply="_INBOX.orders.aaaaaaaaaaaa.1", now=100.0)
+    opened = envelope.unpack(raw)
+    return message.unpack_request(opened, made.operation, Senders().peer(opened), 500.0)
+
+
+def answered(response: Response, asked: Request | None = None) -> Response:
+    """Pack a reply and open it at its caller."""
+    sender = Sender(ORDERS)
+    raw = message.pack_response(sender, sender.stamp(Kind.REQUEST, ID, 0), response, bytes(16))
+    opened = envelope.unpack(raw)
+    return message.unpack_response(opened, asked or request(), Senders().peer(opened))
+
+
+def test_every_field_that_travels_arrives() -> None:
+    made = request(
+        "stock.http-get",
+        b"body",
+        key="k",
+        metadata={"a": "b"},
+        baggage={"c": "d"},
+        http=HttpHead("/items?x=1", [("accept", "*/*"), ("accept", "text/html")]),
+        traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        tracestate="x=y",
+        schema="s",
+        idempotency_key="i",
+        attempt=3,
+        deadline=102.5,
+    )
+    got = across(made)
+    for name in ("operation", "body", "content_type", "id", "key", "metadata", "baggage", "traceparent", "tracestate"):
+        assert getattr(got, name) == getattr(made, name), name
+    assert (got.schema, got.idempotency_key, got.attempt, got.kind) == ("s", "i", 3, Kind.REQUEST)
+    assert got.http is not None
+    assert (got.http.path, got.http.headers) == ("/items?x=1", [("accept", "*/*"), ("accept", "text/html")])
+    assert got.peer is not None
+    assert (got.peer.service, got.peer.instance) == ("orders", "aaaaaaaaaaaa")
+    assert (got.received, got.deadline) == (500.0, 502.5)
+
+
+def test_a_request_without_a_deadline_is_given_an_hour() -> None:
+    assert across(request(deadline=math.inf)).deadline == 500.0 + 3600.0
+
+
+def test_a_request_that_says_nothing_has_no_metadata() -> None:
+    raw = message.pack_request(Sender(ORDERS), request(), reply="x", now=0.0)
+    assert envelope.unpack(raw).metadata == b""
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"body": bytes(MAX_BODY + 1)}, {"metadata": {"a": "x" * 9000}}, {"key": "x" * 70_000}, {"tracestate": "x" * 9000}],
+    ids=["body", "metadata", "longer than its length field", "TLVs"],
+)
+def test_what_is_above_a_limit_is_refused_before_sending(fields: dict[str, Any]) -> None:
+    with pytest.raises(PayloadTooLarge) as caught:
+        message.pack_request(Sender(ORDERS), request(**fields), reply="x", now=0.0)
+    assert caught.value.executed is Executed.NO
+
+
+def test_a_reply_carries_body_facts_and_http_parts() -> None:
+    got = answered(
+        Response(b"x", facts=Facts(idempotent=True, schema="s"), status=201, headers=[("a", "b")], metadata={"m": "n"})
+    )
+    assert (got.body, got.status, got.headers, got.metadata) == (b"x", 201, [("a", "b")], {"m": "n"})
+    assert got.facts == Facts(idempotent=True, schema="s")
+
+
+@pytest.mark.parametrize(
+    ("failure", "kind"),
+    [
+        (NotFound("nothing"), NotFound),
+        (Overloaded("full", retry_after=0.25), Overloaded),
+        (DeadlineExceeded("late"), DeadlineExceeded),
+        (InvalidArgument("wrong", details=[("/a", "why")]), InvalidArgument),
+        (EndpointFailed("no credit", code=Code.ABORTED, rule="r", trace_id="ab" * 16), EndpointFailed),
+        (EndpointFailed("too big", code=Code.PAYLOAD_TOO_LARGE), EndpointFailed),
+    ],
+)
+def test_a_failure_arrives_as_the_error_it_was(failure: CallError, kind: type[CallError]) -> None:
+    with pytest.raises(kind) as caught:
+        answered(Response(failure=failure))
+    got = caught.value
+    assert type(got) is kind
+    assert (got.code, got.executed, got.origin) == (failure.code, failure.executed, Origin.REMOTE)
+    assert (got.retry_after, got.rule, got.trace_id) == (failure.retry_after, failure.rule, failure.trace_id)
+    assert got.details == failure.details
+    assert failure.message in got.message
+
+
+def test_a_reply_to_another_message_or_from_another_service_is_not_believed() -> None:
+    with pytest.raises(IntegrityFailed, match="another message"):
+        answered(Response(), request(id=bytes(16)))
+    with pytest.raises(IntegrityFailed, match="came from orders"):
+        answered(Response(), request("billing.charge"))
+
+
+def test_a_sender_is_parsed_once_and_forgotten_when_there_are_too_many() -> None:
+    senders = Senders(limit=2)
+    for name in ("a", "b", "c", "a"):
+        who = Credential(identity=f"spiffe://mesh.local/t/default/svc/{name}", instance="aaaaaaaaaaaa")
+        assert senders.peer(Sender(who).stamp(Kind.EVENT, ID, 0)).service == name
+
+
+def test_a_message_without_a_credential_has_no_sender() -> None:
+    with pytest.raises(EnvelopeFault):
+        Senders().peer(envelope.Envelope(Kind.EVENT, ID))
+
+
+@pytest.mark.parametrize("end", [0, 10, 100, 170, 200])
+def test_a_credential_that_is_cut_off_is_refused(end: int) -> None:
+    with pytest.raises(CredentialFault):
+        credential.unpack(credential.pack(ORDERS)[:end])
