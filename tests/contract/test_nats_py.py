@@ -14,6 +14,7 @@ RELIED_ON = {
     "_process_err": ["self", "err_msg"],
     "_process_op_err": ["self", "e"],
     "_process_msg": ["self", "sid", "subject", "reply", "data", "headers"],
+    "_send_ping": ["self", "future"],
     "publish": ["self", "subject", "payload", "reply", "headers"],
     "close": ["self"],
     "force_reconnect": ["self"],
@@ -31,6 +32,6 @@ def test_a_property_that_the_wire_reads_is_there(name: str) -> None:
     assert isinstance(getattr(Client, name), property)
 
 
-def test_the_client_keeps_its_transport_under_the_name_that_closing_uses() -> None:
-    assert "_transport" in vars(MeshClient(lambda _what, _error: None))
+def test_the_client_keeps_its_transport_and_what_is_unwritten_under_the_names_the_wire_uses() -> None:
+    assert {"_transport", "_pending", "_pending_data_size"} <= vars(MeshClient(lambda _what, _error: None)).keys()
     assert inspect.iscoroutinefunction(Subscription.drain)

@@ -63,6 +63,13 @@ class MeshClient(Client):
         except Exception as error:  # noqa: BLE001 - one bad message must not end the read loop
             self._report("message dropped", error)
 
+    async def _send_ping(self, future: asyncio.Future[Any] | None = None) -> None:
+        # nats-py writes its PING ahead of what still waits to be written; a PONG must mean that all of it arrived.
+        if self._transport is not None and self.is_connected and self._pending:
+            self._transport.writelines(self._pending)
+            self._pending, self._pending_data_size = [], 0
+        await super()._send_ping(future)
+
     async def publish(
         self, subject: str, payload: bytes = b"", reply: str = "", headers: dict[str, Any] | None = None
     ) -> None:
