@@ -68,7 +68,7 @@ class MeshClient(Client):
         if self._transport is not None and self.is_connected and self._pending:
             self._transport.writelines(self._pending)
             self._pending, self._pending_data_size = [], 0
-        await super()._send_ping(future)
+        await super()._send_ping(future)  # pyright: ignore[reportUnknownMemberType]  # nats-py leaves a parameter untyped
 
     async def publish(
         self, subject: str, payload: bytes = b"", reply: str = "", headers: dict[str, Any] | None = None
