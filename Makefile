@@ -11,9 +11,11 @@ SETUP := for each in python3 python3.13 python3.12 python3.11; do \
 	if [ -z "$$each" ]; then echo 'setup: failed: found no Python; crossply needs 3.11 to 3.13' >&2; exit 1; fi; \
 	$$each scripts/setup.py
 
-# Two sets of pins in one environment: what a running mesh needs, and everything.
+# Three sets of pins in one environment: what a running mesh needs, that and all the tools, and that and what the
+# benchmarks compare with.
 RUNTIME := .venv/.runtime
 TOOLS := .venv/.tools
+BENCH := .venv/.bench
 INPUTS := constraints.txt pyproject.toml scripts/setup.py
 
 .PHONY: help demo test soak check format bench constraints clean
@@ -24,7 +26,7 @@ help:
 	@echo 'make soak         the tests that take more than 20 seconds'
 	@echo 'make check        format, lint, types and the direction of imports'
 	@echo 'make format       format the code and mend what the linter can mend'
-	@echo 'make bench        every benchmark, each printing a ratio'
+	@echo 'make bench        every benchmark, each printing a ratio; ARGS="--peers all --rounds 3" goes to the one of calls'
 	@echo 'make constraints  pin every dependency anew; ARGS=--upgrade takes the newest versions'
 	@echo 'make clean        remove .venv, builds and caches; the data in .crossply stays'
 
@@ -35,6 +37,10 @@ $(TOOLS): $(INPUTS)
 $(RUNTIME): constraints/demo.txt $(INPUTS)
 	@$(SETUP) constraints/demo.txt
 	@touch $(RUNTIME)
+
+$(BENCH): constraints/bench.txt $(INPUTS)
+	@$(SETUP) constraints/bench.txt
+	@touch $(BENCH) $(RUNTIME)
 
 demo: $(RUNTIME)
 	@$(BIN)/crossply up --demo $(ARGS)
@@ -59,11 +65,13 @@ format: $(TOOLS)
 	@$(RUN) ruff format .
 	@$(RUN) ruff check --fix .
 
-bench: $(TOOLS)
-	@set -e; for each in benchmarks/*.py; do echo "bench: $$each"; $(BIN)/python -I $$each $(ARGS); done
+bench: $(BENCH)
+	@echo 'bench: import' && $(BIN)/python -I benchmarks/import_time.py
+	@echo 'bench: calls' && $(BIN)/python -I benchmarks/calls.py $(ARGS)
 
-# The subsets take their versions from constraints.txt: build is the build backend, demo what `make demo` runs, the
-# others are what each image holds. No index, path or command is written into any of them.
+# The subsets take their versions from constraints.txt: build is the build backend, demo what `make demo` runs, bench
+# that and the peers of the benchmarks, which alone are pinned there; the others are what each image holds. No index,
+# path or command is written into any of them.
 PIN := $(BIN)/uv pip compile -q --no-config --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-header
 SUBSET := $(PIN) -c constraints.txt
@@ -73,6 +81,7 @@ constraints: $(TOOLS)
 	@$(PIN) $(ARGS) pyproject.toml --all-extras --group test --group check --group pin -o constraints.txt
 	@$(SUBSET) --group build -o constraints/build.txt
 	@$(SUBSET) pyproject.toml --all-extras --group build -o constraints/demo.txt
+	@$(SUBSET) $(ARGS) pyproject.toml --all-extras --group build --group bench -o constraints/bench.txt
 	@$(SUBSET) pyproject.toml --extra registry $(EXTRAS) -o constraints/registry.txt
 	@$(SUBSET) pyproject.toml --extra bridge $(EXTRAS) -o constraints/bridge.txt
 	@$(SUBSET) pyproject.toml $(EXTRAS) -o constraints/service.txt

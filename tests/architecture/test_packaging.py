@@ -21,7 +21,10 @@ from tests.architecture.tree import PACKAGES, ROOT, shown
 CORE = {"cryptography", "msgpack", "msgspec", "nats-py", "opentelemetry-sdk", "structlog"}
 EXTRAS = {"all", "bridge", "cli", "dev", "otlp", "registry", "uvloop"}
 PINS = ROOT / "constraints.txt"
-SUBSETS = sorted((ROOT / "constraints").glob("*.txt"))
+# The benchmarks' peers are pinned here and nowhere else, so that no other target installs them.
+BENCH = ROOT / "constraints" / "bench.txt"
+DEMO = ROOT / "constraints" / "demo.txt"
+SUBSETS = sorted({*(ROOT / "constraints").glob("*.txt")} - {BENCH})
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;]+)( ; [^\\]+)? \\$")
 HASH = re.compile(r"^    --hash=sha256:[0-9a-f]{64}( \\)?$")
 
@@ -71,7 +74,7 @@ def test_the_command_is_installed_with_the_distribution(wheel: zipfile.ZipFile) 
     assert "crossply = crossply_cli.main:main" in wheel.read(name).decode()
 
 
-@pytest.mark.parametrize("path", [PINS, *SUBSETS], ids=shown)
+@pytest.mark.parametrize("path", [PINS, BENCH, *SUBSETS], ids=shown)
 def test_every_line_of_a_constraints_file_is_a_pin_or_its_hash(path: Path) -> None:
     lines = path.read_text(encoding="utf-8").splitlines()
     assert lines
@@ -83,8 +86,17 @@ def test_a_subset_pins_what_the_whole_pins(path: Path) -> None:
     assert _pins(path).items() <= _pins(PINS).items(), "run make constraints"
 
 
+def test_what_the_benchmarks_compare_with_changes_no_version() -> None:
+    bench, whole = _pins(BENCH), _pins(PINS)
+    assert {name: version for name, version in bench.items() if whole.get(name, version) != version} == {}
+
+
+def test_the_benchmarks_install_all_that_a_running_mesh_needs() -> None:
+    assert _pins(DEMO).items() <= _pins(BENCH).items(), "run make constraints"
+
+
 def test_everything_the_project_names_is_pinned_within_its_bounds() -> None:
-    pins = _pins(PINS)
+    pins = _pins(BENCH) | _pins(PINS)
     for requirement in _declared():
         version = pins.get(canonicalize_name(requirement.name))
         assert version is not None, f"{requirement.name} is not pinned: run make constraints"
