@@ -46,9 +46,11 @@ class Decoder:
 
     def decode(self, body: bytes, content_type: str) -> Any:
         """Return the value in ``body``; raise ``InvalidArgument`` with the path and the reason."""
-        media = content_type.partition(";")[0].strip().lower()
+        if self._kind is bytes:
+            return body
+        media = content_type if content_type == MSGPACK else content_type.partition(";")[0].strip().lower()
         try:
-            if self._kind is bytes or media not in {MSGPACK, JSON}:
+            if media not in {MSGPACK, JSON}:
                 return self._raw(body, media)
             if self._bounded:
                 return msgspec.convert(_bounded(body, media, self._what), self._kind)
@@ -60,7 +62,7 @@ class Decoder:
             raise InvalidArgument(f"{self._what}: body is not {media}: {error}", details=[("", str(error))]) from error
 
     def _raw(self, body: bytes, media: str) -> Any:
-        if self._kind is bytes or self._kind is Any:
+        if self._kind is Any:
             return body
         raise InvalidArgument(
             f"{self._what}: content type {media} is not known here; send {MSGPACK} or {JSON}",

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from crossply.clock import Clock, monotonic, of_loop
+from crossply.clock import of_loop
 from crossply.errors import MeshError
 
 if TYPE_CHECKING:
@@ -17,26 +16,68 @@ if TYPE_CHECKING:
 _EMPTY: Mapping[str, str] = {}
 
 
-@dataclass(frozen=True, slots=True)
 class Current:
     """The call or event being served. ``deadline`` is on the monotonic clock, infinite for events."""
 
-    operation: str
-    peer: Peer
-    deadline: float
-    attempt: int
-    delivery: int
-    key: str | None
-    metadata: Mapping[str, str]
-    baggage: Mapping[str, str]
-    idempotency_key: str | None
-    traceparent: str | None
-    tracestate: str | None
-    now: Clock = field(default=monotonic, repr=False, compare=False)
+    __slots__ = ("_request", "peer")
+
+    def __init__(self, request: Request, peer: Peer) -> None:
+        self._request = request
+        self.peer = peer
+
+    @property
+    def operation(self) -> str:
+        """What was called, ``service.endpoint``; the channel, for events."""
+        return self._request.operation
+
+    @property
+    def deadline(self) -> float:
+        """When the caller stops waiting."""
+        return self._request.deadline
+
+    @property
+    def attempt(self) -> int:
+        """Which attempt of the call this is, from 1."""
+        return self._request.attempt
+
+    @property
+    def delivery(self) -> int:
+        """Which delivery of the event this is, from 1."""
+        return self._request.delivery
+
+    @property
+    def key(self) -> str | None:
+        """What the caller gave as ``key``."""
+        return self._request.key
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """The caller's own words."""
+        return self._request.metadata or _EMPTY
+
+    @property
+    def baggage(self) -> Mapping[str, str]:
+        """What travels along the whole chain of calls."""
+        return self._request.baggage or _EMPTY
+
+    @property
+    def idempotency_key(self) -> str | None:
+        """What tells a repeated call from a new one."""
+        return self._request.idempotency_key
+
+    @property
+    def traceparent(self) -> str | None:
+        """The W3C trace context of this call."""
+        return self._request.traceparent
+
+    @property
+    def tracestate(self) -> str | None:
+        """What belongs to the trace context, of other vendors."""
+        return self._request.tracestate
 
     def remaining(self) -> float:
         """Return the seconds left; never below zero."""
-        return max(0.0, self.deadline - self.now())
+        return max(0.0, self.deadline - of_loop()())
 
     @property
     def trace_id(self) -> str | None:
@@ -59,21 +100,3 @@ def current() -> Current:
     if serving is None:
         raise MeshError("no call is being served here; crossply.current() works inside endpoints and event handlers")
     return serving
-
-
-def serving(request: Request, peer: Peer) -> Current:
-    """Return what ``current()`` gives while ``request`` is served."""
-    return Current(
-        request.operation,
-        peer,
-        request.deadline,
-        request.attempt,
-        request.delivery,
-        request.key,
-        request.metadata or _EMPTY,
-        request.baggage or _EMPTY,
-        request.idempotency_key,
-        request.traceparent,
-        request.tracestate,
-        of_loop(),
-    )

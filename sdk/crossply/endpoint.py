@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 
 from crossply import codec
-from crossply.context import AMBIENT, serving
+from crossply.context import AMBIENT, Current
 from crossply.errors import ConfigError, EndpointFailed, InvalidArgument, Origin
 from crossply.event import Event
 from crossply.handler import FOREIGN, JSON, MSGPACK, Facts, Request, Response
@@ -89,7 +89,7 @@ async def _run(
     request: Request,
     report: Callable[[Request, BaseException], None],
 ) -> Any:
-    token = AMBIENT.set(serving(request, request.peer or FOREIGN))
+    token = AMBIENT.set(Current(request, request.peer or FOREIGN))
     try:
         return await run(arguments)
     except EndpointFailed as error:

@@ -12,10 +12,19 @@ class Tasks:
 
     def __init__(self, on_error: Callable[[str, BaseException], None]) -> None:
         self._running: set[asyncio.Task[Any]] = set()
+        self._held: dict[object, asyncio.Task[Any]] = {}
         self._on_error = on_error
 
     def __len__(self) -> int:
-        return len(self._running)
+        return len(self._running) + len(self._held)
+
+    def hold(self, key: object, task: asyncio.Task[Any]) -> None:
+        """Own a task that calls ``release(key)`` at its end and raises nothing: cheaper than ``spawn``."""
+        self._held[key] = task
+
+    def release(self, key: object) -> None:
+        """Own a task no more."""
+        self._held.pop(key, None)
 
     def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
         """Start ``work``; it is cancelled when the owner closes."""
@@ -29,19 +38,25 @@ class Tasks:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._on_error(task.get_name(), error)
 
+    def _all(self) -> set[asyncio.Task[Any]]:
+        return {*self._running, *self._held.values()}
+
     async def drain(self, timeout: float) -> int:
         """Wait until all have ended, for at most ``timeout`` seconds; return how many still run."""
-        if self._running:
-            await asyncio.wait(self._running, timeout=timeout)
-        return len(self._running)
+        if running := self._all():
+            await asyncio.wait(running, timeout=timeout)
+        return len(self._all())
 
     def cancel(self) -> None:
         """Cancel what still runs, without waiting for it."""
-        for task in list(self._running):
+        for task in self._all():
             task.cancel()
 
     async def aclose(self) -> None:
-        """Cancel what still runs and wait for it."""
-        running = list(self._running)
-        self.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        """Cancel what still runs, and what it starts in its turn, and wait for it."""
+        current = asyncio.current_task()
+        while running := {task for task in self._all() if not task.done()} - {current}:
+            for task in running:
+                task.cancel()
+            await asyncio.wait(running)
+        self._held.clear()  # what never began cannot have called ``release``

@@ -1,37 +1,115 @@
-"""What the wire relies on in nats-py beyond its documented API: these names, with these parameters."""
+"""What the wire relies on in nats-py beyond its documented API: these private names, with this in them."""
 
 from __future__ import annotations
 
+import asyncio
 import inspect
+from typing import Any, Self
 
-import pytest
+import msgspec
 from nats.aio.client import Client
-from nats.aio.subscription import Subscription
 
-from crossply.wire.client import MeshClient
+from crossply.wire.connection import Connection
+from crossply.wire.dial import dial
+from crossply.wire.link import LinkConfig
 
-RELIED_ON = {
-    "_process_err": ["self", "err_msg"],
-    "_process_op_err": ["self", "e"],
-    "_process_msg": ["self", "sid", "subject", "reply", "data", "headers"],
-    "_send_ping": ["self", "future"],
-    "publish": ["self", "subject", "payload", "reply", "headers"],
-    "close": ["self"],
-    "force_reconnect": ["self"],
-}
+INFO = {"server_id": "S", "version": "2.15.1", "max_payload": 1048576, "headers": True}
 
 
-@pytest.mark.parametrize("name", RELIED_ON)
-def test_a_method_that_the_wire_overrides_or_calls_is_as_it_was(name: str) -> None:
-    assert list(inspect.signature(getattr(Client, name)).parameters) == RELIED_ON[name]
-    assert inspect.iscoroutinefunction(getattr(Client, name))
+class Told:
+    """An owner that writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.said: list[object] = []
+
+    def lost(self, connection: Connection, why: str) -> None:
+        self.said.append(("lost", why))
+
+    def informed(self, connection: Connection, info: dict[str, Any]) -> None:
+        self.said.append(("informed", info.get("max_payload"), info.get("ldm")))
+
+    def refused(self, connection: Connection, why: str) -> None:
+        self.said.append(("refused", why))
+
+    def dropped(self, subject: bytes, error: Exception) -> None:
+        self.said.append(("dropped", subject, repr(error)))
 
 
-@pytest.mark.parametrize("name", ["pending_data_size", "is_connected", "max_payload", "connected_url"])
-def test_a_property_that_the_wire_reads_is_there(name: str) -> None:
-    assert isinstance(getattr(Client, name), property)
+class Scripted:
+    """A broker that shakes hands, says what the test gives it, and writes down what it gets."""
+
+    def __init__(self, *, after_pong: bytes = b"") -> None:
+        self._after_pong = after_pong
+        self.lines: list[bytes] = []
+        self.port = 0
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        self._server.close()
+        await self._server.wait_closed()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"INFO " + msgspec.json.encode(INFO) + b"\r\n")
+        pinged = False
+        while line := await reader.readline():
+            self.lines.append(line.strip())
+            if line.startswith(b"PING"):
+                writer.write(b"PONG\r\n" if pinged else b"PONG\r\n" + self._after_pong)
+                pinged = True
+        writer.close()
 
 
-def test_the_client_keeps_its_transport_and_what_is_unwritten_under_the_names_the_wire_uses() -> None:
-    assert {"_transport", "_pending", "_pending_data_size"} <= vars(MeshClient(lambda _what, _error: None)).keys()
-    assert inspect.iscoroutinefunction(Subscription.drain)
+def ignore(_subject: bytes, _reply: bytes, _payload: bytes, _headers: bytes) -> None:
+    raise AssertionError("nothing is sent here")
+
+
+async def connected(broker: Scripted, told: Told) -> Connection:
+    config = LinkConfig(servers=(), service="orders", instance="aaaaaaaaaaaa")
+    return await dial(f"nats://127.0.0.1:{broker.port}", {}, config, told, 2.0)
+
+
+def test_the_client_keeps_its_parts_under_the_names_that_taking_over_uses() -> None:
+    names = {"_transport", "_reading_task", "_ping_interval_task", "_flusher_task", "_server_info"}
+    assert names <= vars(Client()).keys()
+
+
+def test_the_client_takes_the_options_that_dialling_gives() -> None:
+    options = {"name", "error_cb", "allow_reconnect", "max_reconnect_attempts", "reconnect_time_wait"}
+    assert options | {"connect_timeout", "tls", "user", "password", "token"} <= set(
+        inspect.signature(Client.connect).parameters
+    )
+
+
+async def test_nothing_of_nats_pys_own_runs_on_after_the_handshake() -> None:
+    async with Scripted() as broker:
+        before = asyncio.all_tasks()
+        connection = await connected(broker, Told())
+        await asyncio.sleep(0.01)
+        # The broker's own task is the one that is new.
+        assert len(asyncio.all_tasks() - before) == 1
+        await connection.aclose()
+
+
+async def test_what_came_with_the_handshake_is_not_lost() -> None:
+    told = Told()
+    async with Scripted(after_pong=b'INFO {"max_payload":2048,"ldm":true}\r\n') as broker:
+        connection = await connected(broker, told)
+        await connection.ping()
+        assert ("informed", 2048, True) in told.said
+        assert connection.max_payload == 2048
+        await connection.aclose()
+
+
+async def test_what_was_sent_before_a_ping_is_written_before_it() -> None:
+    async with Scripted() as broker:
+        connection = await connected(broker, Told())
+        broker.lines.clear()
+        connection.subscribe(1, b"a.b", b"g", ignore)
+        connection.send(b"c.d", b"x")
+        await connection.ping()
+        assert [line.partition(b" ")[0] for line in broker.lines] == [b"SUB", b"PUB", b"x", b"PING"]
+        await connection.aclose()

@@ -36,7 +36,7 @@ def spoken(body: bytes, who: Credential = LIAR) -> bytes:
 
 def request(reply: str, *, endpoint: str = "create") -> bytes:
     asked = Request(f"orders.{endpoint}", b"\x80", id=bytes(16), deadline=5.0)
-    return message.pack_request(sender(), asked, reply=reply, now=0.0)
+    return message.pack_request(sender(), asked, reply=reply.encode(), now=0.0)
 
 
 async def shop(meshes: Meshes) -> tuple[Mesh, Mesh, list[str]]:
@@ -116,11 +116,10 @@ async def test_nobody_can_speak_for_another_instance(meshes: Meshes, plain: Plai
 async def test_a_reply_of_another_service_is_not_believed() -> None:
     asked = Request("orders.create", id=bytes(16))
     liar = sender()
-    question = liar.stamp(Kind.REQUEST, bytes(16), 0)
-    raw = message.pack_response(liar, question, Response(), bytes(16))
+    raw = message.pack_response(liar, bytes(16), Response(), bytes(16))
     opened = envelope.unpack(raw)
     with pytest.raises(Exception, match="came from liar"):
-        message.unpack_response(opened, asked, message.Senders().peer(opened))
+        message.unpack_response(opened, asked, message.Senders())
 
 
 async def test_forged_policy_is_dropped_and_said(meshes: Meshes, plain: PlainClient, logs: list[EventDict]) -> None:

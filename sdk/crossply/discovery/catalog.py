@@ -81,7 +81,7 @@ class Catalog:
                 callee.facts[endpoint.name] = Facts(endpoint.idempotent, endpoint.stream, endpoint.schema)
             callee.heard.set()
         elif known is not None:
-            _refresh(known, message, now)
+            _refresh(callee, known, message, now)
         elif callee.asked is None or now - callee.asked >= ABSENT_FOR:
             self._tasks.spawn(self._ask(callee), f"who serves {callee.service}")
 
@@ -159,7 +159,7 @@ def _instance(hello: Hello, known: Instance | None, now: float) -> Instance:
     return instance
 
 
-def _refresh(instance: Instance, heartbeat: Heartbeat, now: float) -> None:
+def _refresh(callee: Callee, instance: Instance, heartbeat: Heartbeat, now: float) -> None:
     instance.heard = now
-    instance.suspect = False
+    callee.suspect(instance, suspect=False)
     instance.zone, instance.labels = heartbeat.zone, heartbeat.labels

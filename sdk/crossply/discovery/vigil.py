@@ -50,10 +50,11 @@ class Vigil:
 
     async def _ask(self, service: str, instance: str, operation: str) -> None:
         pong = await self._link.ping(operation, instance, PING_TIMEOUT)
-        known = self._catalog.callee(service).instances.get(instance)
+        callee = self._catalog.callee(service)
+        known = callee.instances.get(instance)
         if pong is Pong.GONE:
             self._catalog.forget(service, instance)
             self._link.fail_attempts(service, instance)
         elif known is not None:
             # A silent one is paused or overloaded: its attempts may still be answered, new ones go elsewhere.
-            known.suspect = pong is Pong.SILENT
+            callee.suspect(known, suspect=pong is Pong.SILENT)

@@ -30,10 +30,11 @@ def retry(
 
     async def retrying(request: Request) -> Response:
         budget.deposit()
-        attempted = request
+        # The layers below write into what they get: what a further attempt begins with is kept here.
+        deadline, instance, tried = request.deadline, request.instance, request.tried
         for number in range(1, policy.attempts + 2):
-            attempted = attempted.fork(number)
-            attempted.deadline, attempted.instance = request.deadline, request.instance
+            attempted = request if number == 1 else request.fork(number)
+            attempted.deadline, attempted.instance, attempted.tried = deadline, instance, tried
             try:
                 return await inner(attempted)
             except CallError as error:
@@ -42,7 +43,7 @@ def retry(
                 if (
                     number > policy.attempts
                     or not safe_to_repeat(error, policy, idempotent=idempotent(request))
-                    or now() + pause >= request.deadline
+                    or now() + pause >= deadline
                     or not budget.withdraw()
                 ):
                     if number > 1:
@@ -53,7 +54,7 @@ def retry(
             finally:
                 request.attempt = number
             if attempted.instance is not None:
-                attempted.tried = (*attempted.tried, attempted.instance)
+                tried = (*tried, attempted.instance)
             await asyncio.sleep(pause)
         raise AssertionError("unreachable: the last attempt returns or raises")
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from crossply.clock import Chance, Clock
 
-_TRACEPARENT = r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?"
+_TRACEPARENT = re.compile(r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 _SAMPLED = 1
 
 
@@ -27,17 +27,8 @@ def trace(
     outbound = side in {Side.CALLER, Side.PUBLISHER}
 
     async def tracing(request: Request) -> Response:
-        parent = request.traceparent
-        if parent is None and outbound and (ambient := AMBIENT.get()) is not None:
-            parent = ambient.traceparent
-            request.tracestate = ambient.tracestate
-        known = parsed(parent)
-        if known is None:
-            known = f"{chance.getrandbits(128):032x}", "", _SAMPLED
-            request.tracestate = None
-        trace_id, parent_id, flags = known
-        span_id = f"{chance.getrandbits(64):016x}"
-        request.traceparent = f"00-{trace_id}-{span_id}-{flags:02x}"
+        trace_id, parent_id, span_id, flags = _joined(request, chance, outbound=outbound)
+        request.traceparent = f"00-{trace_id}-{span_id}-{flags}"
         start, began, code = wall(), now(), Code.OK
         try:
             response = await inner(request)
@@ -50,28 +41,35 @@ def trace(
                 error.trace_id = error.trace_id or trace_id
             raise
         finally:
-            if flags & _SAMPLED:
+            if int(flags, 16) & _SAMPLED:
+                duration = now() - began
                 recorder.span(
-                    Span(
-                        trace_id,
-                        span_id,
-                        parent_id,
-                        side,
-                        request.operation,
-                        start,
-                        now() - began,
-                        code,
-                        request.attempt,
-                    )
+                    Span(trace_id, span_id, parent_id, side, request.operation, start, duration, code, request.attempt)
                 )
 
     return tracing
 
 
-def parsed(traceparent: str | None) -> tuple[str, str, int] | None:
-    """Return trace id, span id and flags of a W3C ``traceparent``; ``None`` when it is absent or malformed."""
-    found = re.fullmatch(_TRACEPARENT, traceparent) if traceparent is not None else None
-    # Later versions may say more; version 00 may not.
-    if found is None or (found[1] == "00" and found[5]):
+def _joined(request: Request, chance: Chance, *, outbound: bool) -> tuple[str, str, str, str]:
+    """Return trace id, parent's span id, a new span id and the flags: of the trace there is, or of a new one."""
+    parent = request.traceparent
+    if parent is None and outbound and (ambient := AMBIENT.get()) is not None:
+        parent = ambient.traceparent
+        request.tracestate = ambient.tracestate
+    known = parsed(parent) if parent is not None else None
+    if known is None:
+        request.tracestate = None
+        digits = chance.getrandbits(192).to_bytes(24, "big").hex()
+        return digits[:32], "", digits[32:], "01"
+    trace_id, parent_id, flags = known
+    return trace_id, parent_id, chance.getrandbits(64).to_bytes(8, "big").hex(), flags
+
+
+def parsed(traceparent: str) -> tuple[str, str, str] | None:
+    """Return trace id, span id and flags of a W3C ``traceparent``; ``None`` when it is malformed."""
+    found = _TRACEPARENT.fullmatch(traceparent)
+    if found is None:
         return None
-    return found[2], found[3], int(found[4], 16)
+    version, trace_id, span_id, flags, more = found.groups()
+    # Later versions may say more; version 00 may not.
+    return None if more and version == "00" else (trace_id, span_id, flags)

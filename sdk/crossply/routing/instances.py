@@ -43,6 +43,7 @@ class Callee:
         self.heard = asyncio.Event()
         self._own_instance = own_instance
         self._chosen: list[Instance] = []
+        self._serving: dict[str, list[Instance]] = {}
 
     def seen_lately(self, now: float) -> bool:
         """Whether any instance was heard of within the last minute."""
@@ -62,14 +63,26 @@ class Callee:
 
     def serving(self, endpoint: str) -> list[Instance]:
         """Return the instances that have an endpoint, suspects only when there is nobody else."""
-        having = [each for each in self._chosen if endpoint in each.endpoints]
-        return [each for each in having if not each.suspect] or having
+        known = self._serving.get(endpoint)
+        if known is None:
+            having = [each for each in self._chosen if endpoint in each.endpoints]
+            known = [each for each in having if not each.suspect] or having
+            if known:
+                self._serving[endpoint] = known
+        return known
+
+    def suspect(self, instance: Instance, *, suspect: bool) -> None:
+        """Take an instance out of the choice, or back into it."""
+        if instance.suspect is not suspect:
+            instance.suspect = suspect
+            self._serving.clear()
 
     def offers(self, endpoint: str) -> bool:
         """Whether any instance known says that it has the endpoint."""
         return any(endpoint in each.endpoints for each in self.instances.values())
 
     def _choose(self) -> None:
+        self._serving.clear()
         if len(self.instances) <= KEPT_INSTANCES:
             self._chosen = list(self.instances.values())
             return

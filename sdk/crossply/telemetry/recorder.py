@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from crossply.errors import CallError, Code
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-class Side(Enum):
+class Side(StrEnum):
     """Which end of a call or event is told of."""
 
     CALLER = "caller"

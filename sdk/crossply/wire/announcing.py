@@ -15,13 +15,11 @@ from crossply.wire.envelope import EnvelopeFault
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from nats.aio.msg import Msg
-
-    from crossply.wire.client import Listening, MeshClient
     from crossply.wire.link import AskedHandler, LinkConfig, MicroHandler, PresenceHandler
     from crossply.wire.message import Sender, Senders
     from crossply.wire.mux import Mux
     from crossply.wire.presence import Presence
+    from crossply.wire.supervisor import Listening, Supervisor
 
 
 class Listenings:
@@ -41,68 +39,69 @@ class Announcer:
     def __init__(
         self,
         config: LinkConfig,
-        client: MeshClient,
+        broker: Supervisor,
         mux: Mux,
         sender: Sender,
         senders: Senders,
         report: Callable[[str, BaseException], None],
     ) -> None:
         self._config = config
-        self._client = client
+        self._broker = broker
         self._mux = mux
         self._sender = sender
         self._senders = senders
         self._report = report
-        self._group = subjects.instance_group(config.instance)
+        self._group = subjects.instance_group(config.instance).encode()
 
     async def announce(self, message: Presence) -> None:
         """Say hello, heartbeat or bye; dropped while there is no connection, as the next one says it again."""
-        if self._client.is_connected:
-            await self._client.publish(
-                subjects.heartbeat(message.service, message.instance),
+        if self._broker.connected:
+            self._broker.send(
+                subjects.heartbeat(message.service, message.instance).encode(),
                 self._pack(message, Kind.EVENT, new_id()),
             )
 
     async def answer_who(self, handler: AskedHandler) -> Listenings:
         """Answer whoever asks, on its inbox, with a hello."""
 
-        async def asked(msg: Msg) -> None:
-            if not msg.reply:
+        def asked(_subject: bytes, reply: bytes, data: bytes, _headers: bytes) -> None:
+            if not reply:
                 return
             try:
-                question = envelope.unpack(msg.data)
+                question = envelope.unpack(data)
                 peer = self._senders.peer(question)
             except EnvelopeFault as fault:
                 self._report("who refused", fault)
                 return
-            if msg.reply.startswith(subjects.inbox(peer.service, peer.instance)):
-                await self._client.publish(msg.reply, self._pack(handler(), Kind.RESPONSE, question.mid))
+            if reply.startswith(subjects.inbox(peer.service, peer.instance).encode()):
+                self._broker.send(reply, self._pack(handler(), Kind.RESPONSE, question.mid))
 
-        return Listenings(await self._client.listen(subjects.who(self._config.service), asked, queue=self._group))
+        who = subjects.who(self._config.service).encode()
+        return Listenings(self._broker.listen(who, asked, queue=self._group))
 
     async def watch(self, service: str | None, handler: PresenceHandler) -> Watch:
         """Hear the presence of a service, or of all; answers to ``ask_who`` arrive here as well."""
 
-        async def heard(msg: Msg) -> None:
-            if not msg.subject.endswith(".who"):
-                self._hear(msg, handler)
+        def heard(subject: bytes, _reply: bytes, data: bytes, _headers: bytes) -> None:
+            if not subject.endswith(b".who"):
+                self._hear(data, handler)
 
         subject = subjects.HEARTBEATS if service is None else subjects.heartbeats(service)
-        listening = await self._client.listen(subject, heard, queue=self._group)
-        token = self._mux.listen(lambda msg: self._hear(msg, handler))
+        listening = self._broker.listen(subject.encode(), heard, queue=self._group)
+        token = self._mux.listen(lambda _subject, data, _headers: self._hear(data, handler))
         return Watch(self._mux, token, listening)
 
-    async def ask_who(self, service: str, token: str) -> None:
+    async def ask_who(self, service: str, token: bytes) -> None:
         """Ask who serves a service; answers go to the watch with that token."""
-        if self._client.is_connected:
+        if self._broker.connected:
             question = self._sender.stamp(Kind.REQUEST, new_id(), 1000)
-            await self._client.publish(subjects.who(service), envelope.pack(question), reply=self._mux.prefix + token)
+            self._broker.send(subjects.who(service).encode(), envelope.pack(question), self._mux.prefix + token)
 
-    def _hear(self, msg: Msg, handler: PresenceHandler) -> None:
-        if not msg.data:
+    def _hear(self, data: bytes, handler: PresenceHandler) -> None:
+        if not data:
             return
         try:
-            opened = envelope.unpack(msg.data)
+            opened = envelope.unpack(data)
             peer = self._senders.peer(opened)
             said = presence.decode(opened.body)
         except (EnvelopeFault, msgspec.DecodeError) as fault:
@@ -122,16 +121,15 @@ class Announcer:
     async def serve_micro(self, name: str, handler: MicroHandler) -> Listenings:
         """Answer PING, INFO and STATS of all, of the name and of the id, without a queue group as ADR-32 asks."""
 
-        async def asked(msg: Msg) -> None:
-            if msg.reply:
-                verb = msg.subject.split(".")[1]
+        def asked(subject: bytes, reply: bytes, _data: bytes, _headers: bytes) -> None:
+            if reply:
+                verb = subject.split(b".")[1].decode()
                 answer: dict[str, Any] = handler(verb)
-                await self._client.publish(msg.reply, msgspec.json.encode(answer))
+                self._broker.send(reply, msgspec.json.encode(answer))
 
-        group = self._group
         return Listenings(
             *[
-                await self._client.listen(subjects.micro(verb, *names), asked, queue=group)
+                self._broker.listen(subjects.micro(verb, *names).encode(), asked, queue=self._group)
                 for verb in ("PING", "INFO", "STATS")
                 for names in ((), (name,), (name, self._config.instance))
             ]
@@ -141,12 +139,12 @@ class Announcer:
 class Watch:
     """One listening to presence."""
 
-    def __init__(self, mux: Mux, token: str, listening: Listening) -> None:
+    def __init__(self, mux: Mux, token: bytes, listening: Listening) -> None:
         self._mux = mux
         self._listening = listening
         self.token = token
 
     async def aclose(self) -> None:
         """Listen no more."""
-        self._mux.close(self.token)
+        self._mux.unlisten(self.token)
         await self._listening.aclose()

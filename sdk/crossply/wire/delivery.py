@@ -17,14 +17,13 @@ from crossply.wire.pulling import Pulling
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from nats.aio.msg import Msg
-
     from crossply.clock import Clock
     from crossply.handler import Handler
     from crossply.tasks import Tasks
-    from crossply.wire.client import MeshClient
     from crossply.wire.message import Senders
     from crossply.wire.mux import Mux
+    from crossply.wire.pulling import Event
+    from crossply.wire.supervisor import Supervisor
 
 _PROGRESS_EVERY = 10.0
 _REDELIVERY = (1.0, 5.0, 30.0, 60.0)
@@ -43,32 +42,30 @@ class Delivery:
         handler: Handler,
         *,
         concurrency: int,
-        client: MeshClient,
+        broker: Supervisor,
         mux: Mux,
         senders: Senders,
         tasks: Tasks,
         now: Clock,
-        connected: asyncio.Event,
         report: Callable[[str, BaseException], None],
         on_missing: Callable[[], None],
     ) -> None:
         self._pattern = pattern
         self._handler = handler
         self._room = asyncio.Semaphore(concurrency)
-        self._client = client
+        self._broker = broker
         self._senders = senders
         self._tasks = tasks
         self._now = now
-        self._connected = connected
         self._report = report
         self._pulling = Pulling(
             service,
             pattern,
             batch=concurrency,
             room=self._room,
-            client=client,
+            broker=broker,
             mux=mux,
-            connected=connected,
+            now=now,
             take=self._take,
             on_missing=on_missing,
         )
@@ -76,9 +73,9 @@ class Delivery:
         self._running: set[asyncio.Task[None]] = set()
         self._closing = False
 
-    async def start(self) -> None:
+    def start(self) -> None:
         """Begin to pull."""
-        await self._pulling.start()
+        self._pulling.start()
         self._pull = self._tasks.spawn(self._pulling.pull_for_ever(), f"pull {self._pattern}")
 
     async def aclose(self) -> None:
@@ -94,46 +91,48 @@ class Delivery:
         if self._running:
             await asyncio.wait(self._running)
 
-    def _take(self, msg: Msg, held: bool) -> None:  # noqa: FBT001 - a callback
+    def _take(self, event: Event, held: bool) -> None:  # noqa: FBT001 - a callback
         if self._closing:
-            self._spawn(self._settle(msg, _GIVE_BACK), "give back")
+            self._spawn(self._settle(event, _GIVE_BACK), "give back")
         else:
-            self._spawn(self._deliver(msg, held=held), "event")
+            self._spawn(self._deliver(event, held=held), "event")
 
     def _spawn(self, work: Coroutine[Any, Any, None], what: str) -> None:
         task = self._tasks.spawn(work, f"{what} {self._pattern}")
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
-    async def _deliver(self, msg: Msg, *, held: bool) -> None:
+    async def _deliver(self, event: Event, *, held: bool) -> None:
         try:
-            channel = msg.subject.removeprefix(f"{subjects.EVENTS}.")
+            channel = event.subject.removeprefix(f"{subjects.EVENTS}.")
             try:
-                request = self._request(msg, channel)
+                request = self._request(event, channel)
             except EnvelopeFault as fault:
                 self._report(f"{channel}: event refused", fault)
-                await self._settle(msg, _TERMINATE + b" not an event of this protocol")
+                await self._settle(event, _TERMINATE + b" not an event of this protocol")
                 return
-            progress = self._tasks.spawn(self._in_progress(msg), f"in progress {self._pattern}")
+            progress = self._tasks.spawn(self._in_progress(event), f"in progress {self._pattern}")
             try:
                 response = await self._handler(request)
             except asyncio.CancelledError:
                 # Stopped before its end: another instance may begin at once.
-                await self._settle(msg, _GIVE_BACK)
+                await self._settle(event, _GIVE_BACK)
                 raise
             finally:
                 progress.cancel()
-            await self._settle(msg, _ACK if response.failure is None else _negative(response.failure, request.delivery))
+            await self._settle(
+                event, _ACK if response.failure is None else _negative(response.failure, request.delivery)
+            )
         finally:
             if held:
                 self._room.release()
 
-    def _request(self, msg: Msg, channel: str) -> Request:
-        delivery, sequence = _place(msg.reply)
-        if not envelope.is_envelope(msg.data):
+    def _request(self, event: Event, channel: str) -> Request:
+        delivery, sequence = _place(event.reply)
+        if not envelope.is_envelope(event.data):
             return Request(
                 channel,
-                msg.data,
+                event.data,
                 JSON,
                 Kind.EVENT,
                 new_id(),
@@ -142,29 +141,29 @@ class Delivery:
                 delivery=delivery,
                 sequence=sequence,
             )
-        opened = envelope.unpack(msg.data)
+        opened = envelope.unpack(event.data)
         if opened.kind is not Kind.EVENT or opened.text(envelope.OPERATION) != channel:
             raise EnvelopeFault("message is not an event of the channel it lies in")
         request = message.unpack_request(opened, channel, self._senders.peer(opened), self._now())
         request.delivery, request.sequence = delivery, sequence
         return request
 
-    async def _in_progress(self, msg: Msg) -> None:
+    async def _in_progress(self, event: Event) -> None:
         while True:
             await asyncio.sleep(_PROGRESS_EVERY)
-            if self._client.is_connected:
-                await self._client.publish(msg.reply, _PROGRESS)
+            if self._broker.connected:
+                self._broker.send(event.reply.encode(), _PROGRESS)
 
-    async def _settle(self, msg: Msg, verdict: bytes) -> None:
-        if self._client.is_connected:
-            await self._client.publish(msg.reply, verdict)
+    async def _settle(self, event: Event, verdict: bytes) -> None:
+        if self._broker.connected:
+            self._broker.send(event.reply.encode(), verdict)
         else:
-            self._tasks.spawn(self._settle_later(msg, verdict), f"verdict {self._pattern}")
+            self._tasks.spawn(self._settle_later(event, verdict), f"verdict {self._pattern}")
 
-    async def _settle_later(self, msg: Msg, verdict: bytes) -> None:
+    async def _settle_later(self, event: Event, verdict: bytes) -> None:
         # The consumer outlives its broker: told after an outage, it does not deliver again what was handled.
-        await self._connected.wait()
-        await self._client.publish(msg.reply, verdict)
+        await self._broker.connection()
+        self._broker.send(event.reply.encode(), verdict)
 
 
 def _negative(failure: CallError, delivery: int) -> bytes:

@@ -18,6 +18,10 @@ _CRITICAL_BELOW = 0x80
 _HEADER = struct.Struct(">6BH8s8s32sQQI16s")
 _TLV = struct.Struct(">BH")
 _LENGTH = struct.Struct(">H")
+_UNSEALED_HEADER = struct.Struct(">3sBHH8s40xQQI16s")
+_BEGIN = bytes((MAGIC, VERSION, UNSEALED))
+_NO_KID, _NO_ENC = bytes(8), bytes(32)
+_KINDS = {int(kind): kind for kind in Kind}
 
 
 class EnvelopeFault(ValueError):
@@ -58,9 +62,19 @@ def is_envelope(payload: bytes) -> bool:
     return len(payload) > 1 and payload[0] == MAGIC and payload[1] < _CRITICAL_BELOW
 
 
+def tlv(kind: int, value: bytes) -> bytes:
+    """Return one TLV."""
+    return _TLV.pack(kind, len(value)) + value
+
+
+def header(kind: Kind, tlvs: int, cid: bytes, seq: int, iat: int, ttl: int, mid: bytes) -> bytes:
+    """Return the 92 bytes of header under suite 0x00; ``tlvs`` is the length of the block that follows."""
+    return _UNSEALED_HEADER.pack(_BEGIN, kind, 0, tlvs, cid, seq, iat, ttl, mid)
+
+
 def pack_header(envelope: Envelope) -> bytes:
     """Return header and TLVs: what every suite authenticates."""
-    block = b"".join(_TLV.pack(kind, len(value)) + value for kind, value in sorted(envelope.tlvs.items()))
+    block = b"".join(tlv(kind, value) for kind, value in sorted(envelope.tlvs.items()))
     return (
         _HEADER.pack(
             MAGIC,
@@ -91,13 +105,9 @@ def unpack(payload: bytes) -> Envelope:
     """Return the parts; raise ``EnvelopeFault`` for anything that is not exactly an envelope of suite 0x00."""
     if len(payload) < _HEADER.size + _LENGTH.size:
         raise EnvelopeFault(f"envelope is too short: {len(payload)} bytes")
-    magic, version, suite, kind, flags, reserved, hlen, cid, kid, enc, seq, iat, ttl, mid = _HEADER.unpack_from(payload)
-    if magic != MAGIC or version != VERSION:
-        raise EnvelopeFault(f"envelope has version {version}; this side speaks {VERSION}")
-    if suite != UNSEALED:
-        raise EnvelopeFault(f"envelope has suite 0x{suite:02x}; this side opens 0x{UNSEALED:02x} only")
-    if reserved or flags:
-        raise EnvelopeFault("envelope has reserved bits set")
+    begin, kind, reserved, hlen, cid, seq, iat, ttl, mid = _UNSEALED_HEADER.unpack_from(payload)
+    if begin != _BEGIN or reserved:
+        raise _unknown(begin)
     body_at = _HEADER.size + hlen
     if hlen > MAX_TLVS or body_at + _LENGTH.size > len(payload):
         raise EnvelopeFault("envelope ends inside its TLVs")
@@ -105,25 +115,21 @@ def unpack(payload: bytes) -> Envelope:
     metadata_end = body_at + _LENGTH.size + metadata_length
     if metadata_end > len(payload):
         raise EnvelopeFault("envelope ends inside its metadata")
-    try:
-        known = Kind(kind)
-    except ValueError as error:
-        raise EnvelopeFault(f"envelope has unknown kind {kind}") from error
-    return Envelope(
-        kind=known,
-        mid=mid,
-        suite=suite,
-        flags=flags,
-        cid=cid,
-        kid=kid,
-        enc=enc,
-        seq=seq,
-        iat=iat,
-        ttl=ttl,
-        tlvs=_unpack_tlvs(payload, _HEADER.size, body_at),
-        metadata=payload[body_at + _LENGTH.size : metadata_end],
-        body=payload[metadata_end:],
-    )
+    known = _KINDS.get(kind)
+    if known is None:
+        raise EnvelopeFault(f"envelope has unknown kind {kind}")
+    tlvs = _unpack_tlvs(payload, _HEADER.size, body_at)
+    said = payload[body_at + 2 : metadata_end]
+    return Envelope(known, mid, UNSEALED, 0, cid, _NO_KID, _NO_ENC, seq, iat, ttl, tlvs, said, payload[metadata_end:])
+
+
+def _unknown(begin: bytes) -> EnvelopeFault:
+    magic, version, suite = begin
+    if magic != MAGIC or version != VERSION:
+        return EnvelopeFault(f"envelope has version {version}; this side speaks {VERSION}")
+    if suite != UNSEALED:
+        return EnvelopeFault(f"envelope has suite 0x{suite:02x}; this side opens 0x{UNSEALED:02x} only")
+    return EnvelopeFault("envelope has reserved bits set")
 
 
 def _unpack_tlvs(payload: bytes, at: int, end: int) -> dict[int, bytes]:
@@ -132,8 +138,9 @@ def _unpack_tlvs(payload: bytes, at: int, end: int) -> dict[int, bytes]:
     while at < end:
         if at + _TLV.size > end:
             raise EnvelopeFault("envelope ends inside a TLV")
-        kind, length = _TLV.unpack_from(payload, at)
-        at += _TLV.size
+        kind = payload[at]
+        length = payload[at + 1] << 8 | payload[at + 2]
+        at += 3
         if kind <= last or at + length > end:
             raise EnvelopeFault(f"TLV {kind} is out of order, repeated or too long")
         if kind > STREAM and kind < _CRITICAL_BELOW:

@@ -12,9 +12,9 @@ FOREIGN_TIMEOUT = 5.0
 ERROR, ERROR_CODE = "Nats-Service-Error", "Nats-Service-Error-Code"
 
 
-def request(operation: str, payload: bytes, headers: dict[str, str] | None, *, id: bytes, now: float) -> Request:  # noqa: A002 - the field's name
+def request(operation: str, payload: bytes, headers: dict[str, str], *, id: bytes, now: float) -> Request:  # noqa: A002 - the field's name
     """Return the request a foreign message makes; its caller is ``foreign`` and its deadline 5 s from now."""
-    said = {name.lower(): value for name, value in (headers or {}).items()}
+    said = {name.lower(): value for name, value in headers.items()}
     return Request(
         operation=operation,
         body=payload,
@@ -28,13 +28,11 @@ def request(operation: str, payload: bytes, headers: dict[str, str] | None, *, i
     )
 
 
-def reply(response: Response) -> tuple[bytes, dict[str, str] | None]:
+def reply(response: Response) -> tuple[bytes, dict[str, str]]:
     """Return payload and headers of the answer to a foreign message."""
     failure = response.failure
     if failure is None:
-        return response.body, None if response.content_type in {JSON, BYTES} else {
-            "Content-Type": response.content_type
-        }
+        return response.body, {} if response.content_type in {JSON, BYTES} else {"Content-Type": response.content_type}
     text = failure.message or str(failure.code)
     return _problem(failure), {ERROR: _one_line(text), ERROR_CODE: str(STATUSES[failure.code].http)}
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from crossply.errors import CallError, NoResponders
+from crossply.errors import CallError, DeadlineExceeded, NoResponders
+from crossply.wire import headers as header_block
 from crossply.wire.link import StoreUnavailable
 
 if TYPE_CHECKING:
-    from nats.aio.msg import Msg
-
-    from crossply.wire.client import MeshClient
-    from crossply.wire.mux import Mux
+    from crossply.clock import Clock
+    from crossply.wire.mux import Mux, Reply
+    from crossply.wire.supervisor import Supervisor
 
 API_TIMEOUT = 5.0
 NOT_FOUND = 404
@@ -32,9 +31,10 @@ class JetStreamFault(Exception):
 class JetStream:
     """Sends JetStream requests; nats-py's own JetStream client is not needed for what the mesh does."""
 
-    def __init__(self, client: MeshClient, mux: Mux) -> None:
-        self._client = client
+    def __init__(self, broker: Supervisor, mux: Mux, now: Clock) -> None:
+        self._broker = broker
         self._mux = mux
+        self._now = now
 
     async def message(
         self,
@@ -43,19 +43,21 @@ class JetStream:
         *,
         headers: dict[str, str] | None = None,
         timeout: float = API_TIMEOUT,
-    ) -> Msg:
+    ) -> Reply:
         """Send one request and return the raw answer; raise ``StoreUnavailable`` when none comes."""
-        if not self._client.is_connected:
-            raise StoreUnavailable("not connected to the broker")
-        token, attempt = self._mux.open(subject, None)
+        now = self._now()
+        token, attempt = self._mux.open(subject, None, now, now + timeout)
+        block = header_block.pack(headers) if headers else b""
         try:
-            await self._client.publish(subject, payload, reply=self._mux.prefix + token, headers=headers)
-            return await asyncio.wait_for(attempt.reply, timeout)
+            if self._broker.busy:
+                await self._broker.ready(subject, now + timeout)
+            self._broker.send(subject.encode(), payload, self._mux.prefix + token, block)
+            return await attempt.reply
         except NoResponders as error:
             raise StoreUnavailable(
                 "no stream takes this: JetStream is off, has no leader yet, or the stream is missing"
             ) from error
-        except TimeoutError as error:
+        except DeadlineExceeded as error:
             raise StoreUnavailable(f"JetStream did not answer within {timeout:g} s") from error
         except CallError as error:
             raise StoreUnavailable(error.message) from error

@@ -8,6 +8,8 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 if TYPE_CHECKING:
+    import ssl
+
     from crossply.handler import Handler, Request, Response
     from crossply.wire.presence import Presence
 
@@ -32,6 +34,7 @@ class LinkConfig:
     tenant: str = "default"
     trust_domain: str = "mesh.local"
     connect_timeout: float = 5.0
+    tls: ssl.SSLContext | None = None
     reconnect: bool = True
 
 
@@ -162,7 +165,7 @@ class Link(Protocol):
         """Call ``handler(family)`` when nothing stores a family yet, ``handler(None)`` when a consumer is missing."""
         ...
 
-    async def call(self, request: Request) -> Response:
+    def call(self, request: Request) -> Awaitable[Response]:
         """Send one attempt and return its reply, by ``request.deadline``; raise ``CallError`` otherwise."""
         ...
 

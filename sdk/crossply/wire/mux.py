@@ -1,79 +1,99 @@
-"""Replies: one subscription on this instance's inbox, a counter for tokens, a table of what waits for them."""
+"""Replies: one subscription on the inbox, a counter for tokens, a table of what waits for them, one timer."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from crossply.errors import CallError, Disconnected, NoResponders, Origin
+from crossply.alarm import Alarm
+from crossply.errors import CallError, DeadlineExceeded, Disconnected, NoResponders, Origin
 
 if TYPE_CHECKING:
-    from nats.aio.msg import Msg
-
     from crossply.clock import Clock
 
-Listener: TypeAlias = "Callable[[Msg], None]"
-_STATUS, _NO_RESPONDERS = "Status", "503"
+_NO_RESPONDERS = b"NATS/1.0 503"
+
+
+class Reply(NamedTuple):
+    """A message on the inbox."""
+
+    data: bytes
+    headers: bytes
+
+
+Listener: TypeAlias = "Callable[[bytes, bytes, bytes], None]"
+"""Gets subject, payload and header block of every message to its token."""
 
 
 @dataclass(slots=True, eq=False)
 class Attempt:
-    """One message in flight that expects one reply."""
+    """One message in flight that expects one reply, by ``deadline`` on the monotonic clock."""
 
     operation: str
-    service: str
     instance: str | None
     started: float
-    reply: asyncio.Future[Msg]
+    deadline: float
+    reply: asyncio.Future[Reply]
+
+    @property
+    def service(self) -> str:
+        """The callee."""
+        return self.operation.partition(".")[0]
 
 
 class Mux:
     """The table of attempts and listeners by inbox token; ``prefix`` ends with a dot."""
 
     def __init__(self, prefix: str, now: Clock) -> None:
-        self.prefix = prefix
+        self.prefix = prefix.encode()
         self._now = now
+        self._loop = asyncio.get_running_loop()
         self._tokens = itertools.count(1)
-        self._attempts: dict[str, Attempt] = {}
-        self._listeners: dict[str, Listener] = {}
+        self._attempts: dict[bytes, Attempt] = {}
+        self._listeners: dict[bytes, Listener] = {}
+        self._alarm = Alarm(self._expire, now)
 
     def __len__(self) -> int:
         return len(self._attempts)
 
-    def open(self, operation: str, instance: str | None) -> tuple[str, Attempt]:
+    def open(self, operation: str, instance: str | None, started: float, deadline: float) -> tuple[bytes, Attempt]:
         """Return a token and the attempt that a reply to it will end."""
-        token = f"{next(self._tokens):x}"
-        reply: asyncio.Future[Msg] = asyncio.get_running_loop().create_future()
-        attempt = Attempt(operation, operation.partition(".")[0], instance, self._now(), reply)
+        token = b"%x" % next(self._tokens)
+        attempt = Attempt(operation, instance, started, deadline, self._loop.create_future())
         self._attempts[token] = attempt
+        self._alarm.by(deadline, started)
         return token, attempt
 
-    def close(self, token: str) -> None:
-        """Forget a token; a reply that still comes is dropped."""
+    def close(self, token: bytes) -> None:
+        """Forget an attempt; a reply that still comes is dropped."""
         self._attempts.pop(token, None)
-        self._listeners.pop(token, None)
 
-    def listen(self, listener: Listener) -> str:
-        """Return a token whose messages all go to ``listener``, until ``close``."""
-        token = f"l{next(self._tokens):x}"
+    def listen(self, listener: Listener) -> bytes:
+        """Return a token whose messages all go to ``listener``, until ``unlisten``."""
+        token = b"l%x" % next(self._tokens)
         self._listeners[token] = listener
         return token
 
-    async def take(self, message: Msg) -> None:
+    def unlisten(self, token: bytes) -> None:
+        """Forget a listener."""
+        self._listeners.pop(token, None)
+
+    def take(self, subject: bytes, _reply: bytes, data: bytes, headers: bytes) -> None:
         """Hand a message on the inbox to whoever waits for it."""
-        token = message.subject[len(self.prefix) :]
+        token = subject[len(self.prefix) :]
         attempt = self._attempts.get(token)
         if attempt is None:
             listener = self._listeners.get(token)
             if listener is not None:
-                listener(message)
+                listener(subject, data, headers)
             return
         if attempt.reply.done():
             return
-        if not message.data and no_responders(message):
+        if not data and no_responders(headers):
             attempt.reply.set_exception(
                 NoResponders(
                     f"{attempt.operation}: nobody listens at {attempt.instance or 'the queue group'}",
@@ -81,7 +101,22 @@ class Mux:
                 )
             )
         else:
-            attempt.reply.set_result(message)
+            attempt.reply.set_result(Reply(data, headers))
+
+    def _expire(self, now: float) -> float:
+        """End what is past its deadline; return the earliest deadline of the others."""
+        earliest = math.inf
+        for attempt in list(self._attempts.values()):
+            if attempt.deadline > now:
+                earliest = min(earliest, attempt.deadline)
+            elif not attempt.reply.done():
+                attempt.reply.set_exception(
+                    DeadlineExceeded(
+                        f"{attempt.operation}: no reply in time from {attempt.instance or 'the queue group'}",
+                        origin=Origin.WIRE,
+                    )
+                )
+        return earliest
 
     def fail(
         self,
@@ -113,11 +148,14 @@ class Mux:
                 oldest[place] = (attempt.operation, age)
         return oldest
 
+    def close_all(self) -> None:
+        """Expire nothing any more."""
+        self._alarm.cancel()
 
-def no_responders(message: Msg) -> bool:
+
+def no_responders(headers: bytes) -> bool:
     """Tell the broker's own answer that nobody listens."""
-    headers = message.headers
-    return headers is not None and headers.get(_STATUS) == _NO_RESPONDERS
+    return headers.startswith(_NO_RESPONDERS)
 
 
 def disconnected(attempt: Attempt) -> CallError:

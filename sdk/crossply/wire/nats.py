@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
-from crossply.clock import monotonic
+from crossply.clock import chance, monotonic
 from crossply.tasks import Tasks
 from crossply.telemetry.logs import get_logger
 from crossply.wire import credential, subjects
 from crossply.wire.announcing import Announcer, Watch
 from crossply.wire.calling import Caller
-from crossply.wire.client import MeshClient, open_client
 from crossply.wire.delivery import Delivery
 from crossply.wire.jetstream import JetStream
 from crossply.wire.link import ConnectionEvent, EventHandler, LinkConfig
@@ -21,11 +19,10 @@ from crossply.wire.provision import Provisioner
 from crossply.wire.publishing import Publisher
 from crossply.wire.serving import Server
 from crossply.wire.store import Bucket
+from crossply.wire.supervisor import Supervisor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from nats.aio.msg import Msg
+    from collections.abc import Awaitable, Iterable
 
     from crossply.handler import Handler, Request, Response
     from crossply.wire.link import (
@@ -52,7 +49,6 @@ class NatsLink:
         self._config = config
         self._log = get_logger("wire").bind(service=config.service, instance=config.instance)
         self._listeners: list[EventHandler] = []
-        self._connected = asyncio.Event()
         self._tasks = Tasks(self._report)
         own = credential.Credential(
             identity=credential.identity(config.trust_domain, config.tenant, config.service),
@@ -62,6 +58,14 @@ class NatsLink:
         self._mux = Mux(subjects.inbox(config.service, config.instance), monotonic)
         self._watches: dict[str | None, Watch] = {}
         self._on_missing_stream: list[MissingHandler] = []
+        broker = self._broker = Supervisor(config, monotonic, chance(), on_event=self._happened, report=self._report)
+        jetstream = JetStream(broker, self._mux, monotonic)
+        self._caller = Caller(broker, self._mux, self._sender, self._senders, monotonic)
+        self._publisher = Publisher(broker, jetstream, self._sender, monotonic, self._stream_missing)
+        self._server = Server(config, broker, self._sender, self._senders, self._tasks, monotonic, self._report)
+        self._announcer = Announcer(config, broker, self._mux, self._sender, self._senders, self._report)
+        self._store = Bucket(jetstream, config.tenant)
+        self._streams = Provisioner(jetstream, config.tenant)
 
     @classmethod
     async def connect(cls, config: LinkConfig) -> NatsLink:
@@ -71,20 +75,10 @@ class NatsLink:
         return link
 
     async def _open(self) -> None:
-        config = self._config
-        self._client: MeshClient = await open_client(config, on_event=self._happened, report=self._report)
+        broker = self._broker
         # No queue group here: nats-server answers "no responders" to plain subscriptions only (docs/decisions/0006).
-        await self._client.listen(self._mux.prefix + "*", self._mux.take)
-        self._caller = Caller(self._client, self._mux, self._sender, self._senders, self._connected, monotonic)
-        jetstream = JetStream(self._client, self._mux)
-        self._publisher = Publisher(
-            self._client, jetstream, self._caller, self._sender, monotonic, self._stream_missing
-        )
-        self._server = Server(config, self._client, self._sender, self._senders, self._tasks, monotonic, self._report)
-        self._announcer = Announcer(config, self._client, self._mux, self._sender, self._senders, self._report)
-        self._store = Bucket(jetstream, config.tenant)
-        self._streams = Provisioner(jetstream, config.tenant)
-        self._connected.set()
+        broker.listen(self._mux.prefix + b"*", self._mux.take)
+        await broker.open()
         self._happened(ConnectionEvent.CONNECTED)
 
     def _report(self, what: str, error: BaseException) -> None:
@@ -92,10 +86,7 @@ class NatsLink:
 
     def _happened(self, event: ConnectionEvent) -> None:
         if event in {ConnectionEvent.DISCONNECTED, ConnectionEvent.CLOSED}:
-            self._connected.clear()
             self._mux.fail(disconnected)
-        elif event is ConnectionEvent.RECONNECTED:
-            self._connected.set()
         for listener in list(self._listeners):
             listener(event)
 
@@ -106,13 +97,12 @@ class NatsLink:
     @property
     def connected(self) -> bool:
         """Whether the broker is connected now."""
-        return self._connected.is_set() and self._client.is_connected
+        return self._broker.connected
 
     @property
     def server(self) -> str:
         """The broker's address, without credentials."""
-        url = self._client.connected_url
-        return "" if url is None else url.netloc.rpartition("@")[2]
+        return self._broker.server
 
     def on_event(self, handler: EventHandler) -> None:
         """Call ``handler`` at every connection event."""
@@ -122,9 +112,9 @@ class NatsLink:
         """Call ``handler(family)`` when nothing stores a family, ``handler(None)`` when a consumer is missing."""
         self._on_missing_stream.append(handler)
 
-    async def call(self, request: Request) -> Response:
+    def call(self, request: Request) -> Awaitable[Response]:
         """Send one attempt and return its reply."""
-        return await self._caller.call(request)
+        return self._caller.call(request)
 
     async def publish(self, request: Request) -> Response:
         """Store one event."""
@@ -132,7 +122,7 @@ class NatsLink:
 
     async def serve(self, endpoint: str, handler: Handler) -> Closable:
         """Take calls to an endpoint."""
-        return await self._server.serve(endpoint, handler)
+        return self._server.serve(endpoint, handler)
 
     async def retire(self) -> None:
         """Stop listening to what addresses this instance."""
@@ -145,16 +135,15 @@ class NatsLink:
             pattern,
             handler,
             concurrency=concurrency,
-            client=self._client,
+            broker=self._broker,
             mux=self._mux,
             senders=self._senders,
             tasks=self._tasks,
             now=monotonic,
-            connected=self._connected,
             report=self._report,
             on_missing=lambda: self._stream_missing(None),
         )
-        await delivery.start()
+        delivery.start()
         return delivery
 
     async def serve_micro(self, handler: MicroHandler) -> Closable:
@@ -199,17 +188,17 @@ class NatsLink:
 
     async def announce_head(self, message: bytes) -> None:
         """Publish a policy announcement."""
-        if self._client.is_connected:
-            await self._client.publish(subjects.HEAD, message)
+        if self._broker.connected:
+            self._broker.send(subjects.HEAD.encode(), message)
 
     async def watch_head(self, handler: AnnouncementHandler) -> Closable:
         """Listen to policy announcements."""
 
-        async def heard(msg: Msg) -> None:
-            handler(msg.data)
+        def heard(_subject: bytes, _reply: bytes, data: bytes, _headers: bytes) -> None:
+            handler(data)
 
-        group = subjects.instance_group(self._config.instance)
-        return await self._client.listen(subjects.HEAD, heard, queue=group)
+        group = subjects.instance_group(self._config.instance).encode()
+        return self._broker.listen(subjects.HEAD.encode(), heard, queue=group)
 
     @property
     def store(self) -> Store:
@@ -223,18 +212,13 @@ class NatsLink:
 
     async def flush(self, timeout: float = 5.0) -> None:
         """Return when the broker has taken everything sent so far."""
-        await self._client.flush(max(1, round(timeout)))
+        await self._broker.flush(timeout)
 
     async def aclose(self) -> None:
         """Finish what runs and close."""
         # Replies that are being written must reach the broker; what runs for ever was ended by its own aclose.
         await self._tasks.drain(_LAST_REPLIES)
         await self._tasks.aclose()
-        if self.connected:
-            try:
-                await self.flush(2.0)
-            except Exception as error:  # noqa: BLE001 - closing anyway
-                self._report("flush before closing", error)
-        self._connected.clear()
+        await self._broker.aclose()
         self._mux.fail(disconnected)
-        await self._client.shut()
+        self._mux.close_all()

@@ -23,13 +23,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from crossply.clock import Clock
-    from crossply.wire.calling import Caller
-    from crossply.wire.client import MeshClient
     from crossply.wire.jetstream import JetStream
     from crossply.wire.message import Sender
+    from crossply.wire.supervisor import Supervisor
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
 _ACK_WAIT = 5.0
+_HEADERS = 128
+"""More than the header block takes, which counts into the broker's limit."""
 
 
 class Publisher:
@@ -37,16 +38,14 @@ class Publisher:
 
     def __init__(
         self,
-        client: MeshClient,
+        broker: Supervisor,
         jetstream: JetStream,
-        caller: Caller,
         sender: Sender,
         now: Clock,
         on_missing: Callable[[str], None],
     ) -> None:
-        self._client = client
+        self._broker = broker
         self._jetstream = jetstream
-        self._caller = caller
         self._sender = sender
         self._now = now
         self._on_missing = on_missing
@@ -54,15 +53,15 @@ class Publisher:
     async def publish(self, request: Request) -> Response:
         """Return once the broker has stored the event; raise ``DeadlineExceeded`` when it has not by the deadline."""
         payload = message.pack_event(self._sender, request)
-        if len(payload) > self._client.max_payload:
+        headers = {"Nats-Msg-Id": request.id.hex()}
+        if len(payload) + _HEADERS > self._broker.max_payload:
             raise PayloadTooLarge(
                 f"{request.operation}: event of {len(payload)} bytes is above the broker's limit of"
-                f" {self._client.max_payload}; send a reference to the data instead"
+                f" {self._broker.max_payload}; send a reference to the data instead"
             )
-        headers = {"Nats-Msg-Id": request.id.hex()}
         sent, pause, reason = 0, _FIRST_PAUSE, "not connected"
         while (remaining := request.deadline - self._now()) > 0:
-            await self._caller.ready(request.operation, request.deadline)
+            await self._broker.ready(request.operation, request.deadline)
             try:
                 sent += 1
                 answer = await self._jetstream.message(

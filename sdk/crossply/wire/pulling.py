@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from crossply.wire import subjects
+from crossply.errors import Unavailable
+from crossply.wire import headers, subjects
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from nats.aio.msg import Msg
-
-    from crossply.wire.client import Listening, MeshClient
+    from crossply.clock import Clock
     from crossply.wire.mux import Mux
+    from crossply.wire.supervisor import Listening, Supervisor
 
 _EXPIRES, _HEARTBEAT = 30.0, 5.0
 _PAUSE = 0.5
+_RECENT = 1024
+_EVENTS = f"{subjects.EVENTS}.".encode()
 _NANOSECONDS = 1_000_000_000
 _IDLE, _NO_MESSAGES, _EXPIRED, _NO_CONSUMER = "100", "404", "408", "503"
 
@@ -38,37 +41,38 @@ class Pulling:
         *,
         batch: int,
         room: asyncio.Semaphore,
-        client: MeshClient,
+        broker: Supervisor,
         mux: Mux,
-        connected: asyncio.Event,
-        take: Callable[[Msg, bool], None],
+        now: Clock,
+        take: Callable[[Event, bool], None],
         on_missing: Callable[[], None],
     ) -> None:
         consumer = subjects.durable(service, pattern)
-        self._ask = f"$JS.API.CONSUMER.MSG.NEXT.{subjects.stream(pattern.partition('.')[0])}.{consumer}"
-        self._inbox = f"{mux.prefix}{consumer}."
+        self._ask = f"$JS.API.CONSUMER.MSG.NEXT.{subjects.stream(pattern.partition('.')[0])}.{consumer}".encode()
+        self._inbox = mux.prefix + consumer.encode() + b"."
         self._pattern = pattern
         self._batch = batch
         self._room = room
-        self._client = client
+        self._broker = broker
         self._mux = mux
-        self._connected = connected
+        self._now = now
         self._take = take
         self._on_missing = on_missing
         self._listening: Listening | None = None
-        self._token = ""
+        self._token = b""
         self._left = 0
         self._status = ""
         self._sign = asyncio.Event()
+        self._recent: dict[bytes, None] = {}
 
-    async def start(self) -> None:
+    def start(self) -> None:
         """Listen to what the pulls will bring."""
-        self._listening = await self._client.listen(self._inbox + "*", self._arrived)
+        self._listening = self._broker.listen(self._inbox + b"*", self._arrived)
 
     async def pull_for_ever(self) -> None:
         """Pull until cancelled."""
         while True:
-            await self._connected.wait()
+            await self._broker.connection()
             status = await self._pull()
             if status in {_NO_CONSUMER, _NO_MESSAGES}:
                 self._on_missing()
@@ -89,16 +93,16 @@ class Pulling:
             await self._room.acquire()
             room += 1
         # An attempt like any other, so that it fails at once with the connection.
-        self._token, attempt = self._mux.open(f"pull {self._pattern}", None)
+        self._token, attempt = self._mux.open(f"pull {self._pattern}", None, self._now(), math.inf)
         self._left, self._status = room, ""
         attempt.reply.add_done_callback(lambda _: self._sign.set())
         try:
-            await self._client.publish(self._ask, _request(room), reply=self._inbox + self._token)
+            self._broker.send(self._ask, _request(room), self._inbox + self._token)
             while self._left and not self._status and not attempt.reply.done():
                 self._sign.clear()
                 async with asyncio.timeout(_HEARTBEAT * 2.5):
                     await self._sign.wait()
-        except TimeoutError:
+        except (TimeoutError, Unavailable):
             return ""
         finally:
             self._mux.close(self._token)
@@ -109,16 +113,29 @@ class Pulling:
                 self._room.release()
         return self._status
 
-    async def _arrived(self, msg: Msg) -> None:
-        if msg.subject.startswith(f"{subjects.EVENTS}."):
+    def _arrived(self, subject: bytes, reply: bytes, data: bytes, block: bytes) -> None:
+        if subject.startswith(_EVENTS):
+            if reply in self._recent:
+                return  # it came over both connections of a hand-over
+            self._recent[reply] = None
+            if len(self._recent) > _RECENT:
+                del self._recent[next(iter(self._recent))]
             # One that comes when its pull has ended already counts as delivered, so it is taken all the same.
             held = self._left > 0
             self._left -= held
-            self._take(msg, held)
-        elif msg.subject == self._inbox + self._token:
-            status = (msg.headers or {}).get("Status", "")
+            self._take(Event(subject.decode(), reply.decode(), data), held)
+        elif subject == self._inbox + self._token:
+            status = headers.status(block)
             self._status = "" if status == _IDLE else status
         self._sign.set()
+
+
+class Event(NamedTuple):
+    """One delivery: the subject it was stored under, where its ack goes, its payload."""
+
+    subject: str
+    reply: str
+    data: bytes
 
 
 def _request(room: int) -> bytes:

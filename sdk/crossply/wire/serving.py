@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from crossply.errors import CallError, EndpointFailed, NotFound, PayloadTooLarge
 from crossply.handler import Kind, Request, Response
 from crossply.names import new_id
 from crossply.wire import envelope, foreign, message, subjects
+from crossply.wire import headers as header_block
 from crossply.wire.envelope import Envelope, EnvelopeFault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from nats.aio.msg import Msg
-
     from crossply.clock import Clock
     from crossply.handler import Handler
     from crossply.tasks import Tasks
-    from crossply.wire.client import Listening, MeshClient
     from crossply.wire.link import LinkConfig
     from crossply.wire.message import Sender, Senders
+    from crossply.wire.supervisor import Listening, Supervisor
 
 
 class Server:
@@ -29,7 +30,7 @@ class Server:
     def __init__(
         self,
         config: LinkConfig,
-        client: MeshClient,
+        broker: Supervisor,
         sender: Sender,
         senders: Senders,
         tasks: Tasks,
@@ -37,104 +38,131 @@ class Server:
         report: Callable[[str, BaseException], None],
     ) -> None:
         self._config = config
-        self._client = client
+        self._broker = broker
         self._sender = sender
         self._senders = senders
         self._tasks = tasks
         self._now = now
         self._report = report
-        self._handlers: dict[str, Handler] = {}
+        self._endpoints: dict[bytes, Endpoint] = {}
         self._own: Listening | None = None
+        self._loop = asyncio.get_running_loop()
 
-    async def serve(self, endpoint: str, handler: Handler) -> Serving:
+    def serve(self, endpoint: str, handler: Handler) -> Serving:
         """Join the service's queue group for an endpoint, and take what addresses this instance."""
         service, instance = self._config.service, self._config.instance
-        self._handlers[endpoint] = handler
+        self._endpoints[endpoint.encode()] = Endpoint(endpoint, f"{service}.{endpoint}", handler)
         if self._own is None:
-            self._own = await self._client.listen(
-                subjects.own_instance(service, instance), self._take, queue=subjects.instance_group(instance)
+            self._own = self._broker.listen(
+                subjects.own_instance(service, instance).encode(),
+                self._take,
+                queue=subjects.instance_group(instance).encode(),
             )
-        group = await self._client.listen(subjects.any_instance(service, endpoint), self._take, queue=service)
-        return Serving(group)
+        subject = subjects.any_instance(service, endpoint).encode()
+        return Serving(self._broker.listen(subject, self._take, queue=service.encode()))
 
     async def retire(self) -> None:
         """Listen no more on the instance's own subject, where pings ask after the calls that still run."""
         if self._own is not None:
             own, self._own = self._own, None
             await own.aclose()
-            self._handlers.clear()
+            self._endpoints.clear()
 
-    async def _take(self, msg: Msg) -> None:
-        received = self._now()
-        endpoint = msg.subject.rpartition(".")[2]
-        operation = f"{self._config.service}.{endpoint}"
-        if not msg.reply:
+    def _take(self, subject: bytes, reply: bytes, data: bytes, headers: bytes) -> None:
+        if not reply:
             return
-        if not envelope.is_envelope(msg.data):
-            request = foreign.request(operation, msg.data, msg.headers, id=new_id(), now=received)
-            self._tasks.spawn(self._answer_foreign(endpoint, request, msg.reply), operation)
+        received = self._now()
+        name = subject[subject.rfind(b".") + 1 :]
+        endpoint = self._endpoints.get(name)
+        if endpoint is None:
+            endpoint = Endpoint(name.decode(), f"{self._config.service}.{name.decode()}", _nobody)
+        if not envelope.is_envelope(data):
+            said = header_block.unpack(headers)
+            request = foreign.request(endpoint.operation, data, said, id=new_id(), now=received)
+            self._tasks.spawn(self._answer_foreign(endpoint, request, reply), endpoint.operation)
             return
         try:
-            opened = envelope.unpack(msg.data)
-            self._check(opened, endpoint, msg.reply)
-            peer = self._senders.peer(opened)
-            if not msg.reply.startswith(subjects.inbox(peer.service, peer.instance)):
+            opened = envelope.unpack(data)
+            self._check(opened, name, reply)
+            known = self._senders.known(opened)
+            peer = known.peer
+            if not reply.startswith(known.inbox):
                 raise EnvelopeFault(f"reply subject is not the inbox of {peer.service}/{peer.instance}")  # noqa: TRY301
-            request = message.unpack_request(opened, operation, peer, received)
+            request = message.unpack_request(opened, endpoint.operation, peer, received)
         except EnvelopeFault as fault:
-            self._report(f"{operation}: message refused", fault)
+            self._report(f"{endpoint.operation}: message refused", fault)
             return
-        if opened.kind is Kind.PING:
-            await self._pong(opened, msg.reply)
-        elif opened.kind is Kind.REQUEST:
-            self._tasks.spawn(self._answer(endpoint, request, opened, msg.reply), operation)
+        if opened.kind is Kind.REQUEST:
+            answering = self._answer(endpoint, request, reply)
+            # The cheap way: no callback at its end, which ``_answer`` tells by itself.
+            self._tasks.hold(request, asyncio.Task(answering, loop=self._loop, name=endpoint.operation))
+        elif opened.kind is Kind.PING:
+            self._pong(opened, reply)
 
     @staticmethod
-    def _check(opened: Envelope, endpoint: str, reply: str) -> None:
-        if opened.text(envelope.OPERATION) != endpoint:
+    def _check(opened: Envelope, endpoint: bytes, reply: bytes) -> None:
+        tlvs = opened.tlvs
+        if tlvs.get(envelope.OPERATION) != endpoint:
             raise EnvelopeFault("message names another endpoint than its subject")
-        if opened.text(envelope.REPLY_SUBJECT) != reply:
+        if tlvs.get(envelope.REPLY_SUBJECT) != reply:
             raise EnvelopeFault("message names another reply subject than it came with")
 
-    async def _pong(self, opened: Envelope, reply: str) -> None:
+    def _pong(self, opened: Envelope, reply: bytes) -> None:
         answer = self._sender.stamp(Kind.PONG, new_id(), 0)
         answer.tlvs[envelope.IN_REPLY_TO] = opened.mid
-        await self._client.publish(reply, envelope.pack(answer))
+        self._broker.send(reply, envelope.pack(answer))
 
-    async def _answer(self, endpoint: str, request: Request, opened: Envelope, reply: str) -> None:
-        response = await self._handle(endpoint, request)
+    async def _answer(self, endpoint: Endpoint, request: Request, reply: bytes) -> None:
         try:
-            payload = message.pack_response(self._sender, opened, response, new_id())
+            response = await endpoint.handler(request)
+            self._send(reply, self._packed(request, response), b"")
+        except Exception as error:  # noqa: BLE001 - nobody awaits this task
+            self._report(f"{endpoint.operation}: not answered", error)
+        finally:
+            self._tasks.release(request)
+
+    def _packed(self, request: Request, response: Response) -> bytes:
+        try:
+            payload = message.pack_response(self._sender, request.id, response, new_id())
             self._check_size(len(payload))
         except CallError as error:
-            payload = message.pack_response(
-                self._sender, opened, Response(failure=_too_large(request, error)), new_id()
-            )
-        if self._client.is_connected:
-            await self._client.publish(reply, payload)
+            failed = Response(failure=_too_large(request, error))
+            return message.pack_response(self._sender, request.id, failed, new_id())
+        return payload
 
-    async def _answer_foreign(self, endpoint: str, request: Request, reply: str) -> None:
-        response = await self._handle(endpoint, request)
+    async def _answer_foreign(self, endpoint: Endpoint, request: Request, reply: bytes) -> None:
+        response = await endpoint.handler(request)
         try:
             self._check_size(len(response.body) + message.MAX_HEAD)
         except CallError as error:
             response = Response(failure=_too_large(request, error))
         payload, headers = foreign.reply(response)
-        if self._client.is_connected:
-            await self._client.publish(reply, payload, headers=headers)
+        self._send(reply, payload, header_block.pack(headers) if headers else b"")
+
+    def _send(self, reply: bytes, payload: bytes, headers: bytes) -> None:
+        # The caller of a connection that is gone has been told so, and this reply would come too late.
+        if self._broker.connected:
+            self._broker.send(reply, payload, headers=headers)
 
     def _check_size(self, size: int) -> None:
-        if size > self._client.max_payload:
+        if size > self._broker.max_payload:
             raise PayloadTooLarge(
-                f"{size} bytes are above the broker's limit of {self._client.max_payload};"
+                f"{size} bytes are above the broker's limit of {self._broker.max_payload};"
                 " raise its max_payload, or send less"
             )
 
-    async def _handle(self, endpoint: str, request: Request) -> Response:
-        handler = self._handlers.get(endpoint)
-        if handler is None:
-            return Response(failure=NotFound(f"{request.operation}: no such endpoint at this instance"))
-        return await handler(request)
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What is served under one name."""
+
+    name: str
+    operation: str
+    handler: Handler
+
+
+async def _nobody(request: Request) -> Response:
+    return Response(failure=NotFound(f"{request.operation}: no such endpoint at this instance"))
 
 
 class Serving:

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from crossply.wire import subjects
+from crossply.wire import headers, subjects
 from crossply.wire.jetstream import NOT_FOUND, JetStream, JetStreamFault, raise_fault
 from crossply.wire.link import Conflict, Entry, StoreUnavailable
 
 if TYPE_CHECKING:
-    from nats.aio.msg import Msg
+    from crossply.wire.mux import Reply
 
 _EXPECTED = "Nats-Expected-Last-Subject-Sequence"
-_SEQUENCE, _STATUS, _OPERATION = "Nats-Sequence", "Status", "KV-Operation"
+_SEQUENCE, _OPERATION = "Nats-Sequence", "KV-Operation"
 _WRONG_LAST = frozenset({10071, 10164})
 
 
@@ -33,15 +33,15 @@ class Bucket:
         if leader:
             return await self._from_leader(subject)
         answer = await self._jetstream.message(f"$JS.API.DIRECT.GET.{self._stream}.{subject}", b"")
-        headers = answer.headers or {}
-        if headers.get(_STATUS) == str(NOT_FOUND):
+        said, status = headers.unpack(answer.headers), headers.status(answer.headers)
+        if status == str(NOT_FOUND):
             # Any replica may have answered, one that lags too: only the leader knows that a key is absent.
             return await self._from_leader(subject)
-        if _STATUS in headers:
-            raise StoreUnavailable(f"bucket answered {headers.get(_STATUS)} {headers.get('Description', '')}".strip())
-        if headers.get(_OPERATION) is not None:
+        if status:
+            raise StoreUnavailable(f"bucket answered {status}")
+        if _OPERATION in said:
             return None
-        return Entry(answer.data, int(headers[_SEQUENCE]))
+        return Entry(answer.data, int(said[_SEQUENCE]))
 
     async def _from_leader(self, subject: str) -> Entry | None:
         try:
@@ -64,7 +64,7 @@ class Bucket:
         return await self._write(key, value, revision)
 
     async def _write(self, key: str, value: bytes, expected: int) -> int:
-        answer: Msg = await self._jetstream.message(self._subject + key, value, headers={_EXPECTED: str(expected)})
+        answer: Reply = await self._jetstream.message(self._subject + key, value, headers={_EXPECTED: str(expected)})
         said: dict[str, Any] = msgspec.json.decode(answer.data)
         try:
             raise_fault(key, said)

@@ -68,7 +68,7 @@ class Calling:
         raw = await self._exchange(request, request.operation)
         try:
             opened = envelope.unpack(raw)
-            return message.unpack_response(opened, request, self._link.senders.peer(opened))
+            return message.unpack_response(opened, request, self._link.senders)
         except EnvelopeFault as fault:
             raise message.integrity(request.operation, fault) from fault
 
@@ -91,7 +91,7 @@ class Calling:
         if request.deadline <= now:
             raise DeadlineExceeded(f"{operation}: deadline passed before the request was sent", executed=Executed.NO)
         reply = f"{link.service}/{link.instance}/{next(self._tokens):x}"
-        payload = message.pack_request(link.sender, request, reply=reply, now=now)
+        payload = message.pack_request(link.sender, request, reply=reply.encode(), now=now)
         if len(payload) > link.broker.max_payload:
             raise PayloadTooLarge(
                 f"{operation}: message of {len(payload)} bytes is above the broker's limit of"

@@ -79,7 +79,7 @@ class Serving:
     def _packed(self, request: Request, opened: Envelope, response: Response) -> bytes:
         sender, most = self._link.sender, self._link.broker.max_payload
         try:
-            packed = message.pack_response(sender, opened, response, new_id())
+            packed = message.pack_response(sender, opened.mid, response, new_id())
             if len(packed) > most:
                 raise PayloadTooLarge(f"{len(packed)} bytes are above the broker's limit of {most}")
         except CallError as error:
@@ -87,7 +87,7 @@ class Serving:
                 f"{request.operation}: it ran, but its reply could not be sent: {error.message}",
                 code=error.code,
             )
-            return message.pack_response(sender, opened, Response(failure=failure), new_id())
+            return message.pack_response(sender, opened.mid, Response(failure=failure), new_id())
         return packed
 
     def _reply(self, reply: Callable[[bytes], None], raw: bytes) -> None:

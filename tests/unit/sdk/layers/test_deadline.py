@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from crossply.context import AMBIENT, serving
+from crossply.context import AMBIENT, Current
 from crossply.errors import DeadlineExceeded, Executed
 from crossply.handler import FOREIGN, Request
 from crossply.layers.deadline import deadline
@@ -34,7 +34,7 @@ async def test_a_caller_may_not_ask_for_more() -> None:
 
 
 async def test_a_call_made_while_serving_another_inherits_what_is_left() -> None:
-    token = AMBIENT.set(serving(request(deadline=now() + 2.0), FOREIGN))
+    token = AMBIENT.set(Current(request(deadline=now() + 2.0), FOREIGN))
     try:
         assert await sent_with(request()) == now() + 2.0
     finally:
@@ -42,7 +42,7 @@ async def test_a_call_made_while_serving_another_inherits_what_is_left() -> None
 
 
 async def test_an_event_being_handled_bounds_nothing() -> None:
-    token = AMBIENT.set(serving(request(deadline=math.inf), FOREIGN))
+    token = AMBIENT.set(Current(request(deadline=math.inf), FOREIGN))
     try:
         assert await sent_with(request()) == now() + 5.0
     finally:

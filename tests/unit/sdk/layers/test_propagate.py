@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crossply.context import AMBIENT, serving
+from crossply.context import AMBIENT, Current
 from crossply.handler import FOREIGN, Request
 from crossply.layers.propagate import propagate
 from crossply.testing import Script
@@ -12,7 +12,7 @@ from tests.unit.sdk.stage import call, request
 async def sent_while_serving(around: Request, made: Request) -> Request:
     """Return what went on of a request that was made while another one was served."""
     script = Script()
-    token = AMBIENT.set(serving(around, FOREIGN))
+    token = AMBIENT.set(Current(around, FOREIGN))
     try:
         await call(propagate(), script, made)
     finally:

@@ -32,7 +32,7 @@ ORDERS = Credential(identity="spiffe://mesh.local/t/default/svc/orders", instanc
 
 def across(made: Request) -> Request:
     """Pack a request and open it at its callee."""
-    raw = message.pack_request(Sender(ORDERS), made, reply="_INBOX.orders.aaaaaaaaaaaa.1", now=100.0)
+    raw = message.pack_request(Sender(ORDERS), made, reply=b"_INBOX.orders.aaaaaaaaaaaa.1", now=100.0)
     opened = envelope.unpack(raw)
     return message.unpack_request(opened, made.operation, Senders().peer(opened), 500.0)
 
@@ -40,9 +40,9 @@ def across(made: Request) -> Request:
 def answered(response: Response, asked: Request | None = None) -> Response:
     """Pack a reply and open it at its caller."""
     sender = Sender(ORDERS)
-    raw = message.pack_response(sender, sender.stamp(Kind.REQUEST, ID, 0), response, bytes(16))
+    raw = message.pack_response(sender, ID, response, bytes(16))
     opened = envelope.unpack(raw)
-    return message.unpack_response(opened, asked or request(), Senders().peer(opened))
+    return message.unpack_response(opened, asked or request(), Senders())
 
 
 def test_every_field_that_travels_arrives() -> None:
@@ -76,7 +76,7 @@ def test_a_request_without_a_deadline_is_given_an_hour() -> None:
 
 
 def test_a_request_that_says_nothing_has_no_metadata() -> None:
-    raw = message.pack_request(Sender(ORDERS), request(), reply="x", now=0.0)
+    raw = message.pack_request(Sender(ORDERS), request(), reply=b"x", now=0.0)
     assert envelope.unpack(raw).metadata == b""
 
 
@@ -87,7 +87,7 @@ def test_a_request_that_says_nothing_has_no_metadata() -> None:
 )
 def test_what_is_above_a_limit_is_refused_before_sending(fields: dict[str, Any]) -> None:
     with pytest.raises(PayloadTooLarge) as caught:
-        message.pack_request(Sender(ORDERS), request(**fields), reply="x", now=0.0)
+        message.pack_request(Sender(ORDERS), request(**fields), reply=b"x", now=0.0)
     assert caught.value.executed is Executed.NO
 
 

@@ -1,0 +1,296 @@
+"""One connection to one broker, after its handshake: frames in, frames out, no task and no copy more than needed.
+
+It speaks the client protocol of NATS (https://docs.nats.io/reference/reference-protocols/nats-protocol) on a
+transport that ``dial`` opened. Each message goes at once to the function that listens; what is sent in one turn
+of the loop leaves in one write.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+
+import msgspec
+
+from crossply.errors import Origin, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Take: TypeAlias = "Callable[[bytes, bytes, bytes, bytes], None]"
+"""Gets subject, reply subject, payload and the header block of one message; must not block."""
+
+HIGH_WATER: Final = 2 * 1024 * 1024
+_LINE: Final = 64 * 1024
+_CHUNK: Final = 16 * 1024
+"""Sent at once, in the middle of a turn: so that the other end begins while this one goes on."""
+_CLOSE_WITHIN: Final = 1.0
+_MSG, _HMSG = 77, 72
+_END: Final = b"\r\n"
+
+
+class Owner(Protocol):
+    """Who is told what becomes of a connection."""
+
+    def lost(self, connection: Connection, why: str) -> None:
+        """It is gone; called once, at once, unless its owner closed it."""
+        ...
+
+    def informed(self, connection: Connection, info: dict[str, Any]) -> None:
+        """The broker said something new of itself: other servers, lame duck."""
+        ...
+
+    def refused(self, connection: Connection, why: str) -> None:
+        """The broker refused something (``-ERR``); the connection may end right after."""
+        ...
+
+    def dropped(self, subject: bytes, error: Exception) -> None:
+        """A listening function raised."""
+        ...
+
+
+class Connection(asyncio.Protocol):
+    """``heard`` counts reads, so that a watchdog sees whether the broker still speaks; ``server`` is host:port."""
+
+    def __init__(self, server: str, info: dict[str, Any], owner: Owner, keep: object = None) -> None:
+        self.server = server
+        self.max_payload: int = info.get("max_payload", 1024 * 1024)
+        self.open = True
+        self.heard = 0
+        self._owner = owner
+        self._keep = keep
+        self._transport: asyncio.Transport
+        self._loop = asyncio.get_running_loop()
+        self._takes: dict[bytes, Take] = {}
+        self._out: list[bytes] = []
+        self._out_size = 0
+        self._full = False
+        self._drained = asyncio.Event()
+        self._pongs: deque[asyncio.Future[None]] = deque()
+        self._parts: list[bytes] = []
+        self._needed = 0
+        self._have = 0
+        self._why = ""
+        self._gone = self._loop.create_future()
+
+    def begin(self, transport: asyncio.Transport, read: bytes) -> None:
+        """Take over a transport, and what was read from it already."""
+        self._transport = transport
+        transport.set_write_buffer_limits(HIGH_WATER)
+        transport.set_protocol(self)
+        if read:
+            self.data_received(read)
+
+    # Out
+
+    @property
+    def full(self) -> bool:
+        """Whether so much is unsent that nothing more should be."""
+        return self._full or self._out_size >= HIGH_WATER
+
+    def send(self, subject: bytes, payload: bytes, reply: bytes = b"", headers: bytes = b"") -> None:
+        """Send one message; raise ``Unavailable`` when the connection is gone. Sizes are the caller's to check."""
+        if not self.open:
+            raise Unavailable(f"{subject.decode()}: not connected to the broker", origin=Origin.WIRE)
+        size = len(payload)
+        if headers:
+            head = b"HPUB %b %b %d %d\r\n%b" % (subject, reply, len(headers), len(headers) + size, headers)
+        else:
+            head = b"PUB %b %b %d\r\n" % (subject, reply, size)
+        if not self._out:
+            self._loop.call_soon(self._write_out)
+        self._out += (head, payload, _END)
+        self._out_size += len(head) + size + 2
+        if self._out_size >= _CHUNK:
+            self._write_out()
+
+    def subscribe(self, number: int, subject: bytes, queue: bytes, take: Take) -> None:
+        """Listen; ``number`` names the subscription on this connection."""
+        self._takes[b"%d" % number] = take
+        self._command(b"SUB %b %b %d\r\n" % (subject, queue, number))
+
+    def unsubscribe(self, number: int) -> None:
+        """Ask for no more; what is under way still arrives, until ``forget``."""
+        if self.open:
+            self._command(b"UNSUB %d\r\n" % number)
+
+    def forget(self, number: int) -> None:
+        """Drop what still arrives for a subscription."""
+        self._takes.pop(b"%d" % number, None)
+
+    def ping(self) -> asyncio.Future[None]:
+        """Return a future that is done once the broker has answered everything sent before."""
+        answered: asyncio.Future[None] = self._loop.create_future()
+        if self.open:
+            self._pongs.append(answered)
+            self._command(b"PING\r\n")
+        else:
+            answered.set_exception(ConnectionError("not connected to the broker"))
+            answered.exception()  # who does not wait for it need not hear of it
+        return answered
+
+    async def room(self, timeout: float) -> bool:
+        """Wait until little enough is unsent; return whether that came within ``timeout`` seconds."""
+        try:
+            async with asyncio.timeout(timeout):
+                while self.open and self.full:
+                    # What this turn of the loop sent is the transport's, and counted, from the next turn on.
+                    await asyncio.sleep(0)
+                    if self._full:
+                        await self._drained.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def pause_writing(self) -> None:
+        """Have senders wait."""
+        self._full = True
+        self._drained.clear()
+
+    def resume_writing(self) -> None:
+        """Let senders go on."""
+        self._full = False
+        self._drained.set()
+
+    def _command(self, line: bytes) -> None:
+        if not self._out:
+            self._loop.call_soon(self._write_out)
+        self._out.append(line)
+        self._out_size += len(line)
+
+    def _write_out(self) -> None:
+        if self._out:
+            data = b"".join(self._out)
+            self._out.clear()
+            self._out_size = 0
+            self._transport.write(data)
+
+    # In
+
+    def data_received(self, data: bytes) -> None:
+        """Hand every whole message to who listens; keep the rest."""
+        self.heard += 1
+        if self._parts:
+            self._parts.append(data)
+            self._have += len(data)
+            if self._have < self._needed:
+                return
+            data = b"".join(self._parts)
+            self._parts.clear()
+        at = self._parse(data)
+        if at < len(data) and self.open:
+            self._parts.append(data[at:])
+            self._have = len(data) - at
+
+    def _parse(self, data: bytes) -> int:
+        """Return where the first frame begins that is not whole; ``_needed`` is how long it must become."""
+        at, length, find = 0, len(data), data.find
+        while at < length:
+            end = find(_END, at)
+            if end < 0:
+                self._needed = 0
+                if length - at > _LINE:
+                    self._give_up("a line of the broker's does not end")
+                return at
+            first = data[at]
+            if first == _MSG:
+                words = data[at:end].split()
+                stop = end + 2 + int(words[-1])
+                if stop + 2 > length:
+                    self._needed = stop + 2 - at
+                    return at
+                self._deliver(words, 5, data[end + 2 : stop], b"")
+            elif first == _HMSG:
+                words = data[at:end].split()
+                stop = end + 2 + int(words[-1])
+                if stop + 2 > length:
+                    self._needed = stop + 2 - at
+                    return at
+                body = end + 2 + int(words[-2])
+                self._deliver(words, 6, data[body:stop], data[end + 2 : body])
+            else:
+                stop = end
+                self._control(data[at:end])
+            at = stop + 2
+        return at
+
+    def _deliver(self, words: list[bytes], with_reply: int, payload: bytes, headers: bytes) -> None:
+        take = self._takes.get(words[2])
+        if take is None:
+            return
+        try:
+            take(words[1], words[3] if len(words) == with_reply else b"", payload, headers)
+        except Exception as error:  # noqa: BLE001 - one bad message must not end the others
+            self._owner.dropped(words[1], error)
+
+    def _control(self, line: bytes) -> None:
+        word = line[:4].upper()
+        if word == b"PING":
+            self._command(b"PONG\r\n")
+        elif word == b"PONG":
+            if self._pongs:
+                answered = self._pongs.popleft()
+                if not answered.done():
+                    answered.set_result(None)
+        elif word == b"-ERR":
+            self._why = line[4:].strip().strip(b"'").decode(errors="replace").lower()
+            self._owner.refused(self, self._why)
+        elif word == b"INFO":
+            self._inform(line[5:])
+        elif word not in {b"+OK", b""}:
+            self._give_up(f"the broker said {line[:40]!r}, which is not its protocol")
+
+    def _inform(self, raw: bytes) -> None:
+        try:
+            info = msgspec.json.decode(raw, type=dict[str, Any])
+        except msgspec.DecodeError:
+            self._give_up("the broker's INFO does not decode")
+            return
+        self.max_payload = info.get("max_payload", self.max_payload)
+        self._owner.informed(self, info)
+
+    # The end
+
+    def _give_up(self, why: str) -> None:
+        self._why = why
+        self.abort(why)
+
+    def abort(self, why: str) -> None:
+        """Leave at once, whatever is unsent."""
+        if self.open:
+            self._transport.abort()
+            self._end(why, told=True)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the owner, unless it was the one who closed."""
+        if not self._gone.done():
+            self._gone.set_result(None)
+        self._end(
+            self._why or (f"{type(exc).__name__}: {exc}" if exc else "the broker closed the connection"), told=True
+        )
+
+    def _end(self, why: str, *, told: bool) -> None:
+        if not self.open:
+            return
+        self.open = False
+        self._out.clear()
+        self._out_size = 0
+        self._drained.set()
+        while self._pongs:
+            waiting = self._pongs.popleft()
+            if not waiting.done():
+                waiting.set_exception(ConnectionError(why))
+                waiting.exception()
+        if told:
+            self._owner.lost(self, why)
+
+    async def aclose(self) -> None:
+        """Send what is unsent and close; a broker that does not take it within a second is left all the same."""
+        if self.open:
+            self._write_out()
+            self._end("closed", told=False)
+            self._transport.close()
+        await asyncio.wait({self._gone}, timeout=_CLOSE_WITHIN)
+        if not self._gone.done():
+            self._transport.abort()

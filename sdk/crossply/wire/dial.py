@@ -1,0 +1,91 @@
+"""Opens connections: nats-py does handshake, TLS and credentials, then hands its transport over.
+
+What nats-py does after the handshake is where it closes for ever, waits without end and drops what it should
+have said (docs/decisions/0012), so its tasks are ended before they begin. This file holds every private name of
+nats-py that Crossply relies on; ``tests/contract`` pins them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from nats import errors as nats_errors
+from nats.aio.client import Client
+
+from crossply.wire.connection import Connection
+
+if TYPE_CHECKING:
+    from crossply.wire.connection import Owner
+    from crossply.wire.link import LinkConfig
+
+
+class DialFault(Exception):
+    """No connection to this server: the message says why."""
+
+
+class Handshake(Client):
+    """nats-py's client until it is connected, and nothing of it afterwards."""
+
+    def hand_over(self) -> tuple[asyncio.Transport, bytes, dict[str, Any]]:
+        """Return the transport, what was read from it already, and the broker's INFO.
+
+        Nothing may run between this and the first ``set_protocol``, so that no byte is read by nats-py and lost.
+        """
+        self._end_tasks()
+        streams: Any = self._transport
+        reader: Any = streams._io_reader
+        return streams._io_writer.transport, bytes(reader._buffer), self._server_info
+
+    def drop(self) -> None:
+        """Leave a connection that did not come about."""
+        self._end_tasks()
+        writer = getattr(self._transport, "_io_writer", None)
+        if writer is not None:
+            writer.transport.abort()
+
+    def _end_tasks(self) -> None:
+        kept: Any = self  # nats-py leaves the types of its tasks open
+        tasks = (kept._reading_task, kept._ping_interval_task, kept._flusher_task)
+        for task in tasks:
+            if task is not None:
+                task.cancel()
+
+
+async def dial(
+    address: str, credentials: dict[str, str], config: LinkConfig, owner: Owner, timeout: float
+) -> Connection:
+    """Return an open connection to one server; raise ``DialFault`` when there is none within ``timeout`` seconds."""
+    client = Handshake()
+    refused: list[Exception] = []
+
+    async def failed(error: Exception) -> None:
+        refused[:] = [error]
+
+    try:
+        async with asyncio.timeout(timeout):
+            await client.connect(
+                [address],
+                name=f"{config.service}/{config.instance}",
+                error_cb=failed,
+                allow_reconnect=False,
+                max_reconnect_attempts=1,
+                reconnect_time_wait=0,
+                connect_timeout=max(1, round(timeout)),
+                tls=config.tls,
+                **credentials,  # type: ignore[arg-type]  # user, password or token, by name
+            )
+    except (OSError, TimeoutError, nats_errors.Error) as error:
+        client.drop()
+        reason = (refused or [error])[0]
+        raise DialFault(str(reason) or type(reason).__name__) from error
+    except BaseException:
+        client.drop()
+        raise
+    transport, read, info = client.hand_over()
+    # The client is kept, as its stream would close the transport when it is collected.
+    connection = Connection(urlsplit(address).netloc, info, owner, keep=client)
+    connection.begin(transport, read)
+    owner.informed(connection, info)
+    return connection
