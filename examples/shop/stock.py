@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import sys
 from collections import Counter
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -63,4 +65,5 @@ class Server(ThreadingHTTPServer):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # a container's first process is not ended by it otherwise
     Server((os.environ.get("HOST", "127.0.0.1"), int(os.environ.get("PORT", "8080"))), Stock).serve_forever()
