@@ -65,5 +65,7 @@ class Server(ThreadingHTTPServer):
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # a container's first process is not ended by it otherwise
+    signal.signal(
+        signal.SIGTERM, lambda _number, _frame: sys.exit()
+    )  # a container's first process is not ended by it otherwise
     Server((os.environ.get("HOST", "127.0.0.1"), int(os.environ.get("PORT", "8080"))), Stock).serve_forever()

@@ -10,10 +10,13 @@ import msgpack  # type: ignore[import-untyped]  # has no types
 import msgspec
 
 from crossply.errors import InvalidArgument
+from crossply.filling import filled, needs_filling
 from crossply.handler import BYTES, JSON, MSGPACK
 from crossply_policy.defaults import LIMITS
 
 _unpackb = cast("Callable[..., object]", msgpack.unpackb)  # pyright: ignore[reportUnknownMemberType]  # has no types
+_NOTHING = {MSGPACK: b"\xc0", JSON: b"null"}
+"""``None`` travels as an empty body."""
 _BARE = {Any, object, dict, list, tuple, set, frozenset, Mapping}
 
 
@@ -41,6 +44,7 @@ class Decoder:
         self._kind = kind
         self._what = what
         self._bounded = untyped(kind)
+        self._fills = needs_filling(kind)
         self._msgpack = msgspec.msgpack.Decoder(kind)
         self._json = msgspec.json.Decoder(kind)
 
@@ -52,9 +56,13 @@ class Decoder:
         try:
             if media not in {MSGPACK, JSON}:
                 return self._raw(body, media)
+            if not body:
+                body = _NOTHING[media]
             if self._bounded:
-                return msgspec.convert(_bounded(body, media, self._what), self._kind)
-            return (self._json if media == JSON else self._msgpack).decode(body)
+                value: Any = msgspec.convert(_bounded(body, media, self._what), self._kind)
+            else:
+                value = (self._json if media == JSON else self._msgpack).decode(body)
+            return filled(value) if self._fills else value
         except msgspec.ValidationError as error:
             reason, pointer = _place(str(error))
             raise InvalidArgument(f"{self._what}: {reason} at {pointer or '/'}", details=[(pointer, reason)]) from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from crossply.endpoint import Endpoint, Subscribed, endpoint_handler, event_handler
+from crossply.endpoint import Endpoint, Subscribed, endpoint_handler, event_handler, named
 from crossply.errors import ConfigError
 from crossply.handler import Facts, Handler, Request
 from crossply_policy import names
@@ -21,6 +21,8 @@ class Declared:
     """The endpoints and event handlers of one service, by name."""
 
     def __init__(self, service: str) -> None:
+        if not isinstance(service, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # users err
+            raise ConfigError([f"service name {service!r} is not text"])
         try:
             self.service = names.service(service)
         except names.NameFault as fault:
@@ -43,12 +45,14 @@ class Declared:
 
     def on(self, function: F, pattern: str, *, concurrency: int) -> F:
         """Declare a function as the handler of a channel pattern."""
+        if concurrency < 1:
+            raise ConfigError([f"{pattern}: concurrency is {concurrency}; at least one event must run"])
         try:
             names.pattern(pattern)
         except names.NameFault as fault:
             raise ConfigError([str(fault)]) from fault
         if pattern in self.subscriptions:
-            other = self.subscriptions[pattern].function.__name__
+            other = named(self.subscriptions[pattern].function)
             raise ConfigError([f"{pattern} has a handler already, {other}; one service takes an event once"])
         declared = Subscribed(pattern, function, concurrency)
         event_handler(declared, _no_executor, _no_report)
@@ -57,7 +61,7 @@ class Declared:
 
     def _name(self, name: str | None, function: Callable[..., Any]) -> str:
         try:
-            known = names.endpoint(name) if name is not None else names.python_name(function.__name__)
+            known = names.endpoint(name) if name is not None else names.python_name(named(function))
         except names.NameFault as fault:
             raise ConfigError([str(fault)]) from fault
         if known in self.endpoints or known in self.raw:

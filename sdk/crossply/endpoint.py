@@ -7,6 +7,7 @@ import contextvars
 import dataclasses
 import functools
 import inspect
+import types
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -77,7 +78,12 @@ def event_handler(
     run = _runner(subscribed.function, executor)
 
     async def event_handler_of_user(request: Request) -> Response:
-        await _run(run, read(request), request, report)
+        try:
+            arguments = read(request)
+        except InvalidArgument as error:
+            report(request, error)  # nobody else would say it: the publisher is long gone
+            raise
+        await _run(run, arguments, request, report)
         return Response()
 
     return event_handler_of_user
@@ -110,17 +116,18 @@ def _trace_id(request: Request) -> str | None:
 
 def _runner(function: Callable[..., Any], executor: Callable[[], Executor]) -> Callable[[dict[str, Any]], Any]:
     """Return how to run a function: on the loop, or in the thread pool when it is a plain ``def``."""
-    if inspect.iscoroutinefunction(function):
+    called = getattr(function, "__call__", function)  # noqa: B004 - an object with an async __call__ is asked for it
+    if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(called):
         return lambda arguments: function(**arguments)
     if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
-        raise ConfigError(
-            [f"{function.__name__}: generators are streams, and streams are not available in this version"]
-        )
+        raise ConfigError([f"{named(function)}: generators are streams, and streams are not available in this version"])
 
     async def in_thread(arguments: dict[str, Any]) -> Any:
         context = contextvars.copy_context()
         call = functools.partial(context.run, function, **arguments)
-        return await asyncio.get_running_loop().run_in_executor(executor(), call)
+        value = await asyncio.get_running_loop().run_in_executor(executor(), call)
+        # A plain function may wrap an asynchronous one, as most decorators do.
+        return await value if inspect.isawaitable(value) else value
 
     return in_thread
 
@@ -129,7 +136,7 @@ def _hints(function: Callable[..., Any]) -> dict[str, Any]:
     try:
         return typing.get_type_hints(function, include_extras=True)
     except (NameError, TypeError) as error:
-        raise ConfigError([f"{function.__name__}: its annotations cannot be read: {error}"]) from error
+        raise ConfigError([f"{named(function)}: its annotations cannot be read: {error}"]) from error
 
 
 def _arguments(function: Callable[..., Any], operation: str) -> Callable[[Request], dict[str, Any]]:
@@ -137,13 +144,26 @@ def _arguments(function: Callable[..., Any], operation: str) -> Callable[[Reques
     hints = _hints(function)
     parameters = list(inspect.signature(function).parameters.values())
     if odd := [each.name for each in parameters if each.kind not in {each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY}]:
-        raise ConfigError([f"{function.__name__}: parameters {', '.join(odd)} must be plain named ones"])
+        raise ConfigError([f"{named(function)}: parameters {', '.join(odd)} must be plain named ones"])
     if not parameters:
         return lambda _request: {}
     first = parameters[0]
-    if len(parameters) == 1 and is_whole(hints.get(first.name, Any)):
+    if len(parameters) == 1 and is_whole(without_none(hints.get(first.name, Any))):
         return _whole(first, hints.get(first.name, Any), operation)
     return _named(function, parameters, hints, operation)
+
+
+def without_none(kind: Any) -> Any:
+    """Return ``X`` for ``X | None``, anything else as it is."""
+    if typing.get_origin(kind) not in {typing.Union, types.UnionType}:
+        return kind
+    others = [each for each in typing.get_args(kind) if each is not type(None)]
+    return others[0] if len(others) == 1 else kind
+
+
+def named(function: Callable[..., Any]) -> str:
+    """Return a function's name; that of its type for an object that is called like one."""
+    return str(getattr(function, "__name__", type(function).__name__))
 
 
 def is_whole(kind: Any) -> bool:
@@ -176,12 +196,10 @@ def _named(
         kind = hints.get(each.name, Any)
         fields.append((each.name, kind) if each.default is each.empty else (each.name, kind, each.default))
     try:
-        arguments = msgspec.defstruct(
-            f"{function.__name__}_arguments", fields, forbid_unknown_fields=True, kw_only=True
-        )
+        arguments = msgspec.defstruct(f"{named(function)}_arguments", fields, forbid_unknown_fields=True, kw_only=True)
         decoder = codec.Decoder(arguments, operation)
     except (TypeError, ValueError) as error:
-        raise ConfigError([f"{function.__name__}: its parameters cannot be decoded: {error}"]) from error
+        raise ConfigError([f"{named(function)}: its parameters cannot be decoded: {error}"]) from error
     names = [each.name for each in parameters]
 
     def read_named(request: Request) -> dict[str, Any]:
@@ -200,7 +218,7 @@ def _event_arguments(function: Callable[..., Any], pattern: str) -> Callable[[Re
     payload = [each for each in parameters if each not in asks]
     if len(payload) > 1 or len(asks) > 1:
         raise ConfigError(
-            [f"{function.__name__}: an event handler takes the payload and, if it wants, one Event; not more"]
+            [f"{named(function)}: an event handler takes the payload and, if it wants, one Event; not more"]
         )
     decoder = codec.Decoder(hints.get(payload[0].name, Any), f"event {pattern}") if payload else None
 

@@ -27,7 +27,7 @@ caller's own caller, whose call has facts of its own.
 from __future__ import annotations
 
 from enum import Enum, StrEnum
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -232,3 +232,8 @@ class EndpointFailed(CallError):
     """
 
     executed = Executed.YES
+
+    def __init__(self, message: str, **facts: Any) -> None:
+        if facts.get("code") is Code.OK:
+            raise ValueError("ok is no failure; return a value instead")
+        super().__init__(message, **facts)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 import os
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from crossply import codec
 from crossply.config import MeshConfig
 from crossply.declared import Declared
-from crossply.errors import Executed, IntegrityFailed, InvalidArgument, MeshError
-from crossply.handler import Facts, Kind, Request
+from crossply.errors import ConfigError, Executed, IntegrityFailed, InvalidArgument, MeshError
+from crossply.handler import BYTES, Facts, Kind, Request
 from crossply.names import new_id
 from crossply.routing.routes import publishing
 from crossply.running import Running
@@ -27,6 +29,7 @@ T = TypeVar("T")
 F = TypeVar("F", bound="Callable[..., Any]")
 
 PUBLISH_WITHIN = 60.0
+_DECODERS, _ID = 2048, 16
 
 
 class Mesh:
@@ -54,6 +57,8 @@ class Mesh:
         self._environ = environ
         self._connect = connect
         self._running: Running | None = None
+        self._changing = asyncio.Lock()
+        self._stopping: asyncio.Task[None] | None = None
         self._decoders: dict[tuple[Any, str], codec.Decoder] = {}
 
     @property
@@ -71,7 +76,7 @@ class Mesh:
     @property
     def running(self) -> Running:
         """What runs between start and stop; raise ``MeshError`` before and after."""
-        if self._running is None:
+        if self._running is None or not self._running.begun:
             raise MeshError(
                 f"{self.service} is not running; use `async with mesh`, `await mesh.start()` or `mesh.run()`"
             )
@@ -111,6 +116,8 @@ class Mesh:
         Returning acknowledges the event; raising has it delivered again after a delay. At most ``concurrency``
         events run at a time in one instance.
         """
+        if not isinstance(pattern, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # @mesh.on without parentheses
+            raise ConfigError(['write @mesh.on("family.name"): it takes the channel, or a pattern of channels'])
         return lambda given: self._declared.on(given, pattern, concurrency=concurrency)
 
     def serve_handler(self, name: str, handler: Handler, *, facts: Facts | None = None) -> None:
@@ -152,7 +159,7 @@ class Mesh:
         operation: str,
         payload: object = None,
         *,
-        returns: None = None,
+        returns: Any = None,
         timeout: float | None = None,
         key: str | None = None,
         metadata: dict[str, str] | None = None,
@@ -190,10 +197,12 @@ class Mesh:
             idempotency_key=idempotency_key,
         )
         if timeout is not None:
+            if math.isnan(timeout):
+                raise InvalidArgument(f"{operation}: timeout is not a number of seconds", details=[("", "timeout")])
             request.deadline = self.running.now() + timeout
         response = await handler(request)
         if not response.body and returns is None:
-            return None
+            return b"" if response.content_type == BYTES else None
         try:
             return self._decoder(returns, operation).decode(response.body, response.content_type)
         except InvalidArgument as fault:
@@ -203,6 +212,8 @@ class Mesh:
     def _decoder(self, kind: Any, operation: str) -> codec.Decoder:
         known = self._decoders.get((kind, operation))
         if known is None:
+            if len(self._decoders) >= _DECODERS:
+                self._decoders.clear()
             decoder = codec.Decoder(Any if kind is None else kind, f"reply of {operation}")
             known = self._decoders[kind, operation] = decoder
         return known
@@ -219,33 +230,55 @@ class Mesh:
     ) -> None:
         """Publish an event; return when the broker has stored it, raise ``CallError`` when it has not in time.
 
-        The same bytes are sent again until ``timeout`` seconds have passed. ``id`` (16 bytes) makes a repeated
-        publish of the same event a duplicate that the stream drops.
+        The same bytes are sent again until ``timeout`` seconds have passed. ``id`` (16 bytes) names the event: one
+        that was published under it within the stream's duplicate window is not stored twice.
         """
         handler = self.publishing(channel)
+        if id is not None and len(id) != _ID:
+            raise InvalidArgument(f"{channel}: an event's id has {_ID} bytes, not {len(id)}", details=[("", "id")])
         body, content_type = codec.encode(payload)
         request = Request(channel, body, content_type, Kind.EVENT, id or new_id(), key=key, metadata=metadata)
+        # Whoever chooses an id may come back with it.
+        request.idempotent = id is not None
         request.deadline = self.running.now() + timeout
         await handler(request)
 
     async def start(self) -> None:
         """Connect, serve what was declared, and be known; raise ``Unavailable`` when no broker answers in time."""
-        if self._running is not None:
-            raise MeshError(f"{self.service} runs already")
-        running = Running(self._declared, self._hello, self.config, self._connect)
-        await running.start()
-        self._running = running
+        async with self._changing:
+            if self._running is not None:
+                raise MeshError(f"{self.service} runs already")
+            # Known from now on, so that a handler that is called at once can call in its turn.
+            running = self._running = Running(self._declared, self._hello, self.config, self._connect)
+            try:
+                await running.start()
+            except BaseException:
+                self._running = None
+                raise
 
     async def stop(self) -> None:
-        """Drain and close: no call and no event that was taken is lost."""
-        running = self._running
-        if running is None or running.draining:
-            return
-        try:
-            # Handlers that still run may call and publish to their end.
-            await running.stop()
-        finally:
-            self._running = None
+        """Drain and close: no call and no event that was taken is lost. It goes on although its caller gives up."""
+        if self._stopping is None:
+            self._stopping = asyncio.get_running_loop().create_task(self._stop(), name=f"stop {self.service}")
+            self._stopping.add_done_callback(self._stopped)
+        await asyncio.shield(self._stopping)
+
+    async def _stop(self) -> None:
+        async with self._changing:  # after a start that is under way
+            if self._running is None:
+                return
+            try:
+                # Handlers that still run may call and publish to their end.
+                await self._running.stop()
+            finally:
+                self._running = None
+
+    def _stopped(self, _task: asyncio.Task[None]) -> None:
+        self._stopping = None
+
+    def connect_with(self, connect: Connect) -> None:
+        """Open connections with ``connect`` from the next start on; ``crossply.testing`` does, for unit tests."""
+        self._connect = connect
 
     async def __aenter__(self) -> Self:
         await self.start()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 from crossply.errors import ConfigError, Unavailable
@@ -26,12 +28,21 @@ def run(mesh: Mesh) -> None:
         logs.configure(config.log_level, config.log_format)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_until_signal(mesh))
+        _leave_threads()
     except ConfigError as error:
         sys.stderr.writelines(f"{mesh.service}: {fault}\n" for fault in error.faults)
         raise SystemExit(EXIT_CONFIG) from error
     except Unavailable as error:
         sys.stderr.write(f"{mesh.service}: {error.message}\n")
         raise SystemExit(EXIT_UNAVAILABLE) from error
+
+
+def _leave_threads() -> None:
+    """End although a plain function still runs past its deadline: the interpreter would wait for its thread."""
+    if any(thread.is_alive() and not thread.daemon for thread in threading.enumerate()[1:]):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 async def _until_signal(mesh: Mesh) -> None:

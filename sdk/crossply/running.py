@@ -64,6 +64,8 @@ class Running:
         self._serving: list[Closable] = []
         self._subscribed: list[Closable] = []
         self._executor: ThreadPoolExecutor | None = None
+        self._joining = asyncio.Lock()
+        self.begun = False
         self.draining = False
 
     async def start(self) -> None:
@@ -79,7 +81,7 @@ class Running:
     async def _begin(self) -> None:
         self.catalog = Catalog(self.link, self.instance, self._tasks, self.now, self.around.chance)
         self._feed = PolicyFeed(self.link, self._config.registry_key, self._adopt, self._tasks)
-        self.routes = Routes(self.link, self.catalog, self._feed, self.around)
+        self.routes = Routes(self.link, self.catalog, self._feed, self.around, self._tasks)
         self._presence = Presence(
             self.link,
             self._hello,
@@ -94,12 +96,13 @@ class Running:
         self.link.on_missing_stream(self._presence.missing)
         await self._feed.start()
         await self._feed.want(self._declared.service)
+        self.begun = True
         await self.rejoin()
-        self._tasks.spawn(self._beat_for_ever(), "heartbeat")
-        self._tasks.spawn(self._presence.say_hello_for_ever(), "hello")
+        self._tasks.for_ever(self._beat, "heartbeat")
+        self._tasks.for_ever(self._presence.say_hello, "hello")
         vigil = Vigil(self.link, self.catalog, self._tasks, self.now)
-        self._tasks.spawn(vigil.watch_for_ever(), "vigil")
-        self._log.debug("mesh_started", broker=self.link.server, revision=self._feed.revision)
+        self._tasks.for_ever(vigil.watch, "vigil")
+        self._log.info("started", broker=self.link.server, revision=self._feed.revision)
 
     async def _connected(self) -> Link:
         config = self._config
@@ -141,16 +144,18 @@ class Running:
         await self.catalog.ask_again()
         await self._feed.catch_up()
 
-    async def _beat_for_ever(self) -> None:
-        while True:
-            await asyncio.sleep(self._presence.pause())
-            await self._presence.beat()
-            self.routes.forget(await self.catalog.sweep())
+    async def _beat(self) -> None:
+        await asyncio.sleep(self._presence.pause())
+        await self._presence.beat()
+        self.routes.forget(await self.catalog.sweep())
 
     async def rejoin(self) -> None:
         """Take calls and events, and say hello."""
-        if self._presence.present:
-            return
+        async with self._joining:
+            if not self._presence.present:
+                await self._join()
+
+    async def _join(self) -> None:
         for name, handler in self._declared.handlers(self._threads, self._report).items():
             self._serving.append(await self.link.serve(name, self._inbound(handler, Side.CALLEE)))
         events = self._declared.event_handlers(self._threads, self._report)
@@ -166,6 +171,10 @@ class Running:
 
         Until it is, the instance answers pings: a caller that asks after a call must not take it for lost.
         """
+        async with self._joining:
+            await self._leave()
+
+    async def _leave(self) -> None:
         until = self.now() + self.routes.snapshot.route(self._declared.service, "any").drain.timeout
         await self._presence.leave()
         serving, self._serving = self._serving, []
@@ -200,11 +209,13 @@ class Running:
     async def stop(self) -> None:
         """Drain: say bye, finish what runs within the policy's time, close."""
         self.draining = True
-        await self.withdraw()
-        self.admission.draining = True
-        await self.catalog.aclose()
-        await self._feed.aclose()
-        await self._tasks.aclose()
-        await self.link.aclose()
-        if self._executor is not None:
-            self._executor.shutdown(wait=False, cancel_futures=True)
+        try:
+            await self.withdraw()
+            self.admission.draining = True
+            await self.catalog.aclose()
+            await self._feed.aclose()
+        finally:
+            await self._tasks.aclose()
+            await self.link.aclose()
+            if self._executor is not None:
+                self._executor.shutdown(wait=False, cancel_futures=True)

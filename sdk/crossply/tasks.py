@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+_AFTER_FAILURE = 1.0
+
 
 class Tasks:
     """A set of running tasks; ``on_error(name, error)`` hears of one that failed."""
@@ -32,6 +34,18 @@ class Tasks:
         self._running.add(task)
         task.add_done_callback(self._ended)
         return task
+
+    def for_ever(self, step: Callable[[], Coroutine[Any, Any, Any]], name: str) -> asyncio.Task[Any]:
+        """Do ``step`` again and again; one that fails is told of and followed by the next, after a pause."""
+        return self.spawn(self._again(step, name), name)
+
+    async def _again(self, step: Callable[[], Coroutine[Any, Any, Any]], name: str) -> None:
+        while True:
+            try:
+                await step()
+            except Exception as error:  # noqa: BLE001 - what runs for ever must not end by one failure
+                self._on_error(name, error)
+                await asyncio.sleep(_AFTER_FAILURE)
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)

@@ -12,6 +12,7 @@ from structlog.typing import EventDict
 from tests.support.broker import Broker
 from tests.support.meshes import Meshes
 from tests.support.plain_client import PlainClient
+from tests.support.policies import Policies
 from tests.support.provider import Provider
 
 
@@ -34,6 +35,14 @@ async def provider(broker: Broker) -> AsyncIterator[Provider]:
     """Creates the streams and consumers that instances declare, as the registry does."""
     async with Provider(broker) as providing:
         yield providing
+
+
+@pytest.fixture
+async def policies(provider: Provider) -> Policies:
+    """Signed revisions, as the registry writes them."""
+    made = Policies(provider.link)
+    await made.begin()
+    return made
 
 
 @pytest.fixture

@@ -6,10 +6,13 @@ import asyncio
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
+from structlog.typing import EventDict
 
-from crossply import Event, IntegrityFailed, Mesh
+from crossply import CallError, Event, IntegrityFailed, InvalidArgument, Mesh
+from crossply.handler import Kind, Request
 from tests.support.broker import Broker
 from tests.support.meshes import Meshes
 from tests.support.plain_client import PlainClient
@@ -125,12 +128,134 @@ async def test_a_thousand_events_arrive_each_once(provider: Provider, meshes: Me
     assert Counter(got) == Counter(range(1000))
 
 
-async def test_an_id_that_was_used_before_is_an_alarm(provider: Provider, meshes: Meshes) -> None:
+async def test_a_random_id_that_was_used_before_is_an_alarm(provider: Provider, meshes: Meshes) -> None:
     await provider.ensure(families=("orders",))
     caller = await meshes.client()
-    await caller.publish("orders.created", 1, id=bytes(16))
+    publishing = caller.publishing("orders.created")
+    await publishing(Request("orders.created", b"\x01", kind=Kind.EVENT, id=bytes(16)))
     with pytest.raises(IntegrityFailed):
-        await caller.publish("orders.created", 2, id=bytes(16))
+        await publishing(Request("orders.created", b"\x02", kind=Kind.EVENT, id=bytes(16)))
+
+
+async def test_an_event_published_again_under_its_id_is_stored_once(provider: Provider, meshes: Meshes) -> None:
+    got: list[int] = []
+    await provider.ensure(consumers=(("mailer", "orders.created"),))
+    await meshes.start(subscriber(meshes, "mailer", got))
+    caller = await meshes.client()
+    for _ in range(3):
+        await caller.publish("orders.created", 1, id=bytes(16))
+    await caller.publish("orders.created", 2)
+    await eventually(lambda: 2 in got)
+    assert got == [1, 2]
+    with pytest.raises(InvalidArgument, match="16 bytes, not 1"):
+        await caller.publish("orders.created", 1, id=b"x")
+
+
+async def test_an_event_whose_handler_is_cancelled_from_within_comes_again_after_a_delay_and_is_said(
+    provider: Provider, meshes: Meshes, logs: list[EventDict]
+) -> None:
+    deliveries: list[float] = []
+    await provider.ensure(consumers=(("mailer", "orders.created"),))
+    mailer = meshes.new("mailer")
+
+    @mailer.on("orders.created")
+    async def created(number: int) -> None:
+        deliveries.append(time.monotonic())
+        if len(deliveries) == 1:
+            raise asyncio.CancelledError
+
+    await meshes.start(mailer)
+    caller = await meshes.client()
+    await caller.publish("orders.created", 1)
+    await eventually(lambda: len(deliveries) == 2)
+    assert deliveries[1] - deliveries[0] >= 0.9
+    assert any(each["event"] == "endpoint_raised" for each in logs)
+
+
+async def test_an_event_that_does_not_validate_is_said(
+    provider: Provider, meshes: Meshes, logs: list[EventDict]
+) -> None:
+    await provider.ensure(consumers=(("mailer", "orders.created"),))
+    await meshes.start(subscriber(meshes, "mailer", []))
+    caller = await meshes.client()
+    await caller.publish("orders.created", "not a number")
+    await eventually(lambda: any("Expected `int`" in each.get("error", "") for each in logs))
+
+
+async def test_an_event_from_outside_has_the_same_id_in_every_delivery(
+    provider: Provider, meshes: Meshes, plain: PlainClient
+) -> None:
+    ids: list[str] = []
+    await provider.ensure(consumers=(("mailer", "orders.created"),))
+    mailer = meshes.new("mailer")
+
+    @mailer.on("orders.created")
+    async def created(event: Event) -> None:
+        ids.append(event.id)
+        if len(ids) == 1:
+            raise RuntimeError("once more")
+
+    await meshes.start(mailer)
+    await plain.publish("mesh.evt.orders.created", b'{"n": 1}')
+    await eventually(lambda: len(ids) == 2)
+    assert ids[0] == ids[1]
+
+
+async def test_metadata_that_is_not_text_is_refused_before_anything_is_stored(
+    provider: Provider, meshes: Meshes
+) -> None:
+    got: list[int] = []
+    await provider.ensure(consumers=(("mailer", "orders.created"),))
+    await meshes.start(subscriber(meshes, "mailer", got))
+    caller = await meshes.client()
+    wrong: Any = {"n": 1}
+    with pytest.raises(InvalidArgument, match="metadata"):
+        await caller.publish("orders.created", 1, metadata=wrong)
+    await caller.publish("orders.created", 2)
+    await eventually(lambda: got == [2])
+
+
+async def test_a_publish_ends_at_its_deadline_and_says_whether_anything_was_sent(
+    broker: Broker, provider: Provider, meshes: Meshes
+) -> None:
+    await provider.ensure(families=("orders",))
+    caller = await meshes.client()
+    await caller.publish("orders.created", 1)
+    broker.pause()
+    began = time.monotonic()
+    with pytest.raises(CallError) as caught:
+        await caller.publish("orders.created", 2, timeout=1.0)
+    assert time.monotonic() - began < 1.3
+    assert caught.value.executed == "maybe"
+    broker.resume()
+
+
+async def test_no_more_events_run_at_once_than_asked_for_though_the_connection_was_lost(
+    broker: Broker, provider: Provider, meshes: Meshes
+) -> None:
+    running, most, handled = 0, 0, set[int]()
+    await provider.ensure(consumers=(("mailer", "orders.created"),))
+    mailer = meshes.new("mailer")
+
+    @mailer.on("orders.created", concurrency=1)
+    async def created(number: int) -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0.2)
+        running -= 1
+        handled.add(number)
+
+    await meshes.start(mailer)
+    caller = await meshes.client()
+    for number in range(6):
+        await caller.publish("orders.created", number, timeout=10.0)
+    broker.kill()
+    broker.start()
+    for number in range(6, 12):
+        await caller.publish("orders.created", number, timeout=10.0)
+    await eventually(lambda: len(handled) == 12, 15.0)
+    assert most == 1
 
 
 async def test_an_instance_that_drains_finishes_what_runs_and_gives_back_the_rest_at_once(

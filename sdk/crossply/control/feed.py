@@ -67,9 +67,14 @@ class PolicyFeed:
 
     async def want(self, service: str) -> None:
         """Fetch the documents that concern a service, from now on also when they change."""
-        if service not in self._wanted:
-            self._wanted.add(service)
-            await self._complete()
+        self._wanted.add(service)
+        # Until it is done: a caller that gives up leaves the rest to the next announcement.
+        self._incomplete = True
+        await self._complete()
+
+    def unwant(self, service: str) -> None:
+        """Fetch them no more."""
+        self._wanted.discard(service)
 
     async def _complete(self) -> None:
         """Fetch what is in force and wanted but not here; the next announcement tries again if that fails."""
@@ -77,10 +82,10 @@ class PolicyFeed:
             try:
                 if self._missing(self._position.manifest):
                     await self._move_to(self._position, {})
+                self._incomplete = False
             except (RecordFault, PolicyInvalid) as fault:
                 self._refuse(str(fault))
             except StoreUnavailable as error:
-                self._incomplete = True
                 self._log.debug("policy_store_unavailable", error=str(error))
 
     def _announced(self, raw: bytes) -> None:
@@ -89,8 +94,7 @@ class PolicyFeed:
             if self._position.behind(message.head):
                 record.verify_head(message.head, self._key)
                 self._tasks.spawn(self._follow(message), "policy revision")
-            elif self._incomplete:
-                self._incomplete = False
+            elif self._incomplete and not self._moving.locked():
                 self._tasks.spawn(self._complete(), "policy completed")
         except RecordFault as fault:
             self._log.warning("announcement_dropped", why=str(fault))

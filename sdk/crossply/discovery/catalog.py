@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
-from crossply.errors import Absent, NotFound, Origin
+from crossply.errors import Absent, NotFound, Origin, Overloaded
 from crossply.handler import Facts
 from crossply.routing.instances import Callee, Instance
 from crossply.wire.presence import Bye, Heartbeat, Hello, Presence
@@ -39,10 +39,12 @@ class Catalog:
         self._following = asyncio.Lock()
 
     def callee(self, service: str) -> Callee:
-        """Return what is known of a service, nothing at first."""
+        """Return what is known of a service, nothing at first; what is asked for during an outage is not kept."""
         callee = self._callees.get(service)
         if callee is None:
-            callee = self._callees[service] = Callee(service, self._own_instance)
+            callee = Callee(service, self._own_instance, self._now())
+            if self._link.connected:
+                self._callees[service] = callee
         return callee
 
     async def follow(self, service: str) -> None:
@@ -50,8 +52,9 @@ class Catalog:
         async with self._following:
             if service not in self._watches and self._link.connected:
                 if sum(each.seen is None for each in self._callees.values()) > STRANGERS:
-                    raise NotFound(
-                        f"{service}: too many unknown services are being asked for; try again in {STRANGER_FOR:g} s"
+                    raise Overloaded(
+                        f"{service}: too many unknown services are being asked for; try again in {STRANGER_FOR:g} s",
+                        retry_after=STRANGER_FOR,
                     )
                 self._watches[service] = await self._link.watch(service, self.hear)
                 await self._ask(self.callee(service))
@@ -68,7 +71,9 @@ class Catalog:
 
     def hear(self, message: Presence) -> None:
         """Take what an instance says of itself."""
-        callee = self.callee(message.service)
+        callee = self._callees.get(message.service)
+        if callee is None:
+            return
         now = self._now()
         if isinstance(message, Bye):
             callee.remove(message.instance)
@@ -98,7 +103,7 @@ class Catalog:
         strangers = [
             callee.service
             for callee in self._callees.values()
-            if callee.seen is None and callee.asked is not None and now - callee.asked > STRANGER_FOR
+            if callee.seen is None and now - max(callee.made, callee.asked or 0.0) > STRANGER_FOR
         ]
         for service in strangers:
             del self._callees[service]
@@ -137,7 +142,8 @@ class Catalog:
         wait = min(WHO_TIMEOUT - (self._now() - (callee.asked or now)), deadline - self._now())
         if not callee.heard.is_set() and wait > 0:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(callee.heard.wait(), wait)
+                async with asyncio.timeout(wait):
+                    await callee.heard.wait()
         if not callee.heard.is_set():
             raise NotFound(
                 f"{operation}: no service {callee.service} is known here; see `crossply services` for those that are",

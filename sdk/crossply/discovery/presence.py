@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from crossply.discovery import micro
+from crossply.telemetry.logs import get_logger
 from crossply.wire.presence import Bye, EndpointHello, Heartbeat, Hello
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class Presence:
         self._chance = chance
         self._wall = wall
         self._state = state
+        self._log = get_logger("presence")
         self._open: list[Closable] = []
         self._applied = (0, 0, 0.0)
         self._saying = asyncio.Event()
@@ -93,15 +95,16 @@ class Presence:
         await self._link.announce(Bye(self._hello.service, self._hello.instance))
         opened, self._open = self._open, []
         await asyncio.gather(*(each.aclose() for each in opened))
+        if self._state is not None:
+            (self._state / f"{self._hello.service}.json").unlink(missing_ok=True)
 
-    async def say_hello_for_ever(self) -> None:
-        """Say hello when something changed, at most five times a second."""
-        while True:
-            await self._saying.wait()
-            self._saying.clear()
-            if self.present:
-                await self._link.announce(self.hello())
-            await asyncio.sleep(_HELLO_GAP)
+    async def say_hello(self) -> None:
+        """Say hello once something has changed; at most five times a second."""
+        await self._saying.wait()
+        self._saying.clear()
+        if self.present:
+            await self._link.announce(self.hello())
+        await asyncio.sleep(_HELLO_GAP)
 
     async def beat(self) -> None:
         """Say that this instance lives, and which revision it applies."""
@@ -129,7 +132,6 @@ class Presence:
     def _write(self) -> None:
         if self._state is None:
             return
-        self._state.mkdir(parents=True, exist_ok=True)
         path = self._state / f"{self._hello.service}.json"
         said = {
             "service": self._hello.service,
@@ -140,5 +142,10 @@ class Presence:
             "at": self._wall() / 1e9,
         }
         draft = path.with_suffix(".tmp")
-        draft.write_bytes(msgspec.json.encode(said))
-        draft.replace(path)
+        try:
+            self._state.mkdir(parents=True, exist_ok=True)
+            draft.write_bytes(msgspec.json.encode(said))
+            draft.replace(path)
+        except OSError as error:
+            # The instance is well all the same; whoever reads the file sees that it is old.
+            self._log.warning("state_not_written", path=str(path), why=str(error))

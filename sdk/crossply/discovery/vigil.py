@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 LOOK_EVERY = 0.05
 SLOW_AT_LEAST = 0.1
+SLOW_AT_MOST = 0.5
 SLOW_FACTOR = 3.0
 PING_EVERY = 0.25
 PING_TIMEOUT = 1.0
@@ -30,20 +31,22 @@ class Vigil:
         self._now = now
         self._pinged: dict[str, float] = {}
 
-    async def watch_for_ever(self) -> None:
-        """Look until cancelled."""
-        while True:
-            await asyncio.sleep(LOOK_EVERY)
-            self.look()
+    async def watch(self) -> None:
+        """Wait a moment, then look."""
+        await asyncio.sleep(LOOK_EVERY)
+        self.look()
 
     def look(self) -> None:
-        """Ping the instances whose oldest attempt is slower than three times their usual latency."""
+        """Ping the instances whose oldest attempt takes thrice their usual latency, or half a second."""
         now = self._now()
         self._pinged = {instance: at for instance, at in self._pinged.items() if now - at < PING_EVERY}
         for (service, instance), (operation, age) in self._link.outstanding(SLOW_AT_LEAST).items():
             known = self._catalog.callee(service).instances.get(instance)
             usual = known.latency if known is not None else 0.0
-            if age <= SLOW_FACTOR * usual or now - self._pinged.get(instance, -PING_EVERY) < PING_EVERY:
+            if (
+                age <= min(SLOW_FACTOR * usual, SLOW_AT_MOST)
+                or now - self._pinged.get(instance, -PING_EVERY) < PING_EVERY
+            ):
                 continue
             self._pinged[instance] = now
             self._tasks.spawn(self._ask(service, instance, operation), f"ping {instance}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from crossply.errors import CallError, EndpointFailed
@@ -20,8 +21,21 @@ def rescue(inner: Handler, report: Callable[[Request, BaseException], None]) -> 
             return await inner(request)
         except CallError as error:
             return Response(failure=error)
-        except Exception as error:  # noqa: BLE001 - whatever a handler raises, its caller gets an answer
+        except BaseException as error:
+            if _is_ours(error):
+                raise
             report(request, error)
             return Response(failure=EndpointFailed("", trace_id=request.traceparent and request.traceparent[3:35]))
 
     return rescuing
+
+
+def _is_ours(error: BaseException) -> bool:
+    """Whether it is meant for those who run the handler: they stop it, or the whole process is stopped.
+
+    A handler that awaits a task which was cancelled raises the same CancelledError as one that is cancelled itself.
+    """
+    if isinstance(error, asyncio.CancelledError):
+        task = asyncio.current_task()
+        return task is not None and task.cancelling() > 0
+    return isinstance(error, (KeyboardInterrupt, GeneratorExit))

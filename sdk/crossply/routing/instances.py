@@ -34,8 +34,9 @@ class Instance:
 class Callee:
     """One service as its caller sees it; ``rank`` decides which instances are kept when there are many."""
 
-    def __init__(self, service: str, own_instance: str) -> None:
+    def __init__(self, service: str, own_instance: str, made: float = 0.0) -> None:
         self.service = service
+        self.made = made
         self.instances: dict[str, Instance] = {}
         self.facts: dict[str, Facts] = {}
         self.seen: float | None = None

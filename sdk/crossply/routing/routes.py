@@ -22,16 +22,20 @@ if TYPE_CHECKING:
     from crossply.discovery.catalog import Catalog
     from crossply.handler import Handler
     from crossply.stacks import Surroundings
+    from crossply.tasks import Tasks
     from crossply.wire.link import Link
 
 _PREPARE_TIMEOUT = 0.5
+_OPERATIONS = 2048
 
 
 class Routes:
     """Finds the stack of an operation: composed on its first call, and again after each adoption."""
 
-    def __init__(self, link: Link, catalog: Catalog, feed: PolicyFeed, around: Surroundings) -> None:
+    def __init__(self, link: Link, catalog: Catalog, feed: PolicyFeed, around: Surroundings, tasks: Tasks) -> None:
         self._link = link
+        self._tasks = tasks
+        self._preparing: dict[str, asyncio.Task[None]] = {}
         self._catalog = catalog
         self._feed = feed
         self._around = around
@@ -50,6 +54,7 @@ class Routes:
         """Drop what belongs to services that do not exist."""
         for service in services:
             self._known.discard(service)
+            self._feed.unwant(service)
             for budget in [each for each in self._budgets if each[0] == service]:
                 del self._budgets[budget]
             for operation in [each for each in self._calling if each.partition(".")[0] == service]:
@@ -60,7 +65,12 @@ class Routes:
         """Return a handler that always calls through the newest stack; raise ``NameFault`` for a bad name."""
         known = self._calling.get(operation)
         if known is None:
-            known = self._calling[operation] = self._caller(operation)
+            caller = self._caller(operation)
+            if len(self._calling) >= _OPERATIONS:
+                # Names may come from outside, through a gateway; what is dropped is composed again when it is called.
+                self._calling.clear()
+                self._stacks.clear()
+            known = self._calling[operation] = caller
         return known
 
     def _caller(self, operation: str) -> Handler:
@@ -70,8 +80,10 @@ class Routes:
             request.id = request.id or new_id()
             stack = self._stacks.get(operation)
             if stack is None:
-                await self._prepare(service)
-                stack = self._stacks[operation] = self._compose(service, endpoint)
+                await self._prepare(service, request.deadline)
+                stack = self._compose(service, endpoint)
+                if service in self._known:
+                    self._stacks[operation] = stack
             response = await stack(request)
             if response.facts is not None:
                 self._catalog.callee(service).facts[endpoint] = response.facts
@@ -79,15 +91,27 @@ class Routes:
 
         return calling
 
-    async def _prepare(self, service: str) -> None:
-        """Before the first call to a service: listen to it, and have the policy that concerns it."""
+    async def _prepare(self, service: str, deadline: float) -> None:
+        """Before the first calls to a service: listen to it, and have the policy that concerns it.
+
+        All of them wait for the same preparation, half a second at most; without it a call goes by what is known,
+        and the next one finds it done. Raises ``Overloaded`` when too many unknown services are being asked for.
+        """
         if service in self._known or not self._link.connected:
             return
-        try:
-            async with asyncio.timeout(_PREPARE_TIMEOUT):
-                await asyncio.gather(self._catalog.follow(service), self._feed.want(service))
-        except TimeoutError:
-            return
+        preparing = self._preparing.get(service)
+        if preparing is None:
+            preparing = self._preparing[service] = self._tasks.spawn(
+                self._introduce(service), f"first call to {service}"
+            )
+            preparing.add_done_callback(lambda _: self._preparing.pop(service, None))
+        left = max(0.0, min(_PREPARE_TIMEOUT, deadline - self._around.now()))
+        await asyncio.wait({preparing}, timeout=left)
+        if preparing.done() and not preparing.cancelled() and (fault := preparing.exception()) is not None:
+            raise fault
+
+    async def _introduce(self, service: str) -> None:
+        await asyncio.gather(self._catalog.follow(service), self._feed.want(service))
         self._known.add(service)
 
     def _compose(self, service: str, endpoint: str) -> Handler:

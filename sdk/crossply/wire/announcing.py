@@ -11,6 +11,7 @@ from crossply.handler import MSGPACK, Kind
 from crossply.names import new_id
 from crossply.wire import envelope, presence, subjects
 from crossply.wire.envelope import EnvelopeFault
+from crossply_policy import names
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,17 +80,17 @@ class Announcer:
         who = subjects.who(self._config.service).encode()
         return Listenings(self._broker.listen(who, asked, queue=self._group))
 
-    async def watch(self, service: str | None, handler: PresenceHandler) -> Watch:
+    def watch(self, service: str | None, handler: PresenceHandler, ended: Callable[[], object]) -> Watch:
         """Hear the presence of a service, or of all; answers to ``ask_who`` arrive here as well."""
 
         def heard(subject: bytes, _reply: bytes, data: bytes, _headers: bytes) -> None:
             if not subject.endswith(b".who"):
-                self._hear(data, handler)
+                self._hear(data, service, handler)
 
         subject = subjects.HEARTBEATS if service is None else subjects.heartbeats(service)
         listening = self._broker.listen(subject.encode(), heard, queue=self._group)
-        token = self._mux.listen(lambda _subject, data, _headers: self._hear(data, handler))
-        return Watch(self._mux, token, listening)
+        token = self._mux.listen(lambda _subject, data, _headers: self._hear(data, service, handler))
+        return Watch(self._mux, token, listening, ended)
 
     async def ask_who(self, service: str, token: bytes) -> None:
         """Ask who serves a service; answers go to the watch with that token."""
@@ -97,17 +98,19 @@ class Announcer:
             question = self._sender.stamp(Kind.REQUEST, new_id(), 1000)
             self._broker.send(subjects.who(service).encode(), envelope.pack(question), self._mux.prefix + token)
 
-    def _hear(self, data: bytes, handler: PresenceHandler) -> None:
+    def _hear(self, data: bytes, service: str | None, handler: PresenceHandler) -> None:
         if not data:
             return
         try:
             opened = envelope.unpack(data)
             peer = self._senders.peer(opened)
             said = presence.decode(opened.body)
-        except (EnvelopeFault, msgspec.DecodeError) as fault:
+            names.service(said.service)
+            names.instance(said.instance)
+        except (EnvelopeFault, msgspec.DecodeError, names.NameFault) as fault:
             self._report("presence refused", fault)
             return
-        if (said.service, said.instance) != (peer.service, peer.instance):
+        if (said.service, said.instance) != (peer.service, peer.instance) or service not in {None, said.service}:
             self._report("presence refused", EnvelopeFault(f"{peer.service} speaks for {said.service}"))
             return
         handler(said)
@@ -139,12 +142,14 @@ class Announcer:
 class Watch:
     """One listening to presence."""
 
-    def __init__(self, mux: Mux, token: bytes, listening: Listening) -> None:
+    def __init__(self, mux: Mux, token: bytes, listening: Listening, ended: Callable[[], object]) -> None:
         self._mux = mux
+        self._ended = ended
         self._listening = listening
         self.token = token
 
     async def aclose(self) -> None:
         """Listen no more."""
+        self._ended()
         self._mux.unlisten(self.token)
         await self._listening.aclose()

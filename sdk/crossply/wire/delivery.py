@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from crossply.errors import CallError, Code
 from crossply.handler import FOREIGN, JSON, Kind, Request
-from crossply.names import new_id
 from crossply.wire import envelope, message, subjects
 from crossply.wire.envelope import EnvelopeFault
 from crossply.wire.pulling import Pulling
@@ -76,7 +76,7 @@ class Delivery:
     def start(self) -> None:
         """Begin to pull."""
         self._pulling.start()
-        self._pull = self._tasks.spawn(self._pulling.pull_for_ever(), f"pull {self._pattern}")
+        self._pull = self._tasks.for_ever(self._pulling.pull, f"pull {self._pattern}")
 
     async def aclose(self) -> None:
         """Pull nothing more and wait for the handlers that run.
@@ -103,27 +103,30 @@ class Delivery:
         task.add_done_callback(self._running.discard)
 
     async def _deliver(self, event: Event, *, held: bool) -> None:
+        channel = event.subject.removeprefix(f"{subjects.EVENTS}.")
+        # From now on, as it may have to wait: one that came when its pull had ended has no place of its own.
+        progress = self._tasks.for_ever(lambda: self._in_progress(event), f"in progress {self._pattern}")
         try:
-            channel = event.subject.removeprefix(f"{subjects.EVENTS}.")
+            if not held:
+                await self._room.acquire()
+                held = True
             try:
                 request = self._request(event, channel)
             except EnvelopeFault as fault:
                 self._report(f"{channel}: event refused", fault)
                 await self._settle(event, _TERMINATE + b" not an event of this protocol")
                 return
-            progress = self._tasks.spawn(self._in_progress(event), f"in progress {self._pattern}")
-            try:
-                response = await self._handler(request)
-            except asyncio.CancelledError:
-                # Stopped before its end: another instance may begin at once.
-                await self._settle(event, _GIVE_BACK)
-                raise
-            finally:
-                progress.cancel()
+            response = await self._handler(request)
+            progress.cancel()
             await self._settle(
                 event, _ACK if response.failure is None else _negative(response.failure, request.delivery)
             )
+        except asyncio.CancelledError:
+            # Stopped before its end: another instance may begin at once.
+            await self._settle(event, _GIVE_BACK)
+            raise
         finally:
+            progress.cancel()
             if held:
                 self._room.release()
 
@@ -135,7 +138,7 @@ class Delivery:
                 event.data,
                 JSON,
                 Kind.EVENT,
-                new_id(),
+                _foreign_id(event.subject, sequence),
                 FOREIGN,
                 received=self._now(),
                 delivery=delivery,
@@ -149,10 +152,9 @@ class Delivery:
         return request
 
     async def _in_progress(self, event: Event) -> None:
-        while True:
-            await asyncio.sleep(_PROGRESS_EVERY)
-            if self._broker.connected:
-                self._broker.send(event.reply.encode(), _PROGRESS)
+        await asyncio.sleep(_PROGRESS_EVERY)
+        if self._broker.connected:
+            self._broker.send(event.reply.encode(), _PROGRESS)
 
     async def _settle(self, event: Event, verdict: bytes) -> None:
         if self._broker.connected:
@@ -172,6 +174,11 @@ def _negative(failure: CallError, delivery: int) -> bytes:
     if failure.code is Code.UNAVAILABLE:
         delay = _REDELIVERY[0]
     return b"-NAK " + msgspec.json.encode({"delay": round(delay * _NANOSECONDS)})
+
+
+def _foreign_id(subject: str, sequence: int) -> bytes:
+    """Return an id for an event that brought none: the same in every delivery."""
+    return hashlib.blake2b(f"{subject}/{sequence}".encode(), digest_size=16).digest()
 
 
 def _place(ack: str) -> tuple[int, int]:

@@ -51,6 +51,8 @@ class JetStream:
         try:
             if self._broker.busy:
                 await self._broker.ready(subject, now + timeout)
+                if attempt.reply.done():
+                    return await attempt.reply  # too late to be sent
             self._broker.send(subject.encode(), payload, self._mux.prefix + token, block)
             return await attempt.reply
         except NoResponders as error:

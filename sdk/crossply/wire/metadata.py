@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from crossply.errors import CallError, Code, EndpointFailed, Executed, Origin
+from crossply.errors import CallError, Code, EndpointFailed, Executed, InvalidArgument, Origin
 from crossply.handler import Facts, HttpHead, Request, Response
 from crossply.wire.envelope import EnvelopeFault
 from crossply.wire.status import STATUSES
@@ -56,6 +56,7 @@ def pack_request(request: Request) -> bytes:
         and request.idempotency_key is None
     ):
         return b""
+    _check(request)
     return _encoder.encode(
         RequestMetadata(
             request.baggage,
@@ -66,6 +67,17 @@ def pack_request(request: Request) -> bytes:
             http.headers if http else None,
         )
     )
+
+
+def _check(request: Request) -> None:
+    """Refuse what the callee could not decode, before it is sent."""
+    for what, said in (("metadata", request.metadata), ("baggage", request.baggage)):
+        parts = [part for pair in (said or {}).items() for part in pair]
+        if not all(isinstance(part, str) for part in parts):  # pyright: ignore[reportUnnecessaryIsInstance]  # users err
+            raise InvalidArgument(f"{request.operation}: {what} holds something that is not text", details=[("", what)])
+    for what, text in (("key", request.key), ("idempotency key", request.idempotency_key)):
+        if text is not None and not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # users err
+            raise InvalidArgument(f"{request.operation}: the {what} is not text", details=[("", what)])
 
 
 def unpack_request(raw: bytes, request: Request) -> None:
@@ -103,7 +115,10 @@ def pack_reply(response: Response) -> bytes:
 
 def _cut(text: str, size: int) -> str:
     """Return at most ``size`` bytes of a text: an error that is too long to be sent would lose its code."""
-    return text if len(text) * 4 <= size else text.encode()[:size].decode(errors="ignore")
+    if text.isascii() and len(text) <= size:
+        return text
+    # What is not text at all, as a lone surrogate, must not cost the caller its answer.
+    return text.encode(errors="replace")[:size].decode(errors="ignore")
 
 
 def unpack_reply(raw: bytes) -> ReplyMetadata:

@@ -164,8 +164,9 @@ class NatsLink:
 
     async def watch(self, service: str | None, handler: PresenceHandler) -> Closable:
         """Listen to presence."""
-        watch = await self._announcer.watch(service, handler)
-        self._watches[service] = watch
+        watch = self._watches[service] = self._announcer.watch(
+            service, handler, lambda: self._watches.pop(service, None)
+        )
         return watch
 
     async def ask_who(self, service: str) -> None:

@@ -14,6 +14,7 @@ from crossply.errors import (
     IntegrityFailed,
     Origin,
     PayloadTooLarge,
+    Unavailable,
 )
 from crossply.handler import JSON, Request, Response
 from crossply.wire import message, subjects
@@ -60,8 +61,15 @@ class Publisher:
                 f" {self._broker.max_payload}; send a reference to the data instead"
             )
         sent, pause, reason = 0, _FIRST_PAUSE, "not connected"
-        while (remaining := request.deadline - self._now()) > 0:
-            await self._broker.ready(request.operation, request.deadline)
+        while request.deadline > self._now():
+            try:
+                await self._broker.ready(request.operation, request.deadline)
+            except Unavailable as error:
+                if not sent:
+                    raise
+                reason = error.message
+                break
+            remaining = request.deadline - self._now()
             try:
                 sent += 1
                 answer = await self._jetstream.message(
@@ -99,7 +107,8 @@ def _acknowledged(request: Request, raw: bytes, *, first: bool) -> Response:
             executed=Executed.NO,
             origin=Origin.WIRE,
         )
-    if said.get("duplicate") and first:
+    # An id of the caller's own choice is there to be used again; one that was made at random is not.
+    if said.get("duplicate") and first and not request.idempotent:
         raise IntegrityFailed(
             f"{request.operation}: the stream knows the id of an event that was never sent before;"
             " somebody else may have used it",

@@ -69,15 +69,14 @@ class Pulling:
         """Listen to what the pulls will bring."""
         self._listening = self._broker.listen(self._inbox + b"*", self._arrived)
 
-    async def pull_for_ever(self) -> None:
-        """Pull until cancelled."""
-        while True:
-            await self._broker.connection()
-            status = await self._pull()
-            if status in {_NO_CONSUMER, _NO_MESSAGES}:
-                self._on_missing()
-            if status not in {"", _EXPIRED}:
-                await asyncio.sleep(_PAUSE)
+    async def pull(self) -> None:
+        """Pull once, when there is a connection and room; pause after what only time can mend."""
+        await self._broker.connection()
+        status = await self._pull()
+        if status in {_NO_CONSUMER, _NO_MESSAGES}:
+            self._on_missing()
+        if status not in {"", _EXPIRED}:
+            await asyncio.sleep(_PAUSE)
 
     async def aclose(self) -> None:
         """Make the broker forget the last pull; by then, what it still brought has gone to ``take``."""

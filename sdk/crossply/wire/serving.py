@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from crossply.errors import CallError, EndpointFailed, NotFound, PayloadTooLarge
+from crossply.errors import CallError, EndpointFailed, InvalidArgument, NotFound, PayloadTooLarge, Unavailable
 from crossply.handler import Kind, Request, Response
 from crossply.names import new_id
 from crossply.wire import envelope, foreign, message, subjects
@@ -75,7 +75,8 @@ class Server:
         name = subject[subject.rfind(b".") + 1 :]
         endpoint = self._endpoints.get(name)
         if endpoint is None:
-            endpoint = Endpoint(name.decode(), f"{self._config.service}.{name.decode()}", _nobody)
+            absent = _nobody if self._own is not None else _gone
+            endpoint = Endpoint(name.decode(), f"{self._config.service}.{name.decode()}", absent)
         if not envelope.is_envelope(data):
             said = header_block.unpack(headers)
             request = foreign.request(endpoint.operation, data, said, id=new_id(), now=received)
@@ -88,9 +89,15 @@ class Server:
             peer = known.peer
             if not reply.startswith(known.inbox):
                 raise EnvelopeFault(f"reply subject is not the inbox of {peer.service}/{peer.instance}")  # noqa: TRY301
-            request = message.unpack_request(opened, endpoint.operation, peer, received)
         except EnvelopeFault as fault:
             self._report(f"{endpoint.operation}: message refused", fault)
+            return
+        try:
+            request = message.unpack_request(opened, endpoint.operation, peer, received)
+        except EnvelopeFault as fault:
+            # Who sent it is known, so it is told: it would wait for nothing.
+            refused = Response(failure=InvalidArgument(f"{endpoint.operation}: {fault}"))
+            self._send(reply, message.pack_response(self._sender, opened.mid, refused, new_id()), b"")
             return
         if opened.kind is Kind.REQUEST:
             answering = self._answer(endpoint, request, reply)
@@ -128,6 +135,10 @@ class Server:
         except CallError as error:
             failed = Response(failure=_too_large(request, error))
             return message.pack_response(self._sender, request.id, failed, new_id())
+        except Exception as error:  # noqa: BLE001 - whatever cannot be packed, the caller gets an answer
+            self._report(f"{request.operation}: reply does not encode", error)
+            failed = Response(failure=EndpointFailed("", trace_id=request.traceparent and request.traceparent[3:35]))
+            return message.pack_response(self._sender, request.id, failed, new_id())
         return payload
 
     async def _answer_foreign(self, endpoint: Endpoint, request: Request, reply: bytes) -> None:
@@ -159,6 +170,10 @@ class Endpoint:
     name: str
     operation: str
     handler: Handler
+
+
+async def _gone(request: Request) -> Response:
+    return Response(failure=Unavailable(f"{request.operation}: this instance has left"))
 
 
 async def _nobody(request: Request) -> Response:

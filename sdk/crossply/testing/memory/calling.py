@@ -16,7 +16,6 @@ from crossply.errors import (
     NoResponders,
     Origin,
     PayloadTooLarge,
-    Unavailable,
 )
 from crossply.handler import Kind, Request, Response
 from crossply.names import new_id
@@ -80,7 +79,7 @@ class Calling:
         request = Request(operation, kind=Kind.PING, id=new_id(), instance=instance, deadline=deadline)
         try:
             await self._exchange(request, f"ping {operation}")
-        except Unavailable:
+        except NoResponders:
             return Pong.GONE
         except CallError:
             return Pong.SILENT

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from crossply.errors import CallError, EndpointFailed, NotFound, PayloadTooLarge
+from crossply.errors import CallError, EndpointFailed, InvalidArgument, NotFound, PayloadTooLarge, Unavailable
 from crossply.handler import Kind, Request, Response
 from crossply.names import new_id
 from crossply.wire import envelope, message
@@ -57,9 +57,15 @@ class Serving:
             opened = envelope.unpack(payload)
             if opened.text(envelope.OPERATION) != endpoint:
                 raise EnvelopeFault("message names another endpoint than its subject")  # noqa: TRY301 - as on the wire
-            request = message.unpack_request(opened, operation, link.senders.peer(opened), received)
+            peer = link.senders.peer(opened)
         except EnvelopeFault as fault:
             link.fault(f"{operation}: message refused", fault)
+            return
+        try:
+            request = message.unpack_request(opened, operation, peer, received)
+        except EnvelopeFault as fault:
+            refused = Response(failure=InvalidArgument(f"{operation}: {fault}"))
+            self._reply(reply, message.pack_response(link.sender, opened.mid, refused, new_id()))
             return
         if opened.kind is Kind.PING:
             pong = link.sender.stamp(Kind.PONG, new_id(), 0)
@@ -71,7 +77,9 @@ class Serving:
     async def _answer(self, endpoint: str, request: Request, opened: Envelope, reply: Callable[[bytes], None]) -> None:
         handler = self._handlers.get(endpoint)
         if handler is None:
-            response = Response(failure=NotFound(f"{request.operation}: no such endpoint at this instance"))
+            what = "no such endpoint at this instance" if self._handlers else "this instance has left"
+            kind = NotFound if self._handlers else Unavailable
+            response = Response(failure=kind(f"{request.operation}: {what}"))
         else:
             response = await handler(request)
         self._reply(reply, self._packed(request, opened, response))

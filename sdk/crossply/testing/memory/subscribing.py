@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from crossply.errors import DeadlineExceeded, Executed, IntegrityFailed, Origin, PayloadTooLarge
+from crossply.errors import DeadlineExceeded, Executed, IntegrityFailed, Origin, PayloadTooLarge, Unavailable
 from crossply.handler import JSON, Kind, Request, Response
 from crossply.testing.memory.events import Consumer, Member, Stored
 from crossply.wire import envelope, message
@@ -38,7 +38,12 @@ class Subscribing:
             )
         sent, pause = 0, _FIRST_PAUSE
         while request.deadline > link.now():
-            await link.ready(request.operation, request.deadline)
+            try:
+                await link.ready(request.operation, request.deadline)
+            except Unavailable:
+                if not sent:
+                    raise
+                break
             await asyncio.sleep(0)
             sent += 1
             stored = link.broker.events.store(request.operation, request.id, payload)
@@ -108,7 +113,7 @@ class _Delivering:
 
 
 def _acknowledged(request: Request, sequence: int, duplicate: bool, *, first: bool) -> Response:  # noqa: FBT001
-    if duplicate and first:
+    if duplicate and first and not request.idempotent:
         raise IntegrityFailed(
             f"{request.operation}: the stream knows the id of an event that was never sent before;"
             " somebody else may have used it",

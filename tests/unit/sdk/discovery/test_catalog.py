@@ -8,7 +8,7 @@ import itertools
 import pytest
 
 from crossply.discovery.catalog import STRANGERS, Catalog
-from crossply.errors import NotFound, Unavailable
+from crossply.errors import NotFound, Overloaded, Unavailable
 from crossply.routing.instances import Callee
 from crossply.tasks import Tasks
 from crossply.testing import MemoryBroker, MemoryLink
@@ -20,7 +20,9 @@ from tests.unit.sdk.stage import Always, link, now, settle
 async def catalog_of(broker: MemoryBroker) -> tuple[Catalog, MemoryLink]:
     made = await link(broker)
     tasks = Tasks(lambda name, error: pytest.fail(f"{name}: {error!r}"))
-    return Catalog(made, "aaaaaaaaaaaa", tasks, now, Always(1.0)), made
+    catalog = Catalog(made, "aaaaaaaaaaaa", tasks, now, Always(1.0))
+    catalog.callee("orders")  # what this process calls
+    return catalog, made
 
 
 def hello(instance: str, *endpoints: str, service: str = "orders") -> Hello:
@@ -131,12 +133,22 @@ async def test_whoever_answers_who_ends_the_wait(broker: MemoryBroker) -> None:
 async def test_services_that_nobody_answers_for_are_forgotten_and_bounded(broker: MemoryBroker) -> None:
     catalog, made = await catalog_of(broker)
     for number in range(STRANGERS):
-        catalog.callee(f"s{number}").asked = now()
+        catalog.callee(f"s{number}")
     catalog.callee("one-more")
-    with pytest.raises(NotFound, match="too many"):
+    with pytest.raises(Overloaded, match="too many"):
         await catalog.follow("one-more")
     await asyncio.sleep(11.0)
-    assert len(await catalog.sweep()) == STRANGERS
+    assert len(await catalog.sweep()) == STRANGERS + 2
     await catalog.follow("one-more")
     await settle()
+    await ended(catalog, made)
+
+
+async def test_what_services_say_that_nobody_here_calls_is_not_kept(broker: MemoryBroker) -> None:
+    catalog, made = await catalog_of(broker)
+    for number in range(1000):
+        catalog.hear(Bye(f"s{number}", "i1"))
+        catalog.hear(hello("i1", "create", service=f"t{number}"))
+    await catalog.follow("billing")  # there is room for it
+    assert catalog.callee("billing").asked is not None
     await ended(catalog, made)

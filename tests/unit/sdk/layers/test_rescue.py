@@ -52,5 +52,22 @@ async def test_any_other_error_is_internal_without_its_text_and_is_reported() ->
 
 
 async def test_a_cancelled_request_stays_cancelled() -> None:
+    async def endless(_request: Request) -> Response:
+        await asyncio.sleep(60)
+        return Response()
+
+    calling = asyncio.ensure_future(call(rescue(Reports()), endless))
+    await asyncio.sleep(1)
+    calling.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await call(rescue(Reports()), Script([asyncio.CancelledError()]))
+        await calling
+
+
+@pytest.mark.parametrize("raised", [asyncio.CancelledError(), SystemExit(3)], ids=["of a task of its own", "exit"])
+async def test_what_would_end_a_task_or_the_process_is_an_answer_when_the_handler_raised_it(
+    raised: BaseException,
+) -> None:
+    reports = Reports()
+    response = await call(rescue(reports), Script([raised]))
+    assert response.failure.code is Code.INTERNAL
+    assert [type(error) for _, error in reports.seen] == [type(raised)]
