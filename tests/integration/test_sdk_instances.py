@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -176,3 +177,27 @@ async def test_an_instance_may_leave_the_mesh_and_come_back(meshes: Meshes) -> N
     assert caught.value.code == "unavailable"
     await orders.rejoin()
     assert await caller.call("orders.create") == "created"
+
+
+async def test_a_plain_function_that_never_ends_does_not_keep_its_process(
+    broker: Broker, meshes: Meshes, tmp_path: Path
+) -> None:
+    service = tmp_path / "stuck.py"
+    service.write_text(
+        "import time\n"
+        "from crossply import Mesh\n"
+        "mesh = Mesh('stuck')\n"
+        "@mesh.endpoint\n"
+        "def hang() -> None:\n"
+        "    time.sleep(60)\n"
+        "mesh.run()\n"
+    )
+    with Program(tmp_path, str(service), environ={"CROSSPLY_NATS_URL": broker.url}) as program:
+        await program.ready("stuck")
+        caller = await meshes.client()
+        with pytest.raises(CallError):
+            await caller.call("stuck.hang", timeout=0.3)
+        program.terminate()
+        began = time.monotonic()
+        assert await program.ended() == 0
+        assert time.monotonic() - began < 5.0

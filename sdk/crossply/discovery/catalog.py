@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from typing import TYPE_CHECKING
 
 from crossply.errors import Absent, NotFound, Origin, Overloaded
@@ -37,6 +38,7 @@ class Catalog:
         self._callees: dict[str, Callee] = {}
         self._watches: dict[str, Closable] = {}
         self._following = asyncio.Lock()
+        self._reconnected = -math.inf
 
     def callee(self, service: str) -> Callee:
         """Return what is known of a service, nothing at first; what is asked for during an outage is not kept."""
@@ -61,6 +63,7 @@ class Catalog:
 
     async def ask_again(self) -> None:
         """Ask all services who is there: after a reconnect, what was known may be old."""
+        self._reconnected = self._now()
         for service in list(self._watches):
             await self._ask(self.callee(service))
 
@@ -144,7 +147,8 @@ class Catalog:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait):
                     await callee.heard.wait()
-        if not callee.heard.is_set():
+        if not callee.heard.is_set() and self._now() - self._reconnected > RESTART_WINDOW:
+            # Until then the others may be on their way back from the same outage.
             raise NotFound(
                 f"{operation}: no service {callee.service} is known here; see `crossply services` for those that are",
                 origin=Origin.WIRE,

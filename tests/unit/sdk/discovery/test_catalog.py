@@ -152,3 +152,16 @@ async def test_what_services_say_that_nobody_here_calls_is_not_kept(broker: Memo
     await catalog.follow("billing")  # there is room for it
     assert catalog.callee("billing").asked is not None
     await ended(catalog, made)
+
+
+async def test_a_service_never_seen_is_waited_for_just_after_a_reconnect(broker: MemoryBroker) -> None:
+    catalog, made = await catalog_of(broker)
+    callee = catalog.callee("nobody")
+    await catalog.ask_again()
+    began = now()
+    with pytest.raises(Unavailable):
+        await waiting(catalog, callee, began + 1.0)
+    await asyncio.sleep(2.0)
+    with pytest.raises(NotFound):
+        await catalog.nobody(callee, "create", now(), now() + 5, 0)
+    await ended(catalog, made)
