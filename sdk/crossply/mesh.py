@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import os
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
@@ -10,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 from crossply import codec
 from crossply.config import MeshConfig
 from crossply.declared import Declared
-from crossply.errors import ConfigError, Executed, IntegrityFailed, InvalidArgument, MeshError
+from crossply.errors import ConfigError, Executed, IntegrityFailed, InvalidArgument
 from crossply.handler import BYTES, Facts, Kind, Request
+from crossply.lifecycle import Lifecycle
 from crossply.names import new_id
 from crossply.routing.routes import publishing
 from crossply.running import Running
@@ -56,9 +56,7 @@ class Mesh:
         self._config = config
         self._environ = environ
         self._connect = connect
-        self._running: Running | None = None
-        self._changing = asyncio.Lock()
-        self._stopping: asyncio.Task[None] | None = None
+        self._life = Lifecycle(service, self._make)
         self._decoders: dict[tuple[Any, str], codec.Decoder] = {}
 
     @property
@@ -76,11 +74,7 @@ class Mesh:
     @property
     def running(self) -> Running:
         """What runs between start and stop; raise ``MeshError`` before and after."""
-        if self._running is None or not self._running.begun:
-            raise MeshError(
-                f"{self.service} is not running; use `async with mesh`, `await mesh.start()` or `mesh.run()`"
-            )
-        return self._running
+        return self._life.running
 
     @property
     def instance(self) -> str:
@@ -245,36 +239,14 @@ class Mesh:
 
     async def start(self) -> None:
         """Connect, serve what was declared, and be known; raise ``Unavailable`` when no broker answers in time."""
-        async with self._changing:
-            if self._running is not None:
-                raise MeshError(f"{self.service} runs already")
-            # Known from now on, so that a handler that is called at once can call in its turn.
-            running = self._running = Running(self._declared, self._hello, self.config, self._connect)
-            try:
-                await running.start()
-            except BaseException:
-                self._running = None
-                raise
+        await self._life.start()
 
     async def stop(self) -> None:
         """Drain and close: no call and no event that was taken is lost. It goes on although its caller gives up."""
-        if self._stopping is None:
-            self._stopping = asyncio.get_running_loop().create_task(self._stop(), name=f"stop {self.service}")
-            self._stopping.add_done_callback(self._stopped)
-        await asyncio.shield(self._stopping)
+        await self._life.stop()
 
-    async def _stop(self) -> None:
-        async with self._changing:  # after a start that is under way
-            if self._running is None:
-                return
-            try:
-                # Handlers that still run may call and publish to their end.
-                await self._running.stop()
-            finally:
-                self._running = None
-
-    def _stopped(self, _task: asyncio.Task[None]) -> None:
-        self._stopping = None
+    def _make(self) -> Running:
+        return Running(self._declared, self._hello, self.config, self._connect)
 
     def connect_with(self, connect: Connect) -> None:
         """Open connections with ``connect`` from the next start on; ``crossply.testing`` does, for unit tests."""

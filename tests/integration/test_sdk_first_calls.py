@@ -82,7 +82,7 @@ async def test_names_that_nobody_has_never_lock_out_a_service_that_is_there(mesh
     caller = await meshes.client()
     broker.kill()
     await eventually(lambda: not caller.link.connected)
-    calls = [caller.call(f"nobody-{number}.x", timeout=0.05) for number in range(700)]
+    calls = [caller.call(f"nobody-{number}.x", timeout=0.5) for number in range(700)]
     errors = await asyncio.gather(*calls, return_exceptions=True)
     assert {each.code for each in errors if isinstance(each, CallError)} == {Code.UNAVAILABLE}
     broker.start()
