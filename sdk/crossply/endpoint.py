@@ -58,8 +58,17 @@ def endpoint_handler(
 
     async def endpoint_of_user(request: Request) -> Response:
         arguments = read(request)
-        value = await _run(run, arguments, request, report)
-        wanted = JSON if request.content_type.partition(";")[0] == JSON else MSGPACK
+        token = AMBIENT.set(Current(request, request.peer or FOREIGN))
+        try:
+            value = await run(arguments)
+        except Exception as error:
+            if _on_purpose(error):
+                raise
+            report(request, error)
+            raise EndpointFailed("", trace_id=_trace_id(request)) from error
+        finally:
+            AMBIENT.reset(token)
+        wanted = JSON if request.content_type.startswith(JSON) else MSGPACK
         try:
             body, content_type = codec.encode(value, wanted)
         except InvalidArgument as error:
@@ -83,31 +92,24 @@ def event_handler(
         except InvalidArgument as error:
             report(request, error)  # nobody else would say it: the publisher is long gone
             raise
-        await _run(run, arguments, request, report)
+        token = AMBIENT.set(Current(request, request.peer or FOREIGN))
+        try:
+            await run(arguments)
+        except Exception as error:
+            if _on_purpose(error):
+                raise
+            report(request, error)
+            raise EndpointFailed("", trace_id=_trace_id(request)) from error
+        finally:
+            AMBIENT.reset(token)
         return Response()
 
     return event_handler_of_user
 
 
-async def _run(
-    run: Callable[[dict[str, Any]], Any],
-    arguments: dict[str, Any],
-    request: Request,
-    report: Callable[[Request, BaseException], None],
-) -> Any:
-    token = AMBIENT.set(Current(request, request.peer or FOREIGN))
-    try:
-        return await run(arguments)
-    except EndpointFailed as error:
-        if error.origin is not Origin.LOCAL:
-            report(request, error)
-            raise EndpointFailed("", trace_id=_trace_id(request)) from error
-        raise
-    except Exception as error:
-        report(request, error)
-        raise EndpointFailed("", trace_id=_trace_id(request)) from error
-    finally:
-        AMBIENT.reset(token)
+def _on_purpose(error: Exception) -> bool:
+    """Whether the endpoint itself chose what its caller is told; of anything else that is a trace id and no text."""
+    return isinstance(error, EndpointFailed) and error.origin is Origin.LOCAL
 
 
 def _trace_id(request: Request) -> str | None:

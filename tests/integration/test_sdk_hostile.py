@@ -16,6 +16,7 @@ from crossply.handler import Kind, Request, Response
 from crossply.wire import credential, envelope, message, presence
 from crossply.wire.credential import Credential
 from crossply.wire.presence import Bye, Hello
+from crossply.wire.senders import Sender, Senders
 from tests.support.meshes import Meshes
 from tests.support.plain_client import PlainClient
 from tests.support.waiting import eventually
@@ -23,8 +24,8 @@ from tests.support.waiting import eventually
 LIAR = Credential(identity="spiffe://mesh.local/t/default/svc/liar", instance="aaaaaaaaaaaa")
 
 
-def sender(who: Credential = LIAR) -> message.Sender:
-    return message.Sender(who)
+def sender(who: Credential = LIAR) -> Sender:
+    return Sender(who)
 
 
 def spoken(body: bytes, who: Credential = LIAR) -> bytes:
@@ -117,9 +118,8 @@ async def test_a_reply_of_another_service_is_not_believed() -> None:
     asked = Request("orders.create", id=bytes(16))
     liar = sender()
     raw = message.pack_response(liar, bytes(16), Response(), bytes(16))
-    opened = envelope.unpack(raw)
     with pytest.raises(Exception, match="came from liar"):
-        message.unpack_response(opened, asked, message.Senders())
+        message.open_response(raw, asked, Senders())
 
 
 async def test_forged_policy_is_dropped_and_said(meshes: Meshes, plain: PlainClient, logs: list[EventDict]) -> None:
@@ -135,4 +135,4 @@ async def test_a_credential_that_is_not_the_one_named_is_refused() -> None:
     said = envelope.unpack(spoken(b""))
     said.tlvs[envelope.CREDENTIAL] = credential.pack(replace(LIAR, instance="bbbbbbbbbbbb"))
     with pytest.raises(envelope.EnvelopeFault):
-        message.Senders().peer(said)
+        Senders().peer(said)

@@ -28,12 +28,25 @@ def balance(inner: Handler, chooser: Chooser, catalog: Catalog, now: Clock) -> H
             return await inner(request)
         started, latest, absences = now(), request.deadline, 0
         while True:
-            chosen = chooser.choose(request, started)
+            began = now() if absences else started
+            chosen = chooser.choose(request, began)
             try:
                 if chosen is None:
                     return await inner(request)
                 request.instance = chosen.id
-                return await measured(chosen, inner, request, now)
+                chosen.in_flight += 1
+                try:
+                    response = await inner(request)
+                finally:
+                    chosen.in_flight -= 1
+                moment = now()
+                # Its latency counts when it was answered, or ran out of time.
+                observe(chosen, moment - began, moment)
+                return response
+            except DeadlineExceeded:
+                if chosen is not None:
+                    observe(chosen, now() - began, now())
+                raise
             except NoResponders:
                 request.instance, request.deadline = None, latest
                 if chosen is not None:
@@ -62,19 +75,3 @@ class Chooser:
         if request.tried:
             serving = [each for each in serving if each.id not in request.tried] or serving
         return self._picker.pick(serving, moment) if serving else None
-
-
-async def measured(instance: Instance, inner: Handler, request: Request, now: Clock) -> Response:
-    """Send an attempt to ``instance``; its latency counts when it was answered, or ran out of time."""
-    instance.in_flight += 1
-    began = now()
-    try:
-        response = await inner(request)
-    except DeadlineExceeded:
-        observe(instance, now() - began, now())
-        raise
-    finally:
-        instance.in_flight -= 1
-    moment = now()
-    observe(instance, moment - began, moment)
-    return response

@@ -9,6 +9,8 @@ from crossply.errors import DeadlineExceeded, Executed
 from crossply.handler import Handler, Request, Response, layer
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from crossply.clock import Clock
 
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 def deadline(inner: Handler, total: float, now: Clock) -> Handler:
     """Set the earliest of the three; refuse what is past it already. ``total`` in seconds."""
 
-    async def within_deadline(request: Request) -> Response:
+    def within_deadline(request: Request) -> Awaitable[Response]:
         started = now()
         latest = min(request.deadline, started + total)
         if (ambient := AMBIENT.get()) is not None:
@@ -26,6 +28,6 @@ def deadline(inner: Handler, total: float, now: Clock) -> Handler:
             raise DeadlineExceeded(
                 f"{request.operation}: the deadline has passed before the call began", executed=Executed.NO
             )
-        return await inner(request)
+        return inner(request)
 
     return within_deadline

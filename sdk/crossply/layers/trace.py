@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from crossply.context import AMBIENT
 from crossply.errors import CallError, Code
 from crossply.handler import Handler, Request, Response, layer
-from crossply.telemetry.recorder import Recorder, Side, Span, outcome
+from crossply.telemetry.recorder import Recorder, Side, outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +44,7 @@ def trace(
             if int(flags, 16) & _SAMPLED:
                 duration = now() - began
                 recorder.span(
-                    Span(trace_id, span_id, parent_id, side, request.operation, start, duration, code, request.attempt)
+                    trace_id, span_id, parent_id, side, request.operation, start, duration, code, request.attempt
                 )
 
     return tracing

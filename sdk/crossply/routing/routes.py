@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from crossply.control.feed import PolicyFeed
     from crossply.discovery.catalog import Catalog
-    from crossply.handler import Handler
+    from crossply.handler import Facts, Handler
     from crossply.stacks import Surroundings
     from crossply.tasks import Tasks
     from crossply.wire.link import Link
@@ -76,7 +76,10 @@ class Routes:
     def _caller(self, operation: str) -> Handler:
         service, endpoint = names.operation(operation)
 
+        told: Facts | None = None
+
         async def calling(request: Request) -> Response:
+            nonlocal told
             request.id = request.id or new_id()
             stack = self._stacks.get(operation)
             if stack is None:
@@ -85,8 +88,10 @@ class Routes:
                 if service in self._known:
                     self._stacks[operation] = stack
             response = await stack(request)
-            if response.facts is not None:
-                self._catalog.callee(service).facts[endpoint] = response.facts
+            facts = response.facts
+            if facts is not None and facts is not told:
+                told = facts
+                self._catalog.callee(service).facts[endpoint] = facts
             return response
 
         return calling

@@ -47,8 +47,20 @@ def outcome(error: BaseException) -> Code:
 class Recorder(Protocol):
     """Takes what happened; called on the hot path, so it only stores."""
 
-    def span(self, span: Span) -> None:
-        """Take one finished span."""
+    def span(  # noqa: PLR0913, PLR0917 - not yet a Span: on the hot path nothing is built that may never be read
+        self,
+        trace_id: str,
+        span_id: str,
+        parent_id: str,
+        side: Side,
+        operation: str,
+        start: int,
+        duration: float,
+        code: Code,
+        attempts: int,
+        /,
+    ) -> None:
+        """Take one finished span, the fields of ``Span``."""
         ...
 
     def measured(self, side: Side, operation: str, code: Code, duration: float) -> None:
@@ -73,11 +85,16 @@ class MemoryRecorder:
     def __init__(self, *, series: int = 2000, spans: int = 4096) -> None:
         self._meters: dict[tuple[Side, str], Meter] = {}
         self._series = series
-        self.spans: deque[Span] = deque(maxlen=spans)
+        self._spans: deque[tuple[str, str, str, Side, str, int, float, Code, int]] = deque(maxlen=spans)
 
-    def span(self, span: Span) -> None:
+    def span(self, *span: *tuple[str, str, str, Side, str, int, float, Code, int]) -> None:
         """Keep a span; the oldest one goes when the ring is full."""
-        self.spans.append(span)
+        self._spans.append(span)
+
+    @property
+    def spans(self) -> list[Span]:
+        """Return the spans that are kept, the oldest first."""
+        return [Span(*span) for span in self._spans]
 
     def measured(self, side: Side, operation: str, code: Code, duration: float) -> None:
         """Count an outcome; operations beyond the bound count as ``_other``."""

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from crossply.wire.link import AskedHandler, LinkConfig, MicroHandler, PresenceHandler
-    from crossply.wire.message import Sender, Senders
     from crossply.wire.mux import Mux
     from crossply.wire.presence import Presence
+    from crossply.wire.senders import Sender, Senders
     from crossply.wire.supervisor import Listening, Supervisor
 
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from crossply.errors import CallError, DeadlineExceeded, Executed, NoResponders, Origin, PayloadTooLarge
 from crossply.handler import Kind, Request, Response
 from crossply.names import new_id
-from crossply.wire import envelope, message, subjects
+from crossply.wire import message, subjects
 from crossply.wire.envelope import EnvelopeFault
 from crossply.wire.link import Pong
 
 if TYPE_CHECKING:
     from crossply.clock import Clock
-    from crossply.wire.message import Sender, Senders
     from crossply.wire.mux import Attempt, Mux
+    from crossply.wire.senders import Sender, Senders
     from crossply.wire.supervisor import Supervisor
 
 _SUBJECTS = 8192
@@ -41,7 +41,7 @@ class Caller:
         finally:
             self._mux.close(token)
         try:
-            return message.unpack_response(envelope.unpack(reply[0]), request, self._senders)
+            return message.open_response(reply[0], request, self._senders)
         except EnvelopeFault as fault:
             raise message.integrity(request.operation, fault) from fault
 

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from crossply.clock import Clock
     from crossply.handler import Handler
     from crossply.tasks import Tasks
-    from crossply.wire.message import Senders
     from crossply.wire.mux import Mux
     from crossply.wire.pulling import Event
+    from crossply.wire.senders import Senders
     from crossply.wire.supervisor import Supervisor
 
 _PROGRESS_EVERY = 10.0
@@ -144,10 +144,7 @@ class Delivery:
                 delivery=delivery,
                 sequence=sequence,
             )
-        opened = envelope.unpack(event.data)
-        if opened.kind is not Kind.EVENT or opened.text(envelope.OPERATION) != channel:
-            raise EnvelopeFault("message is not an event of the channel it lies in")
-        request = message.unpack_request(opened, channel, self._senders.peer(opened), self._now())
+        request = message.open_event(event.data, channel, self._senders, self._now())
         request.delivery, request.sequence = delivery, sequence
         return request
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from crossply.handler import Kind
 
@@ -20,7 +21,8 @@ _TLV = struct.Struct(">BH")
 _LENGTH = struct.Struct(">H")
 _UNSEALED_HEADER = struct.Struct(">3sBHH8s40xQQI16s")
 _BEGIN = bytes((MAGIC, VERSION, UNSEALED))
-_NO_KID, _NO_ENC = bytes(8), bytes(32)
+_HEADER_SIZE = _HEADER.size
+_SHORTEST = _HEADER_SIZE + 2
 _KINDS = {int(kind): kind for kind in Kind}
 
 
@@ -48,13 +50,7 @@ class Envelope:
 
     def text(self, tlv: int) -> str | None:
         """Return a TLV as text, ``None`` when it is absent; raise ``EnvelopeFault`` when it is not UTF-8."""
-        value = self.tlvs.get(tlv)
-        if value is None:
-            return None
-        try:
-            return value.decode()
-        except UnicodeDecodeError as error:
-            raise EnvelopeFault(f"TLV {tlv} is not UTF-8") from error
+        return text(self.tlvs.get(tlv))
 
 
 def is_envelope(payload: bytes) -> bool:
@@ -101,26 +97,74 @@ def pack(envelope: Envelope) -> bytes:
     return b"".join((pack_header(envelope), _LENGTH.pack(len(envelope.metadata)), envelope.metadata, envelope.body))
 
 
-def unpack(payload: bytes) -> Envelope:
+class Parts(NamedTuple):
+    """What an envelope consists of; ``tlvs`` by their type, ``None`` where one is absent."""
+
+    kind: Kind
+    cid: bytes
+    seq: int
+    iat: int
+    ttl: int
+    mid: bytes
+    tlvs: list[bytes | None]
+    metadata: bytes
+    body: bytes
+
+
+def parts(payload: bytes) -> Parts:
     """Return the parts; raise ``EnvelopeFault`` for anything that is not exactly an envelope of suite 0x00."""
-    if len(payload) < _HEADER.size + _LENGTH.size:
-        raise EnvelopeFault(f"envelope is too short: {len(payload)} bytes")
+    length = len(payload)
+    if length < _SHORTEST:
+        raise EnvelopeFault(f"envelope is too short: {length} bytes")
     begin, kind, reserved, hlen, cid, seq, iat, ttl, mid = _UNSEALED_HEADER.unpack_from(payload)
     if begin != _BEGIN or reserved:
         raise _unknown(begin)
-    body_at = _HEADER.size + hlen
-    if hlen > MAX_TLVS or body_at + _LENGTH.size > len(payload):
+    at, end = _HEADER_SIZE, _HEADER_SIZE + hlen
+    if hlen > MAX_TLVS or end + 2 > length:
         raise EnvelopeFault("envelope ends inside its TLVs")
-    (metadata_length,) = _LENGTH.unpack_from(payload, body_at)
-    metadata_end = body_at + _LENGTH.size + metadata_length
-    if metadata_end > len(payload):
+    body = end + 2 + (payload[end] << 8 | payload[end + 1])
+    if body > length:
         raise EnvelopeFault("envelope ends inside its metadata")
     known = _KINDS.get(kind)
     if known is None:
         raise EnvelopeFault(f"envelope has unknown kind {kind}")
-    tlvs = _unpack_tlvs(payload, _HEADER.size, body_at)
-    said = payload[body_at + 2 : metadata_end]
-    return Envelope(known, mid, UNSEALED, 0, cid, _NO_KID, _NO_ENC, seq, iat, ttl, tlvs, said, payload[metadata_end:])
+    return Parts(known, cid, seq, iat, ttl, mid, _tlvs(payload, at, end), payload[end + 2 : body], payload[body:])
+
+
+def _tlvs(payload: bytes, at: int, end: int) -> list[bytes | None]:
+    tlvs: list[bytes | None] = [None] * (STREAM + 1)
+    last = 0
+    while at < end:
+        if at + 3 > end:
+            raise EnvelopeFault("envelope ends inside a TLV")
+        kind = payload[at]
+        start = at + 3
+        at = start + (payload[at + 1] << 8 | payload[at + 2])
+        if kind <= last or at > end:
+            raise EnvelopeFault(f"TLV {kind} is out of order, repeated or too long")
+        if kind <= STREAM:
+            tlvs[kind] = payload[start:at]
+        elif kind < _CRITICAL_BELOW:
+            raise EnvelopeFault(f"TLV {kind} is critical and not known")
+        last = kind
+    return tlvs
+
+
+def unpack(payload: bytes) -> Envelope:
+    """Return the envelope; raise ``EnvelopeFault`` as ``parts`` does."""
+    kind, cid, seq, iat, ttl, mid, found, metadata, body = parts(payload)
+    tlvs = {kind: value for kind, value in enumerate(found) if value is not None}
+    return Envelope(kind, mid, cid=cid, seq=seq, iat=iat, ttl=ttl, tlvs=tlvs, metadata=metadata, body=body)
+
+
+def text(tlv: bytes | None) -> str | None:
+    """Return a TLV as text, ``None`` when it is absent; raise ``EnvelopeFault`` when it is not UTF-8."""
+    if tlv is None:
+        return None
+    try:
+        return tlv.decode()
+    except UnicodeDecodeError as error:
+        raise EnvelopeFault(f"a TLV is not UTF-8: {error}") from error
 
 
 def _unknown(begin: bytes) -> EnvelopeFault:
@@ -130,21 +174,3 @@ def _unknown(begin: bytes) -> EnvelopeFault:
     if suite != UNSEALED:
         return EnvelopeFault(f"envelope has suite 0x{suite:02x}; this side opens 0x{UNSEALED:02x} only")
     return EnvelopeFault("envelope has reserved bits set")
-
-
-def _unpack_tlvs(payload: bytes, at: int, end: int) -> dict[int, bytes]:
-    tlvs: dict[int, bytes] = {}
-    last = 0
-    while at < end:
-        if at + _TLV.size > end:
-            raise EnvelopeFault("envelope ends inside a TLV")
-        kind = payload[at]
-        length = payload[at + 1] << 8 | payload[at + 2]
-        at += 3
-        if kind <= last or at + length > end:
-            raise EnvelopeFault(f"TLV {kind} is out of order, repeated or too long")
-        if kind > STREAM and kind < _CRITICAL_BELOW:
-            raise EnvelopeFault(f"TLV {kind} is critical and not known")
-        tlvs[kind] = payload[at : at + length]
-        at, last = at + length, kind
-    return tlvs

@@ -13,10 +13,10 @@ from crossply.wire.calling import Caller
 from crossply.wire.delivery import Delivery
 from crossply.wire.jetstream import JetStream
 from crossply.wire.link import ConnectionEvent, EventHandler, LinkConfig
-from crossply.wire.message import Sender, Senders
 from crossply.wire.mux import Mux, disconnected, instance_gone
 from crossply.wire.provision import Provisioner
 from crossply.wire.publishing import Publisher
+from crossply.wire.senders import Sender, Senders
 from crossply.wire.serving import Server
 from crossply.wire.store import Bucket
 from crossply.wire.supervisor import Supervisor

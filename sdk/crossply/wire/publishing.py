@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from crossply.clock import Clock
     from crossply.wire.jetstream import JetStream
-    from crossply.wire.message import Sender
+    from crossply.wire.senders import Sender
     from crossply.wire.supervisor import Supervisor
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0

@@ -11,7 +11,8 @@ from crossply.handler import Kind, Request, Response
 from crossply.names import new_id
 from crossply.wire import envelope, foreign, message, subjects
 from crossply.wire import headers as header_block
-from crossply.wire.envelope import Envelope, EnvelopeFault
+from crossply.wire.envelope import EnvelopeFault
+from crossply.wire.message import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from crossply.handler import Handler
     from crossply.tasks import Tasks
     from crossply.wire.link import LinkConfig
-    from crossply.wire.message import Sender, Senders
+    from crossply.wire.senders import Sender, Senders
     from crossply.wire.supervisor import Listening, Supervisor
 
 
@@ -83,40 +84,25 @@ class Server:
             self._tasks.spawn(self._answer_foreign(endpoint, request, reply), endpoint.operation)
             return
         try:
-            opened = envelope.unpack(data)
-            self._check(opened, name, reply)
-            known = self._senders.known(opened)
-            peer = known.peer
-            if not reply.startswith(known.inbox):
-                raise EnvelopeFault(f"reply subject is not the inbox of {peer.service}/{peer.instance}")  # noqa: TRY301
+            request = message.open_request(data, endpoint.operation, name, reply, self._senders, received)
+        except Unreadable as fault:
+            # Who sent it is known, so it is told: it would wait for nothing.
+            refused = Response(failure=InvalidArgument(f"{endpoint.operation}: {fault}"))
+            self._send(reply, message.pack_response(self._sender, fault.mid, refused, new_id()), b"")
+            return
         except EnvelopeFault as fault:
             self._report(f"{endpoint.operation}: message refused", fault)
             return
-        try:
-            request = message.unpack_request(opened, endpoint.operation, peer, received)
-        except EnvelopeFault as fault:
-            # Who sent it is known, so it is told: it would wait for nothing.
-            refused = Response(failure=InvalidArgument(f"{endpoint.operation}: {fault}"))
-            self._send(reply, message.pack_response(self._sender, opened.mid, refused, new_id()), b"")
-            return
-        if opened.kind is Kind.REQUEST:
+        if request.kind is Kind.REQUEST:
             answering = self._answer(endpoint, request, reply)
             # The cheap way: no callback at its end, which ``_answer`` tells by itself.
             self._tasks.hold(request, asyncio.Task(answering, loop=self._loop, name=endpoint.operation))
-        elif opened.kind is Kind.PING:
-            self._pong(opened, reply)
+        elif request.kind is Kind.PING:
+            self._pong(request, reply)
 
-    @staticmethod
-    def _check(opened: Envelope, endpoint: bytes, reply: bytes) -> None:
-        tlvs = opened.tlvs
-        if tlvs.get(envelope.OPERATION) != endpoint:
-            raise EnvelopeFault("message names another endpoint than its subject")
-        if tlvs.get(envelope.REPLY_SUBJECT) != reply:
-            raise EnvelopeFault("message names another reply subject than it came with")
-
-    def _pong(self, opened: Envelope, reply: bytes) -> None:
+    def _pong(self, request: Request, reply: bytes) -> None:
         answer = self._sender.stamp(Kind.PONG, new_id(), 0)
-        answer.tlvs[envelope.IN_REPLY_TO] = opened.mid
+        answer.tlvs[envelope.IN_REPLY_TO] = request.id
         self._broker.send(reply, envelope.pack(answer))
 
     async def _answer(self, endpoint: Endpoint, request: Request, reply: bytes) -> None:

@@ -35,7 +35,7 @@ def test_a_key_that_stands_twice_is_found_however_deep_and_however_hidden() -> N
     [
         (b"", "is not JSON: expecting value"),
         (b'{"a": 1} x', "is not JSON: extra data, at line 1, column 10"),
-        (b'{"a": 1,\n}', "line 2"),
+        (b'{"a": 1,\n"b"}', "line 2"),
         (b"{'a': 1}", "is not JSON"),
         (b'\xef\xbb\xbf{"a": 1}', "is not JSON"),
         (b'{"a": "\xff"}', "is not UTF-8 at byte 7"),

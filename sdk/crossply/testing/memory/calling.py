@@ -19,7 +19,7 @@ from crossply.errors import (
 )
 from crossply.handler import Kind, Request, Response
 from crossply.names import new_id
-from crossply.wire import envelope, message
+from crossply.wire import message
 from crossply.wire.envelope import EnvelopeFault
 from crossply.wire.link import Pong
 
@@ -66,8 +66,7 @@ class Calling:
         await self._link.ready(request.operation, request.deadline)
         raw = await self._exchange(request, request.operation)
         try:
-            opened = envelope.unpack(raw)
-            return message.unpack_response(opened, request, self._link.senders)
+            return message.open_response(raw, request, self._link.senders)
         except EnvelopeFault as fault:
             raise message.integrity(request.operation, fault) from fault
 

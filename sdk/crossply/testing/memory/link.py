@@ -18,7 +18,7 @@ from crossply.testing.memory.store import MemoryStore, MemoryStreams
 from crossply.testing.memory.subscribing import Subscribing
 from crossply.wire import credential
 from crossply.wire.link import ConnectionEvent
-from crossply.wire.message import Sender, Senders
+from crossply.wire.senders import Sender, Senders
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -8,7 +8,7 @@ from crossply.errors import CallError, EndpointFailed, InvalidArgument, NotFound
 from crossply.handler import Kind, Request, Response
 from crossply.names import new_id
 from crossply.wire import envelope, message
-from crossply.wire.envelope import Envelope, EnvelopeFault
+from crossply.wire.envelope import EnvelopeFault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,27 +54,27 @@ class Serving:
         link = self._link
         operation, received = f"{link.service}.{endpoint}", link.now()
         try:
-            opened = envelope.unpack(payload)
-            if opened.text(envelope.OPERATION) != endpoint:
+            parts = envelope.parts(payload)
+            if parts.tlvs[envelope.OPERATION] != endpoint.encode():
                 raise EnvelopeFault("message names another endpoint than its subject")  # noqa: TRY301 - as on the wire
-            peer = link.senders.peer(opened)
+            peer = link.senders.of(parts.cid, parts.tlvs[envelope.CREDENTIAL]).peer
         except EnvelopeFault as fault:
             link.fault(f"{operation}: message refused", fault)
             return
         try:
-            request = message.unpack_request(opened, operation, peer, received)
+            request = message.unpack_request(parts, operation, peer, received)
         except EnvelopeFault as fault:
             refused = Response(failure=InvalidArgument(f"{operation}: {fault}"))
-            self._reply(reply, message.pack_response(link.sender, opened.mid, refused, new_id()))
+            self._reply(reply, message.pack_response(link.sender, parts.mid, refused, new_id()))
             return
-        if opened.kind is Kind.PING:
+        if request.kind is Kind.PING:
             pong = link.sender.stamp(Kind.PONG, new_id(), 0)
-            pong.tlvs[envelope.IN_REPLY_TO] = opened.mid
+            pong.tlvs[envelope.IN_REPLY_TO] = request.id
             self._reply(reply, envelope.pack(pong))
-        elif opened.kind is Kind.REQUEST:
-            link.tasks.spawn(self._answer(endpoint, request, opened, reply), operation)
+        elif request.kind is Kind.REQUEST:
+            link.tasks.spawn(self._answer(endpoint, request, reply), operation)
 
-    async def _answer(self, endpoint: str, request: Request, opened: Envelope, reply: Callable[[bytes], None]) -> None:
+    async def _answer(self, endpoint: str, request: Request, reply: Callable[[bytes], None]) -> None:
         handler = self._handlers.get(endpoint)
         if handler is None:
             what = "no such endpoint at this instance" if self._handlers else "this instance has left"
@@ -82,12 +82,12 @@ class Serving:
             response = Response(failure=kind(f"{request.operation}: {what}"))
         else:
             response = await handler(request)
-        self._reply(reply, self._packed(request, opened, response))
+        self._reply(reply, self._packed(request, response))
 
-    def _packed(self, request: Request, opened: Envelope, response: Response) -> bytes:
+    def _packed(self, request: Request, response: Response) -> bytes:
         sender, most = self._link.sender, self._link.broker.max_payload
         try:
-            packed = message.pack_response(sender, opened.mid, response, new_id())
+            packed = message.pack_response(sender, request.id, response, new_id())
             if len(packed) > most:
                 raise PayloadTooLarge(f"{len(packed)} bytes are above the broker's limit of {most}")
         except CallError as error:
@@ -95,7 +95,7 @@ class Serving:
                 f"{request.operation}: it ran, but its reply could not be sent: {error.message}",
                 code=error.code,
             )
-            return message.pack_response(sender, opened.mid, Response(failure=failure), new_id())
+            return message.pack_response(sender, request.id, Response(failure=failure), new_id())
         return packed
 
     def _reply(self, reply: Callable[[bytes], None], raw: bytes) -> None:

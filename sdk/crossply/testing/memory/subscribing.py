@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from crossply.errors import DeadlineExceeded, Executed, IntegrityFailed, Origin, PayloadTooLarge, Unavailable
-from crossply.handler import JSON, Kind, Request, Response
+from crossply.handler import JSON, Request, Response
 from crossply.testing.memory.events import Consumer, Member, Stored
-from crossply.wire import envelope, message
+from crossply.wire import message
 from crossply.wire.envelope import EnvelopeFault
 
 if TYPE_CHECKING:
@@ -101,10 +101,7 @@ class _Delivering:
         """Return the handler's response, ``None`` for what is no event of this protocol."""
         link = self._link
         try:
-            opened = envelope.unpack(event.raw)
-            if opened.kind is not Kind.EVENT or opened.text(envelope.OPERATION) != event.channel:
-                raise EnvelopeFault("message is not an event of the channel it lies in")  # noqa: TRY301 - as on the wire
-            request = message.unpack_request(opened, event.channel, link.senders.peer(opened), link.now())
+            request = message.open_event(event.raw, event.channel, link.senders, link.now())
         except EnvelopeFault as fault:
             link.fault(f"{event.channel}: event refused", fault)
             return None

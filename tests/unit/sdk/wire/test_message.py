@@ -24,7 +24,8 @@ from crossply.handler import Facts, HttpHead, Kind, Request, Response
 from crossply.wire import credential, envelope, message
 from crossply.wire.credential import Credential, CredentialFault
 from crossply.wire.envelope import EnvelopeFault
-from crossply.wire.message import MAX_BODY, Sender, Senders
+from crossply.wire.message import MAX_BODY
+from crossply.wire.senders import Sender, Senders
 from tests.unit.sdk.stage import ID, request
 
 ORDERS = Credential(identity="spiffe://mesh.local/t/default/svc/orders", instance="aaaaaaaaaaaa")
@@ -33,16 +34,15 @@ ORDERS = Credential(identity="spiffe://mesh.local/t/default/svc/orders", instanc
 def across(made: Request) -> Request:
     """Pack a request and open it at its callee."""
     raw = message.pack_request(Sender(ORDERS), made, reply=b"_INBOX.orders.aaaaaaaaaaaa.1", now=100.0)
-    opened = envelope.unpack(raw)
-    return message.unpack_request(opened, made.operation, Senders().peer(opened), 500.0)
+    endpoint = made.endpoint.encode()
+    return message.open_request(raw, made.operation, endpoint, b"_INBOX.orders.aaaaaaaaaaaa.1", Senders(), 500.0)
 
 
 def answered(response: Response, asked: Request | None = None) -> Response:
     """Pack a reply and open it at its caller."""
     sender = Sender(ORDERS)
     raw = message.pack_response(sender, ID, response, bytes(16))
-    opened = envelope.unpack(raw)
-    return message.unpack_response(opened, asked or request(), Senders())
+    return message.open_response(raw, asked or request(), Senders())
 
 
 def test_every_field_that_travels_arrives() -> None:
