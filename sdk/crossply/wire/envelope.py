@@ -122,7 +122,7 @@ def parts(payload: bytes) -> Parts:
     at, end = _HEADER_SIZE, _HEADER_SIZE + hlen
     if hlen > MAX_TLVS or end + 2 > length:
         raise EnvelopeFault("envelope ends inside its TLVs")
-    body = end + 2 + (payload[end] << 8 | payload[end + 1])
+    body: int = end + 2 + (payload[end] << 8 | payload[end + 1])
     if body > length:
         raise EnvelopeFault("envelope ends inside its metadata")
     known = _KINDS.get(kind)
