@@ -106,7 +106,7 @@ class Broker:
             argv = leashed(str(binary()), "--config", str(path))
             self._process = subprocess.Popen(argv, stdout=log, stderr=log)
         until = time.monotonic() + _STARTED_WITHIN
-        while not _listens(self.port):
+        while not listens(self.port):
             if self._process.poll() is not None or time.monotonic() > until:
                 self.close()
                 raise ConnectionError(f"nats-server did not start: {self.log[-2000:]}")
@@ -139,7 +139,8 @@ def free_port() -> int:
         return port
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
+    """Whether a broker answers at a port."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=1.0) as probe:
             return probe.recv(5) == b"INFO "

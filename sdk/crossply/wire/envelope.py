@@ -63,7 +63,7 @@ def tlv(kind: int, value: bytes) -> bytes:
     return _TLV.pack(kind, len(value)) + value
 
 
-def header(kind: Kind, tlvs: int, cid: bytes, seq: int, iat: int, ttl: int, mid: bytes) -> bytes:
+def pack_unsealed(kind: Kind, tlvs: int, cid: bytes, seq: int, iat: int, ttl: int, mid: bytes) -> bytes:
     """Return the 92 bytes of header under suite 0x00; ``tlvs`` is the length of the block that follows."""
     return _UNSEALED_HEADER.pack(_BEGIN, kind, 0, tlvs, cid, seq, iat, ttl, mid)
 
@@ -116,13 +116,14 @@ def parts(payload: bytes) -> Parts:
     length = len(payload)
     if length < _SHORTEST:
         raise EnvelopeFault(f"envelope is too short: {length} bytes")
-    begin, kind, reserved, hlen, cid, seq, iat, ttl, mid = _UNSEALED_HEADER.unpack_from(payload)
+    header: tuple[bytes, int, int, int, bytes, int, int, int, bytes] = _UNSEALED_HEADER.unpack_from(payload)
+    begin, kind, reserved, hlen, cid, seq, iat, ttl, mid = header
     if begin != _BEGIN or reserved:
         raise _unknown(begin)
     at, end = _HEADER_SIZE, _HEADER_SIZE + hlen
     if hlen > MAX_TLVS or end + 2 > length:
         raise EnvelopeFault("envelope ends inside its TLVs")
-    body: int = end + 2 + (payload[end] << 8 | payload[end + 1])
+    body = end + 2 + (payload[end] << 8 | payload[end + 1])
     if body > length:
         raise EnvelopeFault("envelope ends inside its metadata")
     known = _KINDS.get(kind)

@@ -90,7 +90,7 @@ def _finish(
     tlvs, head = len(block), len(block) + len(said)
     if len(body) > MAX_BODY or head > MAX_HEAD or tlvs > envelope.MAX_TLVS:
         raise _too_large(request.operation if request is not None else "reply", len(body), head, tlvs)
-    header = envelope.header(kind, tlvs, sender.cid, sender.next(), time.time_ns() // 1_000_000, ttl, mid)
+    header = envelope.pack_unsealed(kind, tlvs, sender.cid, sender.next(), time.time_ns() // 1_000_000, ttl, mid)
     return b"".join((header, block, _LENGTH.pack(len(said)), said, body))
 
 

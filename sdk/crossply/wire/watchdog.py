@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from crossply.wire.connection import Connection
 
 TICK: Final = 0.5
-ASK_AFTER, LEAVE_AFTER = 2, 8
-"""Ticks without a word: then a ping is sent, then the broker is left, four seconds after it fell silent."""
+ASK_AFTER, LEAVE_AFTER = 2, 6
+"""Ticks without a word: then a ping is sent, then the broker is left, three seconds after it fell silent."""
 
 
 async def watch_for_ever(current: Callable[[], Connection | None]) -> None:
