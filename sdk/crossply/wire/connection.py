@@ -178,7 +178,11 @@ class Connection(asyncio.Protocol):
                 return
             data = b"".join(self._parts)
             self._parts.clear()
-        at = self._parse(data)
+        try:
+            at = self._parse(data)
+        except (ValueError, IndexError):
+            self._give_up("the broker sent a message whose first line cannot be read")
+            return
         if at < len(data) and self.open:
             self._parts.append(data[at:])
             self._have = len(data) - at
@@ -194,35 +198,37 @@ class Connection(asyncio.Protocol):
                     self._give_up("a line of the broker's does not end")
                 return at
             first = data[at]
-            if first == _MSG:
-                words = data[at:end].split()
-                stop = end + 2 + int(words[-1])
-                if stop + 2 > length:
-                    self._needed = stop + 2 - at
-                    return at
-                self._deliver(words, 5, data[end + 2 : stop], b"")
-            elif first == _HMSG:
-                words = data[at:end].split()
-                stop = end + 2 + int(words[-1])
-                if stop + 2 > length:
-                    self._needed = stop + 2 - at
-                    return at
-                body = end + 2 + int(words[-2])
-                self._deliver(words, 6, data[body:stop], data[end + 2 : body])
-            else:
-                stop = end
+            if first != _MSG and first != _HMSG:  # noqa: PLR1714 - the fast way
                 self._control(data[at:end])
+                at = end + 2
+                continue
+            words = data[at:end].split()
+            start = end + 2
+            stop = start + int(words[-1])
+            if stop + 2 > length:
+                self._needed = stop + 2 - at
+                return at
+            if first == _MSG:
+                body, with_reply = start, 5
+            else:
+                body, with_reply = start + int(words[-2]), 6
+            if not start <= body <= stop:
+                raise ValueError("sizes do not fit")
+            self._deliver(words, with_reply, data[body:stop], data[start:body])
             at = stop + 2
         return at
 
     def _deliver(self, words: list[bytes], with_reply: int, payload: bytes, headers: bytes) -> None:
-        take = self._takes.get(words[2])
+        subject, number = words[1], words[2]
+        if len(words) < with_reply - 1:
+            raise ValueError("parts are missing")
+        take = self._takes.get(number)
         if take is None:
             return
         try:
-            take(words[1], words[3] if len(words) == with_reply else b"", payload, headers)
+            take(subject, words[3] if len(words) == with_reply else b"", payload, headers)
         except Exception as error:  # noqa: BLE001 - one bad message must not end the others
-            self._owner.dropped(words[1], error)
+            self._owner.dropped(subject, error)
 
     def _control(self, line: bytes) -> None:
         word = line[:4].upper()
