@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -86,6 +87,23 @@ def test_it_recovers_a_directory_that_a_crash_left(tmp_path: Path) -> None:
     with RunningUp(tmp_path) as up:
         up.ready()
         assert crossply(tmp_path, "check").returncode == ExitCode.OK
+
+
+def test_a_mesh_that_crashed_comes_back_on_the_ports_it_had(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with contextlib.suppress(OSError):  # somebody else has it, which is as good
+            taken.bind(("127.0.0.1", 4222))
+            taken.listen()
+        with RunningUp(tmp_path) as up:
+            before = up.ready()
+            assert not before["nats"][0].endswith(":4222")
+            os.kill(up.process.pid, signal.SIGKILL)
+            up.process.wait()
+    with RunningUp(tmp_path) as up:
+        after = up.ready()
+        parts = ("nats", "registry", "gateway")
+        assert {part: after[part] for part in parts} == {part: before[part] for part in parts}
 
 
 def test_a_child_that_dies_is_started_again_and_said(tmp_path: Path) -> None:
