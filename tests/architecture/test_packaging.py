@@ -60,6 +60,24 @@ def test_the_wheel_holds_every_file_that_its_packages_need(wheel: zipfile.ZipFil
     assert not wanted - set(wheel.namelist())
 
 
+def test_the_wheel_holds_the_examples_that_crossply_up_runs_and_names(wheel: zipfile.ZipFile) -> None:
+    shop = (ROOT / "examples" / "shop").rglob("*")
+    wanted = {path.relative_to(ROOT).as_posix() for path in shop if path.suffix in {".py", ".yaml"}}
+    held = {name.removeprefix("crossply_cli/") for name in wheel.namelist() if name.startswith("crossply_cli/examples")}
+    assert held == wanted | {"examples/hello.py"}
+
+
+def test_crossply_up_finds_the_examples_of_an_installed_wheel(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+    wheel.extractall(tmp_path)
+    program = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from crossply_cli.up import examples;"
+        " print(examples.shop(), examples.hello())"
+    )
+    answer = subprocess.run([sys.executable, "-Ic", program], capture_output=True, text=True, check=True)
+    folder = tmp_path / "crossply_cli" / "examples"
+    assert answer.stdout.split() == [str(folder / "shop"), str(folder / "hello.py")]
+
+
 def test_installing_without_extras_brings_the_sdk_and_its_few_dependencies(description: Message) -> None:
     required = [Requirement(text) for text in description.get_all("Requires-Dist", [])]
     assert {each.name for each in required if "extra" not in str(each.marker)} == CORE

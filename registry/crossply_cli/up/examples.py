@@ -8,24 +8,28 @@ from typing import Final
 from crossply_cli.failure import Failure
 
 _PACKAGE: Final = Path(__file__).resolve().parents[1]
-_CLONE: Final = _PACKAGE.parents[1] / "examples"
+_FOLDERS: Final = (_PACKAGE / "examples", _PACKAGE.parents[1] / "examples")
 
 
 def shop() -> Path:
     """Return the folder of the shop's programs and policies; raise Failure."""
-    for folder in (_PACKAGE / "shop", _CLONE / "shop"):
-        if (folder / "web.py").is_file():
-            return folder
-    raise Failure(
-        "the demo cannot start",
-        why="the example shop is not installed",
-        hint="run it from a clone: make demo",
-    )
+    found = _found("shop/web.py")
+    if found is None:
+        raise Failure(
+            "the demo cannot start",
+            why="the example shop is not installed",
+            hint="run it from a clone: make demo",
+        )
+    return found.parent
 
 
 def hello() -> Path | None:
     """Return the smallest service, None when it is not there."""
-    return next((each for each in (_PACKAGE / "shop" / "hello.py", _CLONE / "hello.py") if each.is_file()), None)
+    return _found("hello.py")
+
+
+def _found(name: str) -> Path | None:
+    return next((folder / name for folder in _FOLDERS if (folder / name).is_file()), None)
 
 
 def shown(path: Path) -> str:
