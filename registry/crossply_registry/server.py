@@ -16,7 +16,9 @@ from crossply.errors import Unavailable
 from crossply.tasks import Tasks
 from crossply.telemetry.logs import get_logger
 from crossply_registry.api.app import build
+from crossply_registry.api.patience import patient
 from crossply_registry.config import RegistryConfig
+from crossply_registry.http_protocol import Protocol
 from crossply_registry.registry import Registry
 
 _BACKLOG: Final = 512
@@ -84,7 +86,8 @@ def _listen(config: RegistryConfig) -> socket.socket:
 
 def _http_config(registry: Registry) -> uvicorn.Config:
     return uvicorn.Config(
-        build(registry),
+        patient(build(registry)),
+        http=Protocol,
         lifespan="off",
         ws="none",
         log_config=None,

@@ -75,7 +75,7 @@ class Documents(Controller):
     @put(
         operation_class=PutOperation,
         responses={201: ResponseSpec(DocumentBody, generate_examples=False, description="Created")}
-        | refusals(400, 412, 413, 415, 422, 428, 503),
+        | refusals(400, 408, 412, 413, 415, 422, 428, 503),
     )
     async def write(
         self,
