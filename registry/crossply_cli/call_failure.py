@@ -37,7 +37,7 @@ def call_failure(tried: Tried, error: CallError) -> Failure:
     """Return the failure to print: code, message, whether the endpoint ran, the faults found in the body."""
     return Failure(
         f"{tried.operation} failed",
-        why=f"{error.code}: {error.message}",
+        why=_why(tried, error),
         details=[
             *(f"{pointer or '/'}: {detail}" for pointer, detail in error.details),
             f"executed: {error.executed}",
@@ -45,6 +45,12 @@ def call_failure(tried: Tried, error: CallError) -> Failure:
         hint=_hint(tried, error),
         code=_code(error),
     )
+
+
+def _why(tried: Tried, error: CallError) -> str:
+    """Return the code and the words; most errors name the operation, which is said already."""
+    words = error.message.removeprefix(f"{tried.operation}: ")
+    return str(error.code) if words in {"", str(error.code)} else f"{error.code}: {words}"
 
 
 def _code(error: CallError) -> ExitCode:

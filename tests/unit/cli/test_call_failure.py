@@ -64,6 +64,12 @@ def test_a_call_that_the_policy_ended_earlier_names_the_policy(timeout: float | 
     assert "`timeout.total` of orders bounds it too" in hint
 
 
+def test_the_operation_and_the_code_are_said_once() -> None:
+    aborted = failed(EndpointFailed("orders.create: no credit", code=Code.ABORTED))
+    assert aborted.lines()[0] == "orders.create failed: aborted: no credit"
+    assert failed(EndpointFailed("orders.create: internal")).lines()[0] == "orders.create failed: internal"
+
+
 def test_an_unexpected_failure_names_the_log_and_the_trace() -> None:
     assert failed(EndpointFailed("", trace_id="ab" * 16)).hint == (
         f"the log of orders has the reason under trace id {'ab' * 16}"
