@@ -26,7 +26,7 @@ _GRACE: Final = 1
 _log = get_logger("registry.server")
 
 
-class _Server(uvicorn.Server):
+class HttpServer(uvicorn.Server):
     """uvicorn's server without its signal handlers: the process has one place that stops everything."""
 
     @contextlib.contextmanager
@@ -44,7 +44,7 @@ async def serve(config: RegistryConfig) -> None:
     listener = _listen(config)
     logging.getLogger("uvicorn.error").addFilter(_forward)
     registry = Registry(config)
-    http = _Server(_http_config(registry))
+    http = HttpServer(http_config(registry))
     stop = asyncio.Event()
     tasks = Tasks(lambda _name, _error: stop.set())
     starting = tasks.spawn(registry.start(), "start the registry")
@@ -84,7 +84,8 @@ def _listen(config: RegistryConfig) -> socket.socket:
     return listener
 
 
-def _http_config(registry: Registry) -> uvicorn.Config:
+def http_config(registry: Registry) -> uvicorn.Config:
+    """Return how the API is served."""
     return uvicorn.Config(
         patient(build(registry)),
         http=Protocol,

@@ -59,7 +59,10 @@ def test_a_process_without_its_extra_says_what_to_install(missing: str, part: st
 
 
 def test_a_mesh_on_this_machine_says_at_once_which_part_cannot_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(programs, "find_spec", lambda package: None if package == "httptools" else object())
+    def found(package: str) -> object:
+        return None if package == "httptools" else object()
+
+    monkeypatch.setattr(programs, "find_spec", found)
     with pytest.raises(Failure) as failed:
         programs.check_installed()
     assert failed.value.lines() == [

@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import httpx
 import pytest
 
-from crossply_registry import server
 from crossply_registry.api import patience
 from crossply_registry.api.app import build
 from crossply_registry.config import RegistryConfig
 from crossply_registry.http_protocol import HEAD_WITHIN, Protocol
 from crossply_registry.registry import Registry
+from crossply_registry.server import HttpServer, http_config
 from tests.architecture.tree import ROOT
 
 BRIEF = 0.2
@@ -30,12 +30,12 @@ class Impatient(Protocol):
 
 
 @asynccontextmanager
-async def serving(protocol: type[Protocol] = Protocol, body_within: float = 10.0) -> AsyncIterator[int]:
+async def serving(protocol: type[Protocol] = Protocol, body_within: float = 10.0) -> AsyncGenerator[int]:
     """A registry that waits for its broker, and answers HTTP; yields its port."""
     registry = Registry(RegistryConfig())
-    config = server._http_config(registry)
+    config = http_config(registry)
     config.app, config.http = patience.patient(build(registry), body_within), protocol
-    http = server._Server(config)
+    http = HttpServer(config)
     listening = socket.create_server(("127.0.0.1", 0))
     running = asyncio.create_task(http.serve(sockets=[listening]))
     while not http.started:
@@ -114,7 +114,7 @@ async def test_a_request_that_comes_whole_is_answered_and_the_connection_kept() 
 
 
 async def test_the_process_serves_so_and_its_times_are_documented() -> None:
-    assert server._http_config(Registry(RegistryConfig())).http is Protocol
+    assert http_config(Registry(RegistryConfig())).http is Protocol
     page = " ".join((ROOT / "docs" / "registry.md").read_text(encoding="utf-8").split())
     assert f"a request's head {HEAD_WITHIN:g} s" in page
     assert f"its body {patience.BODY_WITHIN:g} s" in page
