@@ -126,6 +126,6 @@ def test_a_wrong_password_is_said_to_be_one(up: RunningUp) -> None:
 
 def test_a_run_that_is_stopped_before_its_first_call_says_so_and_ends_in_order(tmp_path: Path) -> None:
     with RunningUp(tmp_path, "--demo") as running:
-        running.ready("registry ")
+        running.ready("registry  http")
         assert running.stop() == ExitCode.OK
         assert "None s" not in running.out + running.err
