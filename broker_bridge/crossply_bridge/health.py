@@ -101,7 +101,7 @@ class HealthWatch:
         said = False
         while (reason := await self._probe()) is not None:
             if not said:
-                _log.warning("application_unhealthy", why=reason, service="waits outside the mesh")
+                _log.warning("application_unhealthy", why=reason, next="waits outside the mesh")
             said = True
             await asyncio.sleep(self._interval)
         self._health.observe(alive=True)
@@ -120,9 +120,9 @@ class HealthWatch:
         try:
             if healthy:
                 await self._membership.rejoin()
-                _log.info("application_healthy", service="joins the mesh")
+                _log.info("application_healthy", next="joins the mesh")
             else:
-                _log.warning("application_unhealthy", why=reason, service="leaves the mesh")
+                _log.warning("application_unhealthy", why=reason, next="leaves the mesh")
                 await self._membership.withdraw()
             self._joined = healthy
         except MeshError as error:

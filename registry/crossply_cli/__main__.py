@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crossply_cli.main import main
+from crossply_cli.entry import main
 
 if __name__ == "__main__":
     main()

@@ -11,6 +11,7 @@ from crossply.names import new_instance
 from crossply.wire import connect
 from crossply.wire.link import LinkConfig
 from crossply_cli.acknowledged import laggard
+from crossply_cli.broker_failure import broker_failure
 from crossply_cli.failure import Failure
 from crossply_cli.target import CLIENT, registry_url, start_hint
 
@@ -50,8 +51,8 @@ async def _broker(config: MeshConfig) -> Finding:
     try:
         link = await connect(link_config)
     except Unavailable as error:
-        hint = start_hint(config, "CROSSPLY_NATS_URL")
-        return Finding(what="broker", well=False, seen=error.message, hint=hint)
+        failure = broker_failure(config, error)
+        return Finding(what="broker", well=False, seen=failure.lines()[0], hint=failure.hint)
     try:
         return Finding(what="broker", well=True, seen=f"{link.server} accepts connections")
     finally:

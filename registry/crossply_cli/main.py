@@ -9,6 +9,7 @@ from typing import Final
 import click
 
 from crossply.errors import ConfigError
+from crossply_cli import installed
 from crossply_cli.exit_codes import ExitCode
 from crossply_cli.failure import Failure
 from crossply_cli.lazy import Entry, LazyGroup
@@ -17,12 +18,18 @@ COMMANDS: Final = {
     "up": Entry("crossply_cli.commands.up:up", "Run a whole mesh on this machine, for development."),
     "call": Entry("crossply_cli.commands.call:call", "Call an endpoint and print what it returns."),
     "services": Entry("crossply_cli.commands.services:services", "List services, or show one with its instances."),
-    "policy": Entry("crossply_cli.commands.policy:policy", "Apply and read policy documents."),
+    "policy": Entry("crossply_cli.commands.policy:policy", "Apply, read and delete policy documents."),
     "check": Entry("crossply_cli.commands.check:check", "Check broker, registry and data planes."),
     "registry": Entry("crossply_cli.commands.serve:registry", "Run the registry."),
     "bridge": Entry("crossply_cli.commands.serve:bridge", "Run a bridge."),
     "version": Entry("crossply_cli.commands.version:version", "Print the versions of what is installed."),
 }
+
+
+def _version(context: click.Context, _parameter: click.Parameter, asked: bool) -> None:  # noqa: FBT001 - click's
+    if asked:
+        click.echo(f"crossply {installed.version('crossply')}")
+        context.exit()
 
 
 @click.group(
@@ -31,13 +38,9 @@ COMMANDS: Final = {
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Data goes to stdout, messages to stderr. The exit codes are explained in docs/cli.md.",
 )
+@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Say which it is.")
 def cli() -> None:
     """Crossply: an event mesh for services on NATS."""
-
-
-def main() -> None:
-    """Run the command line and exit with a code of ExitCode."""
-    sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: list[str]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -73,8 +74,16 @@ def show(output: Format, value: Any, *tables: Rows) -> None:
 
 
 def as_json(value: Any) -> str:
-    """Return a value as JSON; bytes become text where they are text, base64 where not."""
-    return json.dumps(value, indent=2, ensure_ascii=False, default=_plain)
+    """Return a value as JSON: bytes as text where they are text, else as base64; nan and infinities as null."""
+    return json.dumps(_jsonable(value), indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def as_text(value: bytes) -> str | None:
+    """Return the text that bytes are, None when they are none."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def as_yaml(value: Any) -> str:
@@ -101,7 +110,8 @@ def _print(table: Rows) -> None:
     for row in table.rows:
         shown.add_row(*(Text(_printable(str(cell))) for cell in row))
     width = None if sys.stdout.isatty() else _UNBOUNDED  # a program that reads tables gets whole lines
-    console = Console(width=width, highlight=False, no_color="NO_COLOR" in os.environ or None)
+    plain = bool(os.environ.get("NO_COLOR"))  # no escapes at all: bold is as unwanted as colour
+    console = Console(width=width, highlight=False, color_system=None if plain else "auto")
     with console.capture() as captured:
         console.print(shown)
     click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
@@ -109,8 +119,8 @@ def _print(table: Rows) -> None:
 
 def _cell(value: Any) -> str:
     if is_object(value) or is_list(value):
-        return json.dumps(value, ensure_ascii=False, default=_plain)
-    return str(_plain(value) if isinstance(value, bytes) else value)
+        return json.dumps(_jsonable(value), ensure_ascii=False, allow_nan=False)
+    return str(_jsonable(value) if isinstance(value, bytes) else value)
 
 
 def _printable(text: str) -> str:
@@ -118,10 +128,14 @@ def _printable(text: str) -> str:
     return "".join(each if each.isprintable() or each == "\n" else repr(each)[1:-1] for each in text)
 
 
-def _plain(value: Any) -> Any:
+def _jsonable(value: Any) -> Any:
+    if is_object(value):
+        return {str(_jsonable(key)): _jsonable(each) for key, each in value.items()}
+    if is_list(value):
+        return [_jsonable(each) for each in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
     if isinstance(value, bytes):
-        try:
-            return value.decode()
-        except UnicodeDecodeError:
-            return base64.b64encode(value).decode()
-    return str(value)
+        text = as_text(value)
+        return base64.b64encode(value).decode() if text is None else text
+    return value if value is None or isinstance(value, str | int) else str(value)

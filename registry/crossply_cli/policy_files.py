@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from crossply_cli import json_documents, yaml_documents
 from crossply_cli.exit_codes import ExitCode
 from crossply_cli.failure import Failure
-from crossply_cli.yaml_documents import FileFault, YamlDocument, read
+from crossply_cli.yaml_documents import FileFault, YamlDocument
 from crossply_policy.defaults import LIMITS
 from crossply_policy.faults import PolicyInvalid
 from crossply_policy.parse import parse
@@ -34,16 +35,19 @@ class PolicyFile:
 def load(paths: Sequence[Path]) -> list[PolicyFile]:
     """Return the documents of files, and of all *.yaml, *.yml and *.json below folders, in order of name.
 
-    Raises Failure with every fault: of the text, of each document, of a document that is there twice.
+    A file whose name ends in .json is read as JSON, every other one as YAML. Raises Failure with every fault: of
+    the text, of each document, of a file without one, of a document that is there twice.
     """
     found: list[PolicyFile] = []
     faults: list[FileFault] = []
     size = 0
     for file in _files(paths):
         text, unread = _text(file)
-        documents, wrong = read(text, str(file))
+        documents, wrong = (json_documents if file.suffix == ".json" else yaml_documents).read(text, str(file))
         size += len(text.encode())
         faults += [*unread, *wrong]
+        if not (documents or unread or wrong):
+            faults.append(FileFault(str(file), 1, "holds no document"))
         for document in documents:
             _parse(document, found, faults)
     faults += _repeated(found)

@@ -26,7 +26,6 @@ _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _CODES: Final = {
     401: ExitCode.DENIED,
     403: ExitCode.DENIED,
-    404: ExitCode.NOT_FOUND,
     412: ExitCode.CONFLICT,
     422: ExitCode.INVALID,
     503: ExitCode.UNREACHABLE,
@@ -64,25 +63,25 @@ class RegistryApi:
 
     async def services(self) -> list[dict[str, Any]]:
         """Return a summary of every service."""
-        found: list[dict[str, Any]] = (await self._get("/v1/services"))["services"]
+        found: list[dict[str, Any]] = (await self._get("/v1/services", "the services"))["services"]
         return found
 
     async def service(self, name: str) -> dict[str, Any]:
         """Return one service with its instances."""
-        return await self._get(f"/v1/services/{quote(name, safe='')}")
+        return await self._get(f"/v1/services/{quote(name, safe='')}", f"service {name}")
 
     async def status(self) -> dict[str, Any]:
         """Return the revision in force and how far each data plane is."""
-        return await self._get("/v1/status")
+        return await self._get("/v1/status", "the status")
 
     async def documents(self) -> list[dict[str, Any]]:
         """Return a summary of every document."""
-        found: list[dict[str, Any]] = (await self._get("/v1/documents"))["documents"]
+        found: list[dict[str, Any]] = (await self._get("/v1/documents", "the documents"))["documents"]
         return found
 
     async def document(self, kind: str, name: str) -> dict[str, Any]:
         """Return one document in force."""
-        return await self._get(_document_path(kind, name))
+        return await self._get(_document_path(kind, name), f"document {kind}/{name}")
 
     async def write(self, document: Document, plain: Mapping[str, Any], reason: str) -> Written:
         """Create the document or change it, whichever it needs; another's change in between is a conflict."""
@@ -90,21 +89,28 @@ class RegistryApi:
         known = await self._send("GET", path)
         before: int | None = None
         if known.status_code == HTTPStatus.NOT_FOUND:
-            condition: dict[str, str | bytes] = {"If-None-Match": "*"}
+            condition = {"If-None-Match": "*"}
         else:
-            _raise_for(known, f"reading {document.key}")
+            _raise_for(known, "reading", f"document {document.key}")
             condition = {"If-Match": known.headers["ETag"]}
             before = known.json()["revision"]
-        said = {"reason": reason} if reason else {}
-        headers = condition | {"Crossply-Author": author().encode()}
-        answer = await self._send("PUT", path, json=plain, params=said, headers=headers)
-        _raise_for(answer, f"writing {document.key}")
+        answer = await self._send("PUT", path, json=plain, **_said(condition, reason))
+        _raise_for(answer, "writing", f"document {document.key}")
         after: int = answer.json()["revision"]
         return Written(before, after, changed=before != after)
 
-    async def _get(self, path: str) -> dict[str, Any]:
+    async def delete(self, kind: str, name: str, reason: str) -> Written:
+        """Delete the document as it is now; one that is not there is not found, another's change a conflict."""
+        path, what = _document_path(kind, name), f"document {kind}/{name}"
+        known = await self._send("GET", path)
+        _raise_for(known, "reading", what)
+        answer = await self._send("DELETE", path, **_said({"If-Match": known.headers["ETag"]}, reason))
+        _raise_for(answer, "deleting", what)
+        return Written(known.json()["revision"], answer.json()["revision"], changed=True)
+
+    async def _get(self, path: str, what: str) -> dict[str, Any]:
         answer = await self._send("GET", path)
-        _raise_for(answer, path.removeprefix("/v1/"))
+        _raise_for(answer, "reading", what)
         value: dict[str, Any] = answer.json()
         return value
 
@@ -137,15 +143,24 @@ def _document_path(kind: str, name: str) -> str:
     return f"/v1/documents/{quote(kind, safe='')}/{quote(name, safe='')}"
 
 
-def _raise_for(answer: httpx.Response, what: str) -> None:
+def _said(condition: Mapping[str, str], reason: str) -> dict[str, Any]:
+    """Return what every write says besides its body: its base, who makes it, and why."""
+    headers = {**condition, "Crossply-Author": author().encode()}
+    return {"headers": headers, "params": {"reason": reason} if reason else {}}
+
+
+def _raise_for(answer: httpx.Response, doing: str, what: str) -> None:
+    """Raise Failure unless the answer is a success; ``what`` names the thing, as a user would."""
     if answer.is_success:
         return
+    if answer.status_code == HTTPStatus.NOT_FOUND and what.startswith(("service ", "document ")):
+        raise Failure(f"there is no {what}", hint=_absent(what), code=ExitCode.NOT_FOUND)
     try:
         problem = msgspec.json.decode(answer.content, type=_Problem)
     except msgspec.DecodeError:
         problem = _Problem(detail=f"status {answer.status_code}")
     raise Failure(
-        f"{what} failed",
+        f"{doing} {what} failed",
         why=problem.detail,
         details=[f"{each.path or 'document'}: {each.detail}" for each in problem.errors],
         hint=_hint(answer.status_code),
@@ -153,9 +168,14 @@ def _raise_for(answer: httpx.Response, what: str) -> None:
     )
 
 
+def _absent(what: str) -> str:
+    listing = "services" if what.startswith("service ") else "policy get"
+    return f"`crossply {listing}` lists those there are"
+
+
 def _hint(status: int) -> str:
     hints: dict[int, str] = {
-        404: "`crossply services` and `crossply policy get` list what there is",
+        404: "see whether CROSSPLY_REGISTRY_URL is the address of a registry",
         412: "read it again with `crossply policy get`, then apply again",
         503: "try again in a moment; `crossply check` says what is missing",
     }

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from typing import Final
+from urllib.parse import urlsplit
 
 from crossply.config import MeshConfig
+from crossply.errors import ConfigError
 from crossply.telemetry import logs
 
 DEFAULT_REGISTRY: Final = "http://127.0.0.1:8700"
@@ -27,8 +29,16 @@ def target() -> MeshConfig:
 
 
 def registry_url(config: MeshConfig) -> str:
-    """Return where the registry's API is."""
-    return (config.registry or DEFAULT_REGISTRY).rstrip("/")
+    """Return where the registry's API is; raise ConfigError for what is no HTTP address."""
+    url = config.registry or DEFAULT_REGISTRY
+    try:
+        parts = urlsplit(url)
+        well = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        well = False
+    if not well:
+        raise ConfigError([f"CROSSPLY_REGISTRY_URL: {url!r} is not an address such as {DEFAULT_REGISTRY}"])
+    return url.rstrip("/")
 
 
 def start_hint(config: MeshConfig, variable: str) -> str:

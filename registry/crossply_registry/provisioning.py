@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from crossply.wire.presence import Hello
 
 MOST_PLANS: Final = 8_192
+_MOST_REFUSED: Final = 1_024
 _FRESH: Final = 1.0
 _FIRST_PAUSE: Final = 0.25
 _LONGEST_PAUSE: Final = 5.0
@@ -55,6 +56,7 @@ class Provisioning:
         self._pause = pause
         # A stream comes before its consumers: a hello notes streams first, and dicts keep the order.
         self._provisions: dict[str, Provision] = {}
+        self._refused: set[tuple[str, str]] = set()
         self._wanted = asyncio.Event()
 
     def start(self) -> None:
@@ -62,7 +64,7 @@ class Provisioning:
         self._tasks.spawn(self._work(), "provide streams and consumers")
 
     def declare(self, hello: Hello) -> None:
-        """Note what an instance publishes and subscribes to; what is malformed is logged and left out."""
+        """Note what an instance publishes and subscribes to; what is malformed is logged once and left out."""
         for key, plan in self._plans(hello):
             provision = self._provisions.get(key)
             if provision is None:
@@ -132,8 +134,10 @@ class Provisioning:
                 pause = _FIRST_PAUSE
 
     def _plans(self, hello: Hello) -> Iterator[tuple[str, Plan]]:
-        patterns = list(_valid(hello.subscriptions, names.pattern, hello))
-        families = list(_valid(hello.publishes, names.service, hello))
+        if not list(self._valid((hello.service,), names.service, hello)):
+            return
+        patterns = list(self._valid(hello.subscriptions, names.pattern, hello))
+        families = list(self._valid(hello.publishes, names.service, hello))
         for family in dict.fromkeys([*families, *(pattern.partition(".")[0] for pattern in patterns)]):
             yield f"stream/{family}", StreamPlan(family=family, replicas=self._replicas)
         for pattern in patterns:
@@ -142,10 +146,19 @@ class Provisioning:
                 ConsumerPlan(service=hello.service, pattern=pattern),
             )
 
+    def _valid(self, texts: tuple[str, ...], check: Callable[[str], str], hello: Hello) -> Iterator[str]:
+        for text in texts:
+            try:
+                yield check(text)
+            except names.NameFault as fault:
+                self._refuse(hello, str(fault))
 
-def _valid(texts: tuple[str, ...], check: Callable[[str], str], hello: Hello) -> Iterator[str]:
-    for text in texts:
-        try:
-            yield check(text)
-        except names.NameFault as fault:
-            _log.warning("declaration_refused", service=hello.service, instance=hello.instance, reason=str(fault))
+    def _refuse(self, hello: Hello, reason: str) -> None:
+        """Say it once: an instance repeats its hello for as long as it lives."""
+        said = (hello.service, reason)
+        if said in self._refused:
+            return
+        if len(self._refused) >= _MOST_REFUSED:
+            self._refused.clear()
+        self._refused.add(said)
+        _log.warning("declaration_refused", service=hello.service, instance=hello.instance, reason=reason)

@@ -16,7 +16,9 @@ from crossply.errors import Unavailable
 from crossply.tasks import Tasks
 from crossply.telemetry.logs import get_logger
 from crossply_registry.api.app import build
+from crossply_registry.api.patience import patient
 from crossply_registry.config import RegistryConfig
+from crossply_registry.http_protocol import Protocol
 from crossply_registry.registry import Registry
 
 _BACKLOG: Final = 512
@@ -24,7 +26,7 @@ _GRACE: Final = 1
 _log = get_logger("registry.server")
 
 
-class _Server(uvicorn.Server):
+class HttpServer(uvicorn.Server):
     """uvicorn's server without its signal handlers: the process has one place that stops everything."""
 
     @contextlib.contextmanager
@@ -42,7 +44,7 @@ async def serve(config: RegistryConfig) -> None:
     listener = _listen(config)
     logging.getLogger("uvicorn.error").addFilter(_forward)
     registry = Registry(config)
-    http = _Server(_http_config(registry))
+    http = HttpServer(http_config(registry))
     stop = asyncio.Event()
     tasks = Tasks(lambda _name, _error: stop.set())
     starting = tasks.spawn(registry.start(), "start the registry")
@@ -82,9 +84,11 @@ def _listen(config: RegistryConfig) -> socket.socket:
     return listener
 
 
-def _http_config(registry: Registry) -> uvicorn.Config:
+def http_config(registry: Registry) -> uvicorn.Config:
+    """Return how the API is served."""
     return uvicorn.Config(
-        build(registry),
+        patient(build(registry)),
+        http=Protocol,
         lifespan="off",
         ws="none",
         log_config=None,

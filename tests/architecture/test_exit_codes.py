@@ -32,5 +32,5 @@ def test_every_command_is_documented() -> None:
 
 def test_the_table_of_exit_codes_is_the_enum() -> None:
     table = PAGE.partition("| code | name | means |\n|---|---|---|\n")[2].partition("\n\n")[0]
-    rows = re.findall(r"^\| (\d+) \| `(\w+)` \|", table, re.MULTILINE)
-    assert rows == [(str(int(code)), code.name.lower()) for code in ExitCode]
+    rows = re.findall(r"^\| (\d+) \| `(\w+)` \| (.*) \|", table, re.MULTILINE)
+    assert rows == [(str(int(code)), code.name.lower(), code.meaning) for code in ExitCode]

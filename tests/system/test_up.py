@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -9,10 +10,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from crossply_cli.exit_codes import ExitCode
+from crossply_cli.up.ports import is_free
 from tests.architecture.tree import ROOT
 from tests.support.running_up import RunningUp, crossply, descendants, environ, running
 
@@ -24,6 +27,11 @@ def gone(pids: list[int], within: float) -> bool:
             return False
         time.sleep(0.02)
     return True
+
+
+def ports(where: dict[str, Any]) -> dict[str, int]:
+    addresses = {"broker": where["nats"][0], "registry": where["registry"], "gateway": where["gateway"]}
+    return {part: int(address.rpartition(":")[2]) for part, address in addresses.items()}
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
@@ -86,6 +94,26 @@ def test_it_recovers_a_directory_that_a_crash_left(tmp_path: Path) -> None:
     with RunningUp(tmp_path) as up:
         up.ready()
         assert crossply(tmp_path, "check").returncode == ExitCode.OK
+
+
+def test_a_mesh_that_crashed_comes_back_on_the_ports_it_had(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with contextlib.suppress(OSError):  # somebody else has it, which is as good
+            taken.bind(("127.0.0.1", 4222))
+            taken.listen()
+        with RunningUp(tmp_path) as up:
+            before = up.ready()
+            assert not before["nats"][0].endswith(":4222")
+            children = up.children()
+            os.kill(up.process.pid, signal.SIGKILL)
+            up.process.wait()
+            assert gone(children, 5.0)
+    # Another mesh that starts on this machine just now may be faster to take a port.
+    free = [part for part, port in ports(before).items() if is_free(port)]
+    with RunningUp(tmp_path) as up:
+        after = up.ready()
+        assert [ports(after)[part] for part in free] == [ports(before)[part] for part in free]
 
 
 def test_a_child_that_dies_is_started_again_and_said(tmp_path: Path) -> None:

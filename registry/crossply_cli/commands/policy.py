@@ -1,4 +1,4 @@
-"""`crossply policy`: apply documents from files, read those in force."""
+"""`crossply policy`: apply documents from files, read and delete those in force."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import click
 
 from crossply_cli import acknowledged
 from crossply_cli.exit_codes import ExitCode
+from crossply_cli.failure import Failure
 from crossply_cli.output import Format, Rows, as_yaml, format_option, show
 from crossply_cli.policy_files import PolicyFile, load
 from crossply_cli.session import with_registry
+from crossply_policy import names
 from crossply_policy.parse import plain
 
 if TYPE_CHECKING:
@@ -19,18 +21,27 @@ if TYPE_CHECKING:
     from crossply_cli.registry_api import RegistryApi, Written
 
 _WITHIN: Final = 5.0
+_HEADS: Final = ("document", "revision", "")
+_reason = click.option("--reason", default="", help="Why; kept in the history.")
 
 
 @click.group
 def policy() -> None:
-    """Apply and read policy documents."""
+    """Apply, read and delete policy documents."""
 
 
 @policy.command
 @click.option(
-    "-f", "--file", "paths", type=click.Path(path_type=Path), multiple=True, required=True, metavar="FILE|DIR"
+    "-f",
+    "--file",
+    "paths",
+    type=click.Path(exists=True, allow_dash=True, path_type=Path),
+    multiple=True,
+    required=True,
+    metavar="FILE|DIR|-",
+    help="YAML, or JSON where the name ends in .json; all such files of a folder; stdin.",
 )
-@click.option("--reason", default="", help="Why; kept in the history.")
+@_reason
 @format_option()
 def apply(paths: tuple[Path, ...], reason: str, output: Format) -> int:
     """Create or change the documents of files and folders, and wait until every data plane has them.
@@ -47,12 +58,9 @@ def apply(paths: tuple[Path, ...], reason: str, output: Format) -> int:
     show(
         output,
         _applied(written, outcome),
-        Rows(("document", "revision", ""), [_row(*each) for each in written]),
+        Rows(_HEADS, [_row(*each) for each in written]),
     )
-    click.echo(outcome.line(), err=True)
-    for line in outcome.behind:
-        click.echo(f"  behind: {line}", err=True)
-    return ExitCode.CHECK_FAILED if outcome.behind else ExitCode.OK
+    return _told(outcome)
 
 
 @policy.command
@@ -60,8 +68,8 @@ def apply(paths: tuple[Path, ...], reason: str, output: Format) -> int:
 @format_option()
 def get(which: str | None, output: Format) -> None:
     """List the documents in force, those of one kind, or print one."""
-    kind, _, name = (which or "").partition("/")
-    if name:
+    kind, name = _which(which) if which else ("", None)
+    if name is not None:
         document = with_registry(lambda api: api.document(kind, name))
         said = {part: document[part] for part in ("kind", "name", "spec")}
         if output is Format.TABLE:
@@ -75,11 +83,54 @@ def get(which: str | None, output: Format) -> None:
     show(output, listed, Rows(("document", "revision", "hash"), rows))
 
 
+@policy.command
+@click.argument("which", metavar="KIND/NAME")
+@_reason
+@format_option()
+def delete(which: str, reason: str, output: Format) -> int:
+    """Delete a document as it is now, and wait until no data plane goes by it any more."""
+    kind, name = _which(which)
+    if name is None:
+        raise Failure(f"{which} names a kind, not a document", hint=f"write {which}/NAME", code=ExitCode.USAGE)
+    key = f"{kind}/{name}"
+
+    async def deleting(api: RegistryApi) -> tuple[Written, Acknowledged]:
+        return await api.delete(kind, name, reason), await acknowledged.wait(api, _WITHIN)
+
+    written, outcome = with_registry(deleting)
+    row = (key, f"{written.before} -> {written.after}", "deleted")
+    deleted = [{"document": key, "before": written.before, "revision": written.after}]
+    show(output, _summary(deleted, outcome), Rows(_HEADS, [row]))
+    return _told(outcome)
+
+
+def _which(text: str) -> tuple[str, str | None]:
+    """Return the kind and, if there is one, the name of `KIND[/NAME]`; raise Failure when one cannot be."""
+    kind, slash, name = text.partition("/")
+    try:
+        return names.kind(kind), names.service(name) if slash else None
+    except names.NameFault as fault:
+        raise Failure(str(fault), code=ExitCode.USAGE) from fault
+
+
+def _told(outcome: Acknowledged) -> ExitCode:
+    """Say who has the revision, and return the exit code."""
+    click.echo(outcome.line(), err=True)
+    for line in outcome.behind:
+        click.echo(f"  behind: {line}", err=True)
+    return ExitCode.CHECK_FAILED if outcome.behind else ExitCode.OK
+
+
 def _applied(written: list[tuple[PolicyFile, Written]], outcome: Acknowledged) -> dict[str, Any]:
+    documents = [
+        {"document": file.document.key, "before": each.before, "revision": each.after} for file, each in written
+    ]
+    return _summary(documents, outcome)
+
+
+def _summary(documents: list[dict[str, Any]], outcome: Acknowledged) -> dict[str, Any]:
     return {
-        "documents": [
-            {"document": file.document.key, "before": each.before, "revision": each.after} for file, each in written
-        ],
+        "documents": documents,
         "revision": outcome.revision,
         "applied": outcome.applied,
         "data_planes": outcome.planes,

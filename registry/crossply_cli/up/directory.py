@@ -9,6 +9,7 @@ import secrets
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -87,6 +88,16 @@ class DataDirectory:
         """Let services and commands find the mesh."""
         _store(self.path / MESH_FILE, asdict(mesh))
 
+    def left_ports(self) -> dict[str, int]:
+        """Return the ports of a run that did not withdraw its addresses, by part; nothing when it ended in order."""
+        found = _load(self.path / MESH_FILE)
+        broker: Any = found.get("nats")
+        addresses = {"broker": broker[0] if is_list(broker) and broker else None} | {
+            part: found.get(part) for part in ("registry", "gateway")
+        }
+        ports = {part: _port(address) for part, address in addresses.items()}
+        return {part: port for part, port in ports.items() if port is not None}
+
     def withdraw(self) -> None:
         """Take the mesh's addresses back, as nobody answers there any more."""
         (self.path / MESH_FILE).unlink(missing_ok=True)
@@ -123,6 +134,14 @@ def _without_password(value: Any) -> str:
     address = ", ".join(map(str, value)) if is_list(value) else str(value)
     scheme, _, rest = address.rpartition("://")
     return f"{scheme}://{rest.rpartition('@')[2]}"
+
+
+def _port(address: object) -> int | None:
+    """Return the port in an address; None when there is none, or the file was no file of ours."""
+    try:
+        return (urlsplit(address).port or None) if isinstance(address, str) else None
+    except ValueError:
+        return None
 
 
 def _load(path: Path) -> dict[str, Any]:

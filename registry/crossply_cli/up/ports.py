@@ -27,8 +27,14 @@ class Ports:
     def __init__(self) -> None:
         self._chosen: set[int] = set()
 
-    def choose(self, preferred: int) -> Choice:
-        """Return the first free port from `preferred` on; raise Failure when a hundred are taken."""
+    def choose(self, preferred: int, earlier: int | None = None) -> Choice:
+        """Return `earlier` if it is free, else the first free port from `preferred` on.
+
+        Raises Failure when a hundred are taken.
+        """
+        if earlier is not None and earlier not in self._chosen and is_free(earlier):
+            self._chosen.add(earlier)
+            return Choice(earlier)
         taken: list[int] = []
         for port in range(preferred, min(preferred + _TRIES, 65_536)):
             if port not in self._chosen and is_free(port):

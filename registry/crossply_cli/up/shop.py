@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from crossply_cli.failure import Failure
 from crossply_cli.policy_files import load
 from crossply_cli.registry_api import RegistryApi
-from crossply_cli.up import edge, probes
+from crossply_cli.up import edge, examples, probes
 from crossply_cli.up.ports import LOOPBACK
 from crossply_cli.up.programs import told
 from crossply_cli.up.tally import Tally
@@ -33,7 +32,7 @@ class Shop:
     def __init__(self, bench: Bench, mesh: MeshFile) -> None:
         self._bench = bench
         self._mesh = mesh
-        self._folder = _folder()
+        self._folder = examples.shop()
         self._api = RegistryApi(bench.client, mesh.registry)
         self._application = f"http://{LOOPBACK}:{bench.ports.any()}"
         self.tally = Tally()
@@ -135,16 +134,3 @@ class Shop:
             return f"of {self.tally.made} calls none succeeded"
         self.first_call = time.monotonic()
         return None
-
-
-def _folder() -> Path:
-    """Return where the shop's programs are: in a clone, or inside the installed package; raise Failure."""
-    package = Path(__file__).resolve().parents[1]
-    for folder in (package / "shop", package.parents[1] / "examples" / "shop"):
-        if (folder / "web.py").is_file():
-            return folder
-    raise Failure(
-        "the demo cannot start",
-        why="the example shop is not installed",
-        hint="run it from a clone: make demo",
-    )

@@ -52,10 +52,17 @@ class Supervisor:
 
     def changed(self) -> None:
         """Write down who runs now."""
-        self._directory.record([child.recorded for child in self._children.values() if child.recorded])
+        try:
+            self._directory.record([child.recorded for child in self._children.values() if child.recorded])
+        except OSError as error:  # only the run after a crash of this one would miss it
+            self._lines.say(f"it cannot be written down which processes run: {error}")
 
     def died(self, child: Child, code: int, pause: float) -> None:
         """Tell the user."""
         how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
         text = f"{child.spec.name} {how}; started again in {pause:g} s; its log, {child.spec.log}, ends"
         self._lines.say(text, child.tail())
+
+    def not_started(self, child: Child, error: OSError, pause: float) -> None:
+        """Tell the user."""
+        self._lines.say(f"{child.spec.name} cannot be started: {error}; tried again in {pause:g} s")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import metadata
+import shlex
 from typing import TYPE_CHECKING
 
+from crossply_cli.installed import version
+from crossply_cli.up import examples
 from crossply_policy.defaults import ENCRYPTION
 
 if TYPE_CHECKING:
@@ -15,7 +17,8 @@ if TYPE_CHECKING:
 
 def banner(lines: Lines) -> None:
     """Say what starts, and that it is for development alone."""
-    lines.title(f"crossply {_version()}   for development; Ctrl-C stops everything")
+    which = version("crossply", "from a tree that is not installed")
+    lines.title(f"crossply {which}   for development; Ctrl-C stops everything")
     lines.say(f"not for production: encryption is {ENCRYPTION}, the registry signs with the development key that")
     lines.say("everybody has, and all of it listens on loopback only")
 
@@ -24,8 +27,8 @@ def invite(lines: Lines, data: Path) -> None:
     """Say how a service of the user's joins."""
     if data.name == ".crossply":
         lines.say(f"your turn: a service started in {data.resolve().parent} or below finds this mesh:")
-        lines.say("           python examples/hello.py")
-        lines.say("""           crossply call hello.greet -d '{"name": "Ada"}'""")
+        for line in _hello():
+            lines.say(f"           {line}")
     else:
         lines.say(f"your turn: set CROSSPLY_NATS_URL and CROSSPLY_REGISTRY_URL to what {data}/mesh.json says")
 
@@ -33,15 +36,24 @@ def invite(lines: Lines, data: Path) -> None:
 def quest(lines: Lines, gateway: str) -> None:
     """Say what to look at in the shop, and what to mend."""
     order = """-H 'content-type: application/json' -d '{"sku": "a", "quantity": 1}'"""
+    policy = examples.shop() / "policies" / "billing-retries.yaml"
     lines.say("look       crossply services, crossply call web.stats")
     lines.say(f"edge       curl {gateway}/svc/stock/items/a")
     lines.say(f"           curl {gateway}/orders/create {order}")
     lines.say("quest      8 % of the charges fail, and each takes an order along; charging again does no harm, so:")
-    lines.say("           crossply policy apply -f examples/shop/policies/billing-retries.yaml")
+    lines.say(f"           crossply policy apply -f {_typed(policy)}")
 
 
-def _version() -> str:
-    try:
-        return metadata.version("crossply")
-    except metadata.PackageNotFoundError:
-        return "from a tree that is not installed"
+def _hello() -> list[str]:
+    """Return the commands of a first service; whoever has no clone gets a copy to change."""
+    call = """crossply call hello.greet -d '{"name": "Ada"}'"""
+    path = examples.hello()
+    if path is None:
+        return ["crossply services"]
+    if path.is_relative_to(path.cwd()):
+        return [f"python {_typed(path)}", call]
+    return [f"cp {_typed(path)} hello.py", "python hello.py", call]
+
+
+def _typed(path: Path) -> str:
+    return shlex.quote(examples.shown(path))

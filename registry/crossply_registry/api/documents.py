@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, cast
 
 from litestar import Controller, Request, Response, delete, get, put
@@ -32,6 +33,8 @@ Known = Annotated[str | None, HeaderParameter(name="If-None-Match", description=
 @get("/v1/documents", tags=["documents"], responses=refusals(400, 503))
 async def list_documents(registry: NamedDependency[Registry], kind: FromQuery[str | None] = None) -> DocumentList:
     """List the documents in force, of one kind or of all."""
+    if kind is not None:
+        _checked(names.kind, kind)
     contents = registry.parts.revisions.contents
     listed = [
         DocumentSummary(
@@ -72,7 +75,7 @@ class Documents(Controller):
     @put(
         operation_class=PutOperation,
         responses={201: ResponseSpec(DocumentBody, generate_examples=False, description="Created")}
-        | refusals(400, 412, 413, 415, 422, 428, 503),
+        | refusals(400, 408, 412, 413, 415, 422, 428, 503),
     )
     async def write(
         self,
@@ -132,9 +135,13 @@ class Documents(Controller):
 
 
 def _check_names(kind: str, name: str) -> None:
+    _checked(names.kind, kind)
+    _checked(names.service, name)
+
+
+def _checked(check: Callable[[str], str], text: str) -> None:
     try:
-        names.kind(kind)
-        names.service(name)
+        check(text)
     except names.NameFault as fault:
         raise ApiFault(400, str(fault)) from fault
 

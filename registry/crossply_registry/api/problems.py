@@ -34,6 +34,7 @@ _CODES: Final[Mapping[int, Code]] = {
     403: Code.PERMISSION_DENIED,
     404: Code.NOT_FOUND,
     405: Code.UNIMPLEMENTED,
+    408: Code.DEADLINE_EXCEEDED,
     409: Code.ABORTED,
     412: Code.FAILED_PRECONDITION,
     413: Code.PAYLOAD_TOO_LARGE,
@@ -124,6 +125,12 @@ def to_response(request: Request[Any, Any, Any], error: Exception) -> Response[P
         errors=fault.faults or UNSET,
     )
     return Response(problem, status_code=fault.status, media_type=MEDIA_TYPE, headers=fault.headers)
+
+
+def bare_problem(status: int, detail: str) -> bytes:
+    """Return the problem document of an answer to what is not even a request."""
+    title, code = HTTPStatus(status).phrase, str(_CODES[status])
+    return msgspec.json.encode(Problem(title=title, status=status, detail=detail, code=code, retryable=False))
 
 
 def refusals(*statuses: int) -> dict[int, ResponseSpec]:

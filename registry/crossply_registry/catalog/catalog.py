@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from crossply.discovery.catalog import GONE_AFTER
 from crossply.wire.presence import Bye, Heartbeat, Hello, Presence
 from crossply_registry.catalog.instance import Instance
 
 if TYPE_CHECKING:
     from crossply.clock import Clock
 
-GONE_AFTER: Final = 15.0
 MOST_INSTANCES: Final = 4_096
 
 

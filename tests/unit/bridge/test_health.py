@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from structlog.testing import capture_logs
 
 from crossply.errors import Unavailable
 from crossply_bridge.app_reply import AppReply
@@ -72,6 +73,16 @@ async def test_an_ill_application_leaves_and_a_well_one_comes_back() -> None:
     assert await watched("+--+") == ["withdraw", "rejoin"]
     assert await watched("+-+-+") == []
     assert await watched("------") == ["withdraw"]
+
+
+async def test_the_log_says_what_happens_and_overwrites_no_bound_name() -> None:
+    with capture_logs() as logs:
+        await watched("+--+")
+    assert [(log["event"], log["next"]) for log in logs] == [
+        ("application_unhealthy", "leaves the mesh"),
+        ("application_healthy", "joins the mesh"),
+    ]
+    assert not [log for log in logs if "service" in log]
 
 
 async def test_a_change_the_mesh_refused_is_tried_again() -> None:

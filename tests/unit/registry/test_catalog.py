@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from crossply.discovery.catalog import GONE_AFTER
 from crossply.tasks import Tasks
 from crossply.wire.link import ConnectionEvent
 from crossply.wire.presence import Bye, Heartbeat, Hello
-from crossply_registry.catalog.catalog import GONE_AFTER, Catalog, Full
+from crossply_registry.catalog.catalog import Catalog, Full
 from crossply_registry.catalog.watch import CatalogWatch
 from tests.unit.registry.fakes import Clock, FakeLink
 
@@ -133,3 +134,11 @@ async def test_strangers_without_end_are_not_all_asked_about(clock: Clock) -> No
     heard.watch.heard(Heartbeat("later", "aaaaaaaaaaaa"))
     await heard.tasks.drain(1.0)
     assert heard.link.asked[-1] == "later"
+
+
+def test_an_instance_is_gone_for_the_registry_when_it_is_for_callers(catalog: Catalog, clock: Clock) -> None:
+    catalog.hear(Hello("orders", "aaaaaaaaaaaa"))
+    clock.now += GONE_AFTER - 0.1
+    assert catalog.forget_silent() == []
+    clock.now += 0.2
+    assert len(catalog.forget_silent()) == 1

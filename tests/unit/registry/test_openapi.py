@@ -42,7 +42,7 @@ async def test_a_write_describes_its_body_its_headers_and_its_refusals(described
         ("header", "Crossply-Author"),
         ("header", "Crossply-Reason"),
     }
-    assert set(write["responses"]) == {"200", "201", "400", "412", "413", "415", "422", "428", "503"}
+    assert set(write["responses"]) == {"200", "201", "400", "408", "412", "413", "415", "422", "428", "503"}
 
 
 async def test_every_refusal_is_described_as_a_problem(described: dict[str, Any]) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+from structlog.testing import capture_logs
+
 from crossply.tasks import Tasks
 from crossply.wire.link import ConnectionEvent
 from crossply.wire.presence import Hello
@@ -87,6 +90,27 @@ async def test_a_malformed_declaration_is_left_out_and_the_rest_provided() -> No
     bench.provisioning.declare(hello)
     await bench.provisioning.provide()
     assert bench.streams.provided == ["mails", "orders", ("mailer", "orders.created")]
+
+
+@pytest.mark.parametrize(
+    "hello",
+    [
+        Hello("Bad Name", "aaaaaaaaaaaa", subscriptions=("orders.created",), publishes=("mails",)),
+        Hello("mailer", "aaaaaaaaaaaa", subscriptions=("orders created",)),
+        Hello("mailer", "aaaaaaaaaaaa", publishes=("orders.>",)),
+    ],
+)
+async def test_a_malformed_name_is_refused_once_however_often_it_is_said(hello: Hello) -> None:
+    bench = Bench()
+    with capture_logs() as logs:
+        for _ in range(3):
+            bench.provisioning.declare(hello)
+            assert await bench.provisioning.provide() == 0
+            bench.clock.now += 2
+    assert bench.streams.provided == []
+    assert [log["event"] for log in logs] == ["declaration_refused"]
+    assert logs[0]["service"] == hello.service
+    assert logs[0]["reason"]
 
 
 async def test_plans_are_bounded() -> None:
