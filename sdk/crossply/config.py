@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -57,7 +58,7 @@ class MeshConfig:
         local, path = (None, None) if "CROSSPLY_NATS_URL" in environ else _local(start or Path.cwd(), read)
         config = cls(
             nats=read.value("CROSSPLY_NATS_URL", _urls, local.nats if local else cls.nats_default()),
-            registry=read.value("CROSSPLY_REGISTRY_URL", str, local.registry if local else ""),
+            registry=read.value("CROSSPLY_REGISTRY_URL", _http, local.registry if local else ""),
             tenant=read.value("CROSSPLY_TENANT", names.service, local.tenant if local else "default"),
             trust_domain=read.value("CROSSPLY_TRUST_DOMAIN", _domain, local.trust_domain if local else "mesh.local"),
             instance=read.value("CROSSPLY_INSTANCE", names.instance, None),
@@ -121,6 +122,17 @@ def _urls(text: str) -> tuple[str, ...]:
         if not url.startswith(("nats://", "tls://")):
             raise ValueError(f"{url!r} must begin with nats:// or tls://")
     return urls
+
+
+def _http(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        right = parts.scheme in {"http", "https"} and bool(parts.netloc)
+    except ValueError:
+        right = False
+    if not right:
+        raise ValueError(f"{text!r} is not an address such as http://127.0.0.1:8700")
+    return text
 
 
 def _domain(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ def configure(level: str = "info", format: str = "console") -> None:  # noqa: A0
     renderer: Any = (
         structlog.processors.JSONRenderer()
         if format == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty() and not os.environ.get("NO_COLOR"))
     )
     structlog.configure(
         processors=[
@@ -53,7 +54,10 @@ class Logger:
 
         if not structlog.is_configured():
             configure()
-        getattr(structlog.get_logger(), level)(event, **{**self._fields, **fields})
+        try:
+            getattr(structlog.get_logger(), level)(event, **{**self._fields, **fields})
+        except (OSError, ValueError):
+            return  # stderr is closed, or its disk is full: what was to be said must not fail what is done
 
     def debug(self, event: str, **fields: object) -> None:
         """Write what only a developer of the mesh wants."""

@@ -82,8 +82,6 @@ class Connection(asyncio.Protocol):
         if read:
             self.data_received(read)
 
-    # Out
-
     @property
     def full(self) -> bool:
         """Whether so much is unsent that nothing more should be."""
@@ -165,8 +163,6 @@ class Connection(asyncio.Protocol):
             self._out.clear()
             self._out_size = 0
             self._transport.write(data)
-
-    # In
 
     def data_received(self, data: bytes) -> None:
         """Hand every whole message to who listens; keep the rest."""

@@ -6,9 +6,11 @@ import asyncio
 from typing import Any
 
 import pytest
+import structlog
 
 from crossply import ConfigError, EndpointFailed, InvalidArgument, Mesh, MeshError
 from crossply.errors import Code
+from crossply.telemetry import logs
 from crossply.testing import MemoryBroker
 from tests.unit.sdk.stage import mesh, settle
 
@@ -138,3 +140,32 @@ async def test_a_timeout_that_is_no_number_is_refused(broker: MemoryBroker) -> N
     async with orders_on(broker), mesh(broker, "web") as web:
         with pytest.raises(InvalidArgument, match="not a number"):
             await web.call("orders.create", timeout=float("nan"))
+
+
+async def test_a_log_that_cannot_be_written_costs_nothing(
+    broker: MemoryBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Closed:
+        def isatty(self) -> bool:
+            return False
+
+        def write(self, _text: str) -> int:
+            raise ValueError("I/O operation on closed file")
+
+        def flush(self) -> None:
+            raise ValueError("I/O operation on closed file")
+
+    monkeypatch.setattr("sys.stderr", Closed())
+    logs.configure()
+    orders = mesh(broker, "orders")
+
+    @orders.endpoint
+    async def broken() -> None:
+        raise RuntimeError("said to nobody")
+
+    try:
+        async with orders, mesh(broker, "web") as web:
+            with pytest.raises(EndpointFailed):
+                await web.call("orders.broken")
+    finally:
+        structlog.reset_defaults()
