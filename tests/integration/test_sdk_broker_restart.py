@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from crossply import CallError, Code, Event, Mesh
+from crossply.wire.link import ConnectionEvent
 from tests.support.broker import Broker, free_port
 from tests.support.meshes import Meshes
 from tests.support.program import WORKER, Program
@@ -153,3 +156,35 @@ async def test_a_service_finds_the_mesh_that_runs_in_a_folder_above(broker: Brok
     (tmp_path / ".crossply" / "mesh.json").write_text(f'{{"nats": ["{broker.url}"], "trust_domain": "dev.local"}}')
     with Program(tmp_path / "deep" / "below", str(WORKER), environ={}) as program:
         await program.ready("worker")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"GARBAGE\r\n", b"PUB x 9999999\r\n", b"PUB " + b"x" * 6000 + b" 1\r\n", b"SUB a b c d e\r\n"],
+    ids=["no protocol", "maximum payload", "maximum control line", "wrong arguments"],
+)
+async def test_a_connection_that_the_broker_ends_with_an_error_is_replaced(meshes: Meshes, said: bytes) -> None:
+    orders, caller = await shop(meshes, [])
+    assert await caller.call("orders.quote") == 3
+    events: list[ConnectionEvent] = []
+    for number, mesh in enumerate((orders, caller), start=1):
+        mesh.link.on_event(events.append)
+        link: Any = mesh.link
+        link._broker._current._transport.write(said)
+        await eventually(functools.partial(lambda times: events.count(ConnectionEvent.RECONNECTED) == times, number))
+    await answers(caller, "orders.quote")
+    assert orders.link.connected
+
+
+async def test_a_listener_that_raises_does_not_keep_the_mesh_from_recovering(broker: Broker, meshes: Meshes) -> None:
+    orders, caller = await shop(meshes, [])
+
+    def raising(_event: ConnectionEvent) -> None:
+        raise RuntimeError("no")
+
+    caller.link.on_event(raising)
+    broker.kill()
+    await eventually(lambda: not caller.link.connected)
+    broker.start()
+    await answers(caller, "orders.quote")
+    assert orders.link.connected

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from bisect import bisect_left, insort
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,7 @@ class Callee:
         self.asked: float | None = None
         self.heard = asyncio.Event()
         self._own_instance = own_instance
+        self._ranked: list[tuple[bytes, str]] = []
         self._chosen: list[Instance] = []
         self._serving: dict[str, list[Instance]] = {}
 
@@ -52,6 +54,8 @@ class Callee:
 
     def add(self, instance: Instance) -> None:
         """Know an instance."""
+        if instance.id not in self.instances:
+            insort(self._ranked, (_rank(self._own_instance, instance.id), instance.id))
         self.instances[instance.id] = instance
         self._choose()
 
@@ -59,6 +63,7 @@ class Callee:
         """Forget an instance; return what was known of it."""
         gone = self.instances.pop(instance, None)
         if gone is not None:
+            del self._ranked[bisect_left(self._ranked, (_rank(self._own_instance, instance), instance))]
             self._choose()
         return gone
 
@@ -84,11 +89,8 @@ class Callee:
 
     def _choose(self) -> None:
         self._serving.clear()
-        if len(self.instances) <= KEPT_INSTANCES:
-            self._chosen = list(self.instances.values())
-            return
-        ranked = sorted(self.instances.values(), key=lambda each: _rank(self._own_instance, each.id))
-        self._chosen = ranked[:CHOSEN_INSTANCES]
+        kept = self._ranked if len(self._ranked) <= KEPT_INSTANCES else self._ranked[:CHOSEN_INSTANCES]
+        self._chosen = [self.instances[instance] for _, instance in kept]
 
 
 def _rank(own: str, other: str) -> bytes:

@@ -88,7 +88,10 @@ class NatsLink:
         if event in {ConnectionEvent.DISCONNECTED, ConnectionEvent.CLOSED}:
             self._mux.fail(disconnected)
         for listener in list(self._listeners):
-            listener(event)
+            try:
+                listener(event)
+            except Exception as error:  # noqa: BLE001 - a listener's fault must not stop what it is told of
+                self._report(f"listener to {event.value}", error)
 
     def _stream_missing(self, family: str | None) -> None:
         for handler in self._on_missing_stream:
