@@ -33,6 +33,12 @@ def of_loop() -> Clock:
     return monotonic if clock is None else clock
 
 
+def chance_of_loop() -> Chance:
+    """Return the running loop's own source of randomness where it has one, as a simulation's does; else a new one."""
+    source: Chance | None = getattr(asyncio.get_running_loop(), "chance", None)
+    return chance() if source is None else source
+
+
 def chance(seed: int | None = None) -> Chance:
     """Return a source of randomness, repeatable when ``seed`` is given."""
     return random.Random(seed)  # noqa: S311 - spreads load and jitter; keys and ids come from ``secrets``

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from crossply import stacks
-from crossply.clock import chance, of_loop
+from crossply.clock import chance_of_loop, of_loop
 from crossply.control.feed import PolicyFeed
 from crossply.discovery.catalog import Catalog
 from crossply.discovery.presence import Presence
@@ -58,7 +58,7 @@ class Running:
         self._log = get_logger("mesh").bind(service=declared.service, instance=self.instance)
         self.recorder = MemoryRecorder()
         self.now = of_loop()
-        self.around = Surroundings(recorder=self.recorder, now=self.now, wall=time.time_ns, chance=chance())
+        self.around = Surroundings(recorder=self.recorder, now=self.now, wall=time.time_ns, chance=chance_of_loop())
         self.admission = Admission(limit=config.max_in_flight)
         self._tasks = Tasks(lambda name, error: self._log.error("task_failed", task=name, error=repr(error)))
         self._serving: list[Closable] = []

@@ -32,6 +32,7 @@ def retry(
         budget.deposit()
         # The layers below write into what they get: what a further attempt begins with is kept here.
         deadline, instance, tried = request.deadline, request.instance, request.tried
+        may_have_run = False
         for number in range(1, policy.attempts + 2):
             attempted = request if number == 1 else request.fork(number)
             attempted.deadline, attempted.instance, attempted.tried = deadline, instance, tried
@@ -46,11 +47,14 @@ def retry(
                     or now() + pause >= deadline
                     or not budget.withdraw()
                 ):
+                    if may_have_run and error.executed is Executed.NO:
+                        error.executed = Executed.MAYBE  # of the call, not of its last attempt alone
                     if number > 1:
                         error.add_note(
                             f"attempt {number} of at most {policy.attempts + 1}, sent to {_place(attempted)}"
                         )
                     raise
+                may_have_run = may_have_run or error.executed is not Executed.NO
             finally:
                 request.attempt = number
             if attempted.instance is not None:

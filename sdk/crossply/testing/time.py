@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
+    from crossply.clock import Chance
+
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
@@ -39,11 +41,14 @@ class JumpingLoop(asyncio.SelectorEventLoop):
     ``asyncio.sleep``, ``asyncio.timeout`` and ``call_later`` all go by it, and so does a ``Mesh`` that starts
     on it. While work is in a thread or a socket is open, time passes as it does outside. A loop on which
     nothing can ever happen again raises ``RuntimeError`` instead of hanging, and so does one whose clock has
-    run for ``limit`` seconds.
+    run for ``limit`` seconds. ``chance`` decides what is left to chance, as balancing and pauses are.
     """
 
-    def __init__(self, clock: JumpingClock | None = None, *, limit: float = LIMIT) -> None:
+    def __init__(
+        self, clock: JumpingClock | None = None, *, limit: float = LIMIT, chance: Chance | None = None
+    ) -> None:
         self.clock = clock or JumpingClock()
+        self.chance = chance
         self._in_threads = 0
         super().__init__(_JumpingSelector(self.clock, lambda: self._in_threads > 0, limit))
 
@@ -102,7 +107,7 @@ class _JumpingSelector(selectors.DefaultSelector):
         return ready
 
 
-def run(main: Coroutine[Any, Any, T], *, limit: float = LIMIT) -> T:
+def run(main: Coroutine[Any, Any, T], *, limit: float = LIMIT, chance: Chance | None = None) -> T:
     """Run ``main`` on a new ``JumpingLoop`` and return its result; ``limit`` is in seconds of its clock."""
-    with asyncio.Runner(loop_factory=lambda: JumpingLoop(limit=limit)) as runner:
+    with asyncio.Runner(loop_factory=lambda: JumpingLoop(limit=limit, chance=chance)) as runner:
         return runner.run(main)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from crossply.clock import chance, monotonic
+from crossply.clock import chance_of_loop, of_loop
 from crossply.tasks import Tasks
 from crossply.telemetry.logs import get_logger
 from crossply.wire import credential, subjects
 from crossply.wire.announcing import Announcer, Watch
 from crossply.wire.calling import Caller
 from crossply.wire.delivery import Delivery
+from crossply.wire.dial import dial
 from crossply.wire.jetstream import JetStream
 from crossply.wire.link import ConnectionEvent, EventHandler, LinkConfig
 from crossply.wire.mux import Mux, disconnected, instance_gone
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         Streams,
     )
     from crossply.wire.presence import Presence
+    from crossply.wire.supervisor import Dial
 
 
 _LAST_REPLIES = 1.0
@@ -45,8 +47,9 @@ _LAST_REPLIES = 1.0
 class NatsLink:
     """One instance's connection; see ``crossply.wire.link.Link`` for what each method promises."""
 
-    def __init__(self, config: LinkConfig) -> None:
+    def __init__(self, config: LinkConfig, dial: Dial = dial) -> None:
         self._config = config
+        now = self._now = of_loop()
         self._log = get_logger("wire").bind(service=config.service, instance=config.instance)
         self._listeners: list[EventHandler] = []
         self._tasks = Tasks(self._report)
@@ -55,22 +58,24 @@ class NatsLink:
             instance=config.instance,
         )
         self._sender, self._senders = Sender(own), Senders()
-        self._mux = Mux(subjects.inbox(config.service, config.instance), monotonic)
+        self._mux = Mux(subjects.inbox(config.service, config.instance), now)
         self._watches: dict[str | None, Watch] = {}
         self._on_missing_stream: list[MissingHandler] = []
-        broker = self._broker = Supervisor(config, monotonic, chance(), on_event=self._happened, report=self._report)
-        jetstream = JetStream(broker, self._mux, monotonic)
-        self._caller = Caller(broker, self._mux, self._sender, self._senders, monotonic)
-        self._publisher = Publisher(broker, jetstream, self._sender, monotonic, self._stream_missing)
-        self._server = Server(config, broker, self._sender, self._senders, self._tasks, monotonic, self._report)
+        broker = self._broker = Supervisor(
+            config, dial, now, chance_of_loop(), on_event=self._happened, report=self._report
+        )
+        jetstream = JetStream(broker, self._mux, now)
+        self._caller = Caller(broker, self._mux, self._sender, self._senders, now)
+        self._publisher = Publisher(broker, jetstream, self._sender, now, self._stream_missing)
+        self._server = Server(config, broker, self._sender, self._senders, self._tasks, now, self._report)
         self._announcer = Announcer(config, broker, self._mux, self._sender, self._senders, self._report)
         self._store = Bucket(jetstream, config.tenant)
         self._streams = Provisioner(jetstream, config.tenant)
 
     @classmethod
-    async def connect(cls, config: LinkConfig) -> NatsLink:
+    async def connect(cls, config: LinkConfig, dial: Dial = dial) -> NatsLink:
         """Return a connected link; raise ``Unavailable`` when no broker answers in time."""
-        link = cls(config)
+        link = cls(config, dial)
         await link._open()
         return link
 
@@ -142,7 +147,7 @@ class NatsLink:
             mux=self._mux,
             senders=self._senders,
             tasks=self._tasks,
-            now=monotonic,
+            now=self._now,
             report=self._report,
             on_missing=lambda: self._stream_missing(None),
         )

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from crossply.errors import Origin, Unavailable
 from crossply.tasks import Tasks
-from crossply.wire.dial import DialFault, dial
+from crossply.wire.dial import DialFault
 from crossply.wire.link import ConnectionEvent
 from crossply.wire.servers import Servers
 from crossply.wire.watchdog import TICK, watch_for_ever
@@ -31,12 +31,23 @@ _FOREVER: Final = 3600.0
 _MAX_PAYLOAD: Final = 1024 * 1024
 
 
+class Dial(Protocol):
+    """Opens a connection to one server; raises ``DialFault`` when there is none within ``timeout`` seconds."""
+
+    async def __call__(
+        self, address: str, credentials: dict[str, str], config: LinkConfig, owner: Supervisor, timeout: float, /
+    ) -> Connection:
+        """Return an open connection."""
+        ...
+
+
 class Supervisor:
     """One process's way to the broker; sends and listens whatever connection there is."""
 
     def __init__(
         self,
         config: LinkConfig,
+        dial: Dial,
         now: Clock,
         chance: Chance,
         *,
@@ -44,6 +55,7 @@ class Supervisor:
         report: Callable[[str, BaseException], None],
     ) -> None:
         self._config = config
+        self._open = dial
         self._tasks = Tasks(report)
         self._now = now
         self._chance = chance
@@ -211,7 +223,7 @@ class Supervisor:
     # Connections come and go
 
     async def _dial(self, address: str, timeout: float) -> Connection:
-        return await dial(address, self._servers.credentials, self._config, self, timeout)
+        return await self._open(address, self._servers.credentials, self._config, self, timeout)
 
     def _use(self, connection: Connection) -> bool:
         """Listen on a connection, then send on it; return False when it ended before it was used."""

@@ -229,3 +229,13 @@ async def test_a_cancelled_call_is_not_sent_again() -> None:
     with pytest.raises(asyncio.CancelledError):
         await call(retrying(idempotent=True), script)
     assert len(script.seen) == 1
+
+
+async def test_a_call_may_have_run_when_one_of_its_attempts_may_have() -> None:
+    script = Script([Disconnected("gone"), Unavailable("nobody"), Unavailable("nobody")])
+    with pytest.raises(Unavailable) as caught:
+        await call(retrying(idempotent=True), script)
+    assert caught.value.executed is Executed.MAYBE
+    with pytest.raises(Unavailable) as refused:
+        await call(retrying(idempotent=True), Script(then=Unavailable("nobody")))
+    assert refused.value.executed is Executed.NO
