@@ -8,7 +8,7 @@ nats-py that Crossply relies on; ``tests/contract`` pins them.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from nats import errors as nats_errors
@@ -23,6 +23,16 @@ if TYPE_CHECKING:
 
 class DialFault(Exception):
     """No connection to this server: the message says why."""
+
+
+class Dial(Protocol):
+    """What ``dial`` does; a simulation puts another in its place."""
+
+    async def __call__(
+        self, address: str, credentials: dict[str, str], config: LinkConfig, owner: Owner, timeout: float, /
+    ) -> Connection:
+        """Return an open connection to one server; raise ``DialFault`` when there is none within ``timeout``."""
+        ...
 
 
 class Handshake(Client):

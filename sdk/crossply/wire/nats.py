@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable
 
     from crossply.handler import Handler, Request, Response
+    from crossply.wire.dial import Dial
     from crossply.wire.link import (
         AnnouncementHandler,
         AskedHandler,
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
         Streams,
     )
     from crossply.wire.presence import Presence
-    from crossply.wire.supervisor import Dial
 
 
 _LAST_REPLIES = 1.0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from crossply.errors import Origin, Unavailable
 from crossply.tasks import Tasks
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from crossply.clock import Chance, Clock
     from crossply.wire.connection import Connection, Take
+    from crossply.wire.dial import Dial
     from crossply.wire.link import LinkConfig
 
 _DIAL_WITHIN: Final = 2.0
@@ -29,16 +30,6 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 _OVERLAP: Final = 1.0
 _FOREVER: Final = 3600.0
 _MAX_PAYLOAD: Final = 1024 * 1024
-
-
-class Dial(Protocol):
-    """Opens a connection to one server; raises ``DialFault`` when there is none within ``timeout`` seconds."""
-
-    async def __call__(
-        self, address: str, credentials: dict[str, str], config: LinkConfig, owner: Supervisor, timeout: float, /
-    ) -> Connection:
-        """Return an open connection."""
-        ...
 
 
 class Supervisor:
