@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 _AFTER_FAILURE = 1.0
@@ -23,6 +23,10 @@ class Tasks:
     def hold(self, key: object, task: asyncio.Task[Any]) -> None:
         """Own a task that calls ``release(key)`` at its end and raises nothing: cheaper than ``spawn``."""
         self._held[key] = task
+
+    def held(self) -> Iterable[object]:
+        """Return the keys of the tasks that are held."""
+        return self._held.keys()
 
     def release(self, key: object) -> None:
         """Own a task no more."""

@@ -15,6 +15,7 @@ import msgspec
 
 from crossply import CallError, Code, EndpointFailed, Executed, Mesh
 from crossply.config import MeshConfig
+from crossply.handler import Kind
 from crossply.testing import time as testing_time
 from crossply.wire import envelope
 from crossply.wire.link import Link, LinkConfig
@@ -64,9 +65,9 @@ class World:
         """Check a request at the moment when it is written: nobody may still send it after its deadline."""
         if not subject.startswith(b"mesh.rpc."):
             return
-        body = envelope.parts(payload).body
-        if body:  # a ping has none
-            call = self.calls[msgspec.msgpack.decode(body)["number"]]
+        parts = envelope.parts(payload)
+        if parts.kind is Kind.REQUEST:
+            call = self.calls[msgspec.msgpack.decode(parts.body)["number"]]
             if self.loop.time() > call.deadline + 1e-6:
                 self.wrong.append(f"{call.operation} was sent {self.loop.time() - call.deadline:.3f} s too late")
 
@@ -204,9 +205,9 @@ class World:
     def judge(self) -> None:
         """Hold every call to what it was promised."""
         for payload, times in self.broker.doubled.items():
-            body = envelope.parts(payload).body
-            if body:
-                self.calls[msgspec.msgpack.decode(body)["number"]].doubled += times
+            parts = envelope.parts(payload)
+            if parts.kind is Kind.REQUEST:
+                self.calls[msgspec.msgpack.decode(parts.body)["number"]].doubled += times
         for number, call in self.calls.items():
             for fault in _faults(call):
                 self.wrong.append(f"call {number}, {call.operation}: {fault}")

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from crossply.wire.supervisor import Supervisor
 
 _SUBJECTS = 8192
+_SLOW = 0.1
+"""Seconds after which an attempt is asked about; the vigil begins to ask no earlier."""
 
 
 class Caller:
@@ -55,7 +57,7 @@ class Caller:
                 executed=Executed.NO,
                 origin=Origin.LOCAL,
             )
-        token, attempt = mux.open(operation, pinged, now, deadline)
+        token, attempt = mux.open(operation, pinged, now, deadline, request.id)
         try:
             inbox = mux.prefix + token
             payload = message.pack_request(self._sender, request, reply=inbox, now=now)
@@ -82,20 +84,25 @@ class Caller:
         return known
 
     async def ping(self, operation: str, instance: str, timeout: float) -> Pong:
-        """Ask an instance whether it lives, on the subject its attempts go to."""
+        """Ask an instance, on the subject its attempts go to, whether it lives and works on them.
+
+        Attempts that it does not work on were lost on their way, or their replies were: they end as disconnected.
+        """
         if not self._broker.connected:
             return Pong.SILENT
         request = Request(operation, kind=Kind.PING, id=new_id(), instance=instance, deadline=self._now() + timeout)
+        request.body = b"".join(self._mux.asked_about(request.service, instance, _SLOW))
         # It is no attempt: it is not pinged about in its turn.
         try:
             token, attempt = self._send(request, f"ping {operation}", None)
         except CallError:
             return Pong.SILENT
         try:
-            await attempt.reply
+            reply = await attempt.reply
+            self._mux.lose(message.open_pong(reply[0], request, self._senders), instance)
         except NoResponders:
             return Pong.GONE
-        except CallError:
+        except (CallError, EnvelopeFault):
             return Pong.SILENT
         finally:
             self._mux.close(token)

@@ -20,6 +20,7 @@ from crossply.wire.senders import Sender, Senders, text_tlv
 MAX_BODY = 960 * 1024
 MAX_HEAD = 8 * 1024
 MAX_TTL = 3_600_000
+ID = 16
 _LENGTH: Final = struct.Struct(">H")
 _TRACEPARENT_HEAD: Final = struct.pack(">BH", envelope.TRACEPARENT, 55)
 _ATTEMPT_HEAD: Final = struct.pack(">BH", envelope.ATTEMPT, 1)
@@ -193,6 +194,24 @@ def open_response(payload: bytes, request: Request, senders: Senders) -> Respons
         raise failure
     content_type = text(tlvs[envelope.CONTENT_TYPE]) or MSGPACK
     return Response(body, content_type, said.metadata, facts, peer, said.status, said.headers)
+
+
+def open_pong(payload: bytes, ping: Request, senders: Senders) -> set[bytes]:
+    """Return the ids that an instance does not work on, of those that ``ping`` asked about; raise ``EnvelopeFault``."""
+    parts = envelope.parts(payload)
+    known = senders.of(parts.cid, parts.tlvs[envelope.CREDENTIAL])
+    if (
+        parts.kind is not Kind.PONG
+        or parts.tlvs[envelope.IN_REPLY_TO] != ping.id
+        or (known.peer.service, known.peer.instance) != (ping.service, ping.instance)
+    ):
+        raise EnvelopeFault("message is not the pong of the instance that was asked")
+    return ids_in(parts.body)
+
+
+def ids_in(body: bytes) -> set[bytes]:
+    """Return the ids that a ping asks about, or that a pong does not know."""
+    return {body[at : at + ID] for at in range(0, len(body) - ID + 1, ID)}
 
 
 def integrity(operation: str, fault: EnvelopeFault) -> CallError:

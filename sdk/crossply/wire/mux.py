@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from crossply.clock import Clock
 
 _NO_RESPONDERS = b"NATS/1.0 503"
+ASKED_AT_ONCE = 64
 
 
 class Reply(NamedTuple):
@@ -38,6 +39,7 @@ class Attempt:
     started: float
     deadline: float
     reply: asyncio.Future[Reply]
+    id: bytes = b""
 
     @property
     def service(self) -> str:
@@ -60,10 +62,17 @@ class Mux:
     def __len__(self) -> int:
         return len(self._attempts)
 
-    def open(self, operation: str, instance: str | None, started: float, deadline: float) -> tuple[bytes, Attempt]:
+    def open(
+        self,
+        operation: str,
+        instance: str | None,
+        started: float,
+        deadline: float,
+        id: bytes = b"",  # noqa: A002 - the field's name
+    ) -> tuple[bytes, Attempt]:
         """Return a token and the attempt that a reply to it will end."""
         token = b"%x" % next(self._tokens)
-        attempt = Attempt(operation, instance, started, deadline, self._loop.create_future())
+        attempt = Attempt(operation, instance, started, deadline, self._loop.create_future(), id)
         self._attempts[token] = attempt
         self._alarm.by(deadline, started)
         return token, attempt
@@ -134,6 +143,28 @@ class Mux:
                 attempt.reply.set_exception(error(attempt))
                 failed += 1
         return failed
+
+    def asked_about(self, service: str, instance: str, older_than: float) -> list[bytes]:
+        """Return the ids of attempts at an instance that are older than that; as many as one ping asks about."""
+        before = self._now() - older_than
+        waiting = (
+            attempt.id
+            for attempt in self._attempts.values()
+            if attempt.instance == instance and attempt.started < before and not attempt.reply.done()
+            if attempt.service == service
+        )
+        return list(itertools.islice(waiting, ASKED_AT_ONCE))
+
+    def lose(self, ids: set[bytes], instance: str) -> None:
+        """End the attempts of these ids at an instance: it has not got them, or their replies have not come."""
+        for attempt in list(self._attempts.values()):
+            if attempt.id in ids and attempt.instance == instance and not attempt.reply.done():
+                attempt.reply.set_exception(
+                    Disconnected(
+                        f"{attempt.operation}: lost between here and instance {instance}, which does not work on it",
+                        origin=Origin.WIRE,
+                    )
+                )
 
     def outstanding(self, older_than: float) -> dict[tuple[str, str], tuple[str, float]]:
         """Map each addressed instance to the operation and age of its oldest attempt older than that."""

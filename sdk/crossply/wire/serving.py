@@ -103,6 +103,8 @@ class Server:
     def _pong(self, request: Request, reply: bytes) -> None:
         answer = self._sender.stamp(Kind.PONG, new_id(), 0)
         answer.tlvs[envelope.IN_REPLY_TO] = request.id
+        working = {each.id for each in self._tasks.held() if isinstance(each, Request)}
+        answer.body = b"".join(message.ids_in(request.body) - working)
         self._broker.send(reply, envelope.pack(answer))
 
     async def _answer(self, endpoint: Endpoint, request: Request, reply: bytes) -> None:
