@@ -58,16 +58,7 @@ def endpoint_handler(
 
     async def endpoint_of_user(request: Request) -> Response:
         arguments = read(request)
-        token = AMBIENT.set(Current(request, request.peer or FOREIGN))
-        try:
-            value = await run(arguments)
-        except Exception as error:
-            if _on_purpose(error):
-                raise
-            report(request, error)
-            raise EndpointFailed("", trace_id=_trace_id(request)) from error
-        finally:
-            AMBIENT.reset(token)
+        value = await _run(run, arguments, request, report)
         wanted = JSON if request.content_type.startswith(JSON) else MSGPACK
         try:
             body, content_type = codec.encode(value, wanted)
@@ -92,19 +83,28 @@ def event_handler(
         except InvalidArgument as error:
             report(request, error)  # nobody else would say it: the publisher is long gone
             raise
-        token = AMBIENT.set(Current(request, request.peer or FOREIGN))
-        try:
-            await run(arguments)
-        except Exception as error:
-            if _on_purpose(error):
-                raise
-            report(request, error)
-            raise EndpointFailed("", trace_id=_trace_id(request)) from error
-        finally:
-            AMBIENT.reset(token)
+        await _run(run, arguments, request, report)
         return Response()
 
     return event_handler_of_user
+
+
+async def _run(
+    run: Callable[[dict[str, Any]], Any],
+    arguments: dict[str, Any],
+    request: Request,
+    report: Callable[[Request, BaseException], None],
+) -> Any:
+    token = AMBIENT.set(Current(request, request.peer or FOREIGN))
+    try:
+        return await run(arguments)
+    except Exception as error:
+        if _on_purpose(error):
+            raise
+        report(request, error)
+        raise EndpointFailed("", trace_id=_trace_id(request)) from error
+    finally:
+        AMBIENT.reset(token)
 
 
 def _on_purpose(error: Exception) -> bool:

@@ -15,26 +15,24 @@ def new_instance() -> str:
 
 
 class Ids:
-    """Random ids, cut from bytes that were asked for at once: asking the system is what an id costs."""
+    """Random ids, cut from bytes that were asked for at once: asking the system is what an id costs.
+
+    Loops in several threads share them: ``list.pop`` gives each id to one.
+    """
 
     def __init__(self) -> None:
-        self._bytes = b""
-        self._at = 0
+        self._ready: list[bytes] = []
         # Two processes must never cut the same ids from the same bytes.
-        os.register_at_fork(after_in_child=self._drop)
-
-    def _drop(self) -> None:
-        self._bytes, self._at = b"", 0
+        os.register_at_fork(after_in_child=self._ready.clear)
 
     def __call__(self) -> bytes:
         """Return 16 random bytes: a call's or an event's id."""
-        at = self._at
-        made = self._bytes[at : at + _ID]
-        if len(made) < _ID:
-            self._bytes, at = os.urandom(_ID * _AT_ONCE), 0
-            made = self._bytes[:_ID]
-        self._at = at + _ID
-        return made
+        try:
+            return self._ready.pop()
+        except IndexError:
+            made = os.urandom(_ID * _AT_ONCE)
+            self._ready.extend(made[at : at + _ID] for at in range(_ID, len(made), _ID))
+            return made[:_ID]
 
 
 new_id = Ids()

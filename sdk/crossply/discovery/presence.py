@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -96,7 +97,8 @@ class Presence:
         opened, self._open = self._open, []
         await asyncio.gather(*(each.aclose() for each in opened))
         if self._state is not None:
-            (self._state / f"{self._hello.service}.json").unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # as when it is written: leaving must not fail by it
+                (self._state / f"{self._hello.service}.json").unlink(missing_ok=True)
 
     async def say_hello(self) -> None:
         """Say hello once something has changed; at most five times a second."""

@@ -110,6 +110,9 @@ class Delivery:
             if not held:
                 await self._room.acquire()
                 held = True
+                if self._closing:  # while it waited
+                    await self._settle(event, _GIVE_BACK)
+                    return
             try:
                 request = self._request(event, channel)
             except EnvelopeFault as fault:

@@ -45,6 +45,8 @@ class JetStream:
         timeout: float = API_TIMEOUT,
     ) -> Reply:
         """Send one request and return the raw answer; raise ``StoreUnavailable`` when none comes."""
+        if not self._broker.connected:
+            raise StoreUnavailable("not connected to the broker")
         now = self._now()
         token, attempt = self._mux.open(subject, None, now, now + timeout)
         block = header_block.pack(headers) if headers else b""
