@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import dataclasses
+import dis
 import functools
 import inspect
 import types
@@ -132,6 +133,14 @@ def _runner(function: Callable[..., Any], executor: Callable[[], Executor]) -> C
         return await value if inspect.isawaitable(value) else value
 
     return in_thread
+
+
+def never_waits(function: Callable[..., Any]) -> bool:
+    """Whether a function is asynchronous and has no ``await`` in it: what it does, it does in one turn of the loop."""
+    code = getattr(function, "__code__", None)
+    if code is None or not inspect.iscoroutinefunction(function):
+        return False
+    return all(each.opname != "SEND" for each in dis.get_instructions(code))
 
 
 def _hints(function: Callable[..., Any]) -> dict[str, Any]:
