@@ -166,7 +166,7 @@ async def test_idempotent_calls_that_the_queue_group_gives_to_a_paused_instance_
             return time.monotonic() - began
 
         found = await asyncio.gather(*(took() for _ in range(30)), return_exceptions=True)
-        # Whose first attempt went to the paused one has waited a third of its time for it, and was answered by the other.
+        # Whose first attempt went to the paused one has waited a third of its time, and was answered by the other.
         assert any(isinstance(each, float) and each >= 0.9 for each in found), found
         program.resume()
 
