@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from crossply_policy.documents import BalancePolicy, DrainPolicy, RetryPolicy, TimeoutPolicy
+from crossply_policy.traffic import Condition, RouteTimeoutSpec, TrafficPolicy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +19,22 @@ class Route:
     balance: BalancePolicy = field(default_factory=BalancePolicy)
     drain: DrainPolicy = field(default_factory=DrainPolicy)
     idempotent: bool | None = None
+    traffic: TrafficPolicy | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A route of a `Traffic` document: for which endpoints and callers (None: all), on which condition, and what.
+
+    `source` is where it stands: `Traffic/orders routes[0]`.
+    """
+
+    source: str
+    endpoints: frozenset[str] | None
+    callers: frozenset[str] | None
+    condition: Condition
+    timeout: RouteTimeoutSpec | None
+    traffic: TrafficPolicy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +46,7 @@ class Snapshot:
     default: Route = field(default_factory=Route)
     services: Mapping[str, Route] = field(default_factory=lambda: MappingProxyType({}))
     endpoints: Mapping[tuple[str, str], Route] = field(default_factory=lambda: MappingProxyType({}))
+    traffic: Mapping[str, tuple[Rule, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
     def route(self, service: str, endpoint: str) -> Route:
         """Return the route of one endpoint: the same object every time, by at most two lookups."""

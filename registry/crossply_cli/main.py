@@ -18,7 +18,7 @@ COMMANDS: Final = {
     "up": Entry("crossply_cli.commands.up:up", "Run a whole mesh on this machine, for development."),
     "call": Entry("crossply_cli.commands.call:call", "Call an endpoint and print what it returns."),
     "services": Entry("crossply_cli.commands.services:services", "List services, or show one with its instances."),
-    "policy": Entry("crossply_cli.commands.policy:policy", "Apply, read and delete policy documents."),
+    "policy": Entry("crossply_cli.commands.policy:policy", "Check, apply, read and delete policy documents."),
     "check": Entry("crossply_cli.commands.check:check", "Check broker, registry and data planes."),
     "registry": Entry("crossply_cli.commands.serve:registry", "Run the registry."),
     "bridge": Entry("crossply_cli.commands.serve:bridge", "Run a bridge."),

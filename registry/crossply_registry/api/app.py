@@ -19,6 +19,7 @@ from crossply_registry.api.history import list_revisions
 from crossply_registry.api.problems import to_response
 from crossply_registry.api.services import Services
 from crossply_registry.api.status import read_status
+from crossply_registry.api.warnings import compare, list_warnings
 from crossply_registry.registry import Registry
 
 _OPENAPI: Final = "/openapi.json"
@@ -31,7 +32,7 @@ def build(registry: Registry) -> Litestar:
         return registry
 
     return Litestar(
-        [list_documents, Documents, list_revisions, Services, read_status, live, ready],
+        [list_documents, Documents, list_warnings, compare, list_revisions, Services, read_status, live, ready],
         dependencies={
             "registry": Provide(provide, sync_to_thread=False),
             "said": Provide(authorship),

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Final
 
 from crossply.control.record import Kept
 from crossply_policy.documents import Document
+
+_OF_ONE_SERVICE: Final = frozenset({"Service", "Traffic"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,4 +48,4 @@ class Contents:
 
 def concerns(document: Document) -> tuple[str, ...]:
     """Return whom a document concerns: the service it is about, or ``*`` for all."""
-    return (document.name,) if document.kind == "Service" else ("*",)
+    return (document.name,) if document.kind in _OF_ONE_SERVICE else ("*",)
