@@ -45,7 +45,8 @@ async def measured(mirrors: Mirrors, target: Handler) -> tuple[Response, int]:
     """Return a mirrored call's answer and how many Python functions it called."""
     layer = mirror(100, mirrors.to("orders.create", "next", finding(target)), Always())
     calls = 0
-    while len(new_id._ready) < 2:  # a call that finds none left makes many at once, in many function calls
+    # A call that finds no ids left makes many at once, in many function calls.
+    while len(new_id._ready) < 2:  # pyright: ignore[reportPrivateUsage]  # nothing else tells
         new_id()
 
     def counting(_frame: object, event: str, _arg: object) -> None:
