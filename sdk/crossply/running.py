@@ -56,9 +56,9 @@ class Running:
             started=time.time(),
         )
         self._log = get_logger("mesh").bind(service=declared.service, instance=self.instance)
-        self.recorder = MemoryRecorder()
-        self.now = of_loop()
-        self.around = Surroundings(recorder=self.recorder, now=self.now, wall=time.time_ns, chance=chance_of_loop())
+        self.now, chance = of_loop(), chance_of_loop()
+        self.recorder = MemoryRecorder(declared.service, chance=chance)
+        self.around = Surroundings(recorder=self.recorder, now=self.now, wall=time.time_ns, chance=chance)
         self.admission = Admission(limit=config.max_in_flight)
         self._tasks = Tasks(lambda name, error: self._log.error("task_failed", task=name, error=repr(error)))
         self._serving: list[Closable] = []
