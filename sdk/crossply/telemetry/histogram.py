@@ -6,6 +6,7 @@ buckets are log-linear, so finding one is ``frexp`` and a multiplication; no log
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import frexp, ldexp
 from typing import TYPE_CHECKING, Final
 
@@ -73,3 +74,18 @@ def quantile(buckets: Iterable[tuple[int, int]], share: float) -> float | None:
             return low if bucket >= LAST else low + (upper(bucket) - low) * rank / count
         rank -= count
     return None
+
+
+_EXPORTED: Final = (16, 24, 32, 42, 50, 58, 69, 77, 82, 85, 96, 104, 108, 112, 122, 130, 135, 138, 151)
+"""The buckets at whose ends exported ones end: 0.25 ms to 30 s, those of OpenTelemetry extended downwards.
+
+Where one of ours ends beside a round number (0.1015625 for 0.1) ours is said, as the counts are exact there.
+"""
+BOUNDS: Final = tuple(upper(bucket) for bucket in _EXPORTED)
+"""Where exported buckets end, in seconds; the last one has no end."""
+
+
+def exported(buckets: list[int]) -> list[int]:
+    """Return the counts between ``BOUNDS``: one more than there are bounds."""
+    ends = (-1, *_EXPORTED, LAST)
+    return [sum(buckets[low + 1 : high + 1]) for low, high in pairwise(ends)]

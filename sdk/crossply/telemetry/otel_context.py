@@ -7,22 +7,41 @@ its parent. Only the API is used, so any SDK behind it will do.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from crossply.handler import Request
 
-_API = "opentelemetry.trace"
+_API: Final = "opentelemetry.trace"
 
 
 def join(request: Request) -> str | None:
     """Return the trace context of the user's span that is current, ``None`` where there is none.
 
-    Its trace state and the baggage around it go with the request.
+    Its trace state goes with the request, and so does the OpenTelemetry baggage around it.
     """
-    api = sys.modules.get(_API)
-    return None if api is None else _joined(api, request)
+    if _API not in sys.modules:
+        return None
+    from crossply.telemetry import otel_ambient
+
+    return otel_ambient.join(request)
 
 
-def _joined(api: Any, request: Request) -> str | None:
-    return None
+def current_span() -> str | None:
+    """Return the trace context of the user's span that is current, ``None`` where there is none."""
+    if _API not in sys.modules:
+        return None
+    from crossply.telemetry import otel_ambient
+
+    return otel_ambient.current_span()
+
+
+def enter(request: Request) -> Callable[[], None] | None:
+    """Make the span of a request being served the parent of the user's spans; return how to end that, if at all."""
+    if _API not in sys.modules or request.traceparent is None:
+        return None
+    from crossply.telemetry import otel_ambient
+
+    return otel_ambient.enter(request, request.traceparent)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -216,7 +217,7 @@ async def test_a_fresh_event_is_part_of_what_its_publisher_did_and_linked_to_it(
 
 
 @pytest.mark.parametrize("late", [{"delivery": 2}, {"age": FRESH + 1}], ids=["again", "late"])
-async def test_an_event_that_comes_again_or_late_begins_a_trace_that_is_linked_to_it(late: dict[str, float]) -> None:
+async def test_an_event_that_comes_again_or_late_begins_a_trace_that_is_linked_to_it(late: dict[str, Any]) -> None:
     recorder, script = everything(), Script()
     await call(tracing(recorder, Side.SUBSCRIBER), script, request(traceparent=PARENT, **late))
     [span] = spans(recorder)
