@@ -81,8 +81,9 @@ class Exporting:
     def _run(self) -> None:
         from opentelemetry import context
 
-        # What exporters do over HTTP is not to be traced in its turn.
-        context.attach(context.set_value(context._SUPPRESS_INSTRUMENTATION_KEY, value=True))  # noqa: SLF001 - as the SDK's own processors do; pinned by a contract test
+        # What exporters do over HTTP is not to be traced in its turn; the SDK's own processors say so by this key too.
+        key = context._SUPPRESS_INSTRUMENTATION_KEY  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # pinned by a contract test
+        context.attach(context.set_value(key, value=True))
         while (spans := self._waiting.get()) is not None:
             self._export(spans)
         for exporter in self._exporters:

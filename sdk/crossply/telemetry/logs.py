@@ -44,9 +44,10 @@ def set_level(level: str) -> None:
     """Log at ``level`` from now on, unless somebody else than ``configure`` set up the logs of this process."""
     import structlog
 
-    settings = structlog.get_config()
+    settings: dict[str, Any] = structlog.get_config()
     if structlog.is_configured() and with_trace in settings["processors"]:
-        structlog.configure(**{**settings, "wrapper_class": structlog.make_filtering_bound_logger(_LEVELS[level])})
+        settings["wrapper_class"] = structlog.make_filtering_bound_logger(_LEVELS[level])
+        structlog.configure(**settings)
 
 
 class Logger:
