@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crossply import stacks
 from crossply.clock import chance_of_loop, of_loop
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricReader
     from opentelemetry.sdk.trace.export import SpanExporter
 
+    from crossply.codec import Decoder
     from crossply.config import MeshConfig
     from crossply.declared import Declared
     from crossply.handler import Handler, Request
@@ -82,6 +83,7 @@ class Running:
         self.recorder = self.outflow.recorder
         self.around = Surroundings(recorder=self.recorder, now=self.now, wall=time.time_ns, chance=chance)
         self.admission = Admission(limit=config.max_in_flight)
+        self.called: dict[tuple[str, Any], tuple[Handler, Decoder]] = {}
         self._tasks = Tasks(lambda name, error: self._log.error("task_failed", task=name, error=repr(error)))
         self._serving: list[Closable] = []
         self._subscribed: list[Closable] = []
@@ -182,7 +184,9 @@ class Running:
 
     async def _join(self) -> None:
         for name, handler in self._declared.handlers(self._threads, self._report).items():
-            self._serving.append(await self.link.serve(name, self._inbound(handler, Side.CALLEE)))
+            prompt = self._declared.prompt(name)
+            stack = self._inbound(handler, Side.CALLEE, prompt=prompt)
+            self._serving.append(await self.link.serve(name, stack, prompt=prompt))
         events = self._declared.event_handlers(self._threads, self._report)
         for pattern, (handler, concurrency) in events.items():
             stack = self._inbound(handler, Side.SUBSCRIBER)
@@ -213,8 +217,10 @@ class Running:
             self._log.warning("drain_incomplete", in_flight=self.admission.in_flight)
         await self.link.retire()
 
-    def _inbound(self, handler: Handler, side: Side) -> Handler:
-        return stacks.inbound(handler, side=side, around=self.around, admission=self.admission, report=self._report)
+    def _inbound(self, handler: Handler, side: Side, *, prompt: bool = False) -> Handler:
+        return stacks.inbound(
+            handler, side=side, around=self.around, admission=self.admission, prompt=prompt, report=self._report
+        )
 
     def _threads(self) -> ThreadPoolExecutor:
         if self._executor is None:

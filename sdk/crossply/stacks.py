@@ -128,9 +128,10 @@ def inbound(
     side: Side,
     around: Surroundings,
     admission: Admission,
+    prompt: bool = False,
     report: Callable[[Request, BaseException], None],
 ) -> Handler:
-    """Return the handler of requests and events to one endpoint of this process."""
+    """Return the handler of requests and events to one endpoint of this process; a ``prompt`` one never waits."""
     return compose(
         [
             # Outermost, as outbound: the span continues the caller's trace.
@@ -143,8 +144,9 @@ def inbound(
             admit(admission),
             # After admission, so that what waited too long is dropped before it costs anything.
             expire(around.now),
-            # Around the endpoint alone: what the mesh does on its way in is not the endpoint's time.
-            bound(around.now),
+            # Around the endpoint alone: what the mesh does on its way in is not the endpoint's time. What never
+            # waits cannot be stopped.
+            None if prompt else bound(around.now),
         ],
         endpoint,
     )

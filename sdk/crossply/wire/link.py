@@ -174,8 +174,11 @@ class Link(Protocol):
         """Store one event and return the broker's ack; the same bytes are sent again until the deadline."""
         ...
 
-    async def serve(self, endpoint: str, handler: Handler) -> Closable:
-        """Take calls to an endpoint of this service, in its queue group and at this instance."""
+    async def serve(self, endpoint: str, handler: Handler, *, prompt: bool = False) -> Closable:
+        """Take calls to an endpoint of this service, in its queue group and at this instance.
+
+        ``prompt`` says that the handler does not wait, but for its turn: it may be run without a task.
+        """
         ...
 
     async def retire(self) -> None:

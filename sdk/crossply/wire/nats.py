@@ -131,9 +131,9 @@ class NatsLink:
         """Store one event."""
         return await self._publisher.publish(request)
 
-    async def serve(self, endpoint: str, handler: Handler) -> Closable:
+    async def serve(self, endpoint: str, handler: Handler, *, prompt: bool = False) -> Closable:
         """Take calls to an endpoint."""
-        return self._server.serve(endpoint, handler)
+        return self._server.serve(endpoint, handler, prompt=prompt)
 
     async def retire(self) -> None:
         """Stop listening to what addresses this instance."""

@@ -204,7 +204,7 @@ class MemoryLink:
         """Store one event."""
         return await self._subscribing.publish(request)
 
-    async def serve(self, endpoint: str, handler: Handler) -> Closable:
+    async def serve(self, endpoint: str, handler: Handler, *, prompt: bool = False) -> Closable:  # noqa: ARG002 - all run in tasks
         """Take calls to an endpoint."""
         return self._serving.serve(endpoint, handler)
 
