@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from structlog.testing import capture_logs
 
-from crossply import CallError
+from crossply import CallError, ConfigError
 from crossply.errors import Code
 from crossply.handler import Peer
 from crossply.telemetry.histogram import Histogram
@@ -15,7 +19,7 @@ from crossply.telemetry.recorder import MemoryRecorder, Side
 from crossply.telemetry.report import MOST_EDGES, MOST_SPANS, Report, Reporter, decode, encode
 from crossply.testing import MemoryBroker
 from crossply_policy.documents import TelemetryPolicy
-from tests.unit.sdk.stage import link, mesh, request
+from tests.unit.sdk.stage import config, link, mesh, request
 
 SAMPLED = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -106,3 +110,35 @@ async def test_a_mesh_samples_as_the_policy_of_its_service_says(broker: MemoryBr
         outflow.adopt(TelemetryPolicy(sampling=1.0, slow=0.25))
         assert outflow.recorder.sampling.threshold < before
         assert outflow.recorder.sampling.slow == 0.25
+
+
+async def test_exporters_serve_one_run_and_a_function_makes_them_for_each(broker: MemoryBroker) -> None:
+    once = mesh(broker, "web", exporters=[InMemoryMetricReader()])
+    async with once:
+        pass
+    with pytest.raises(ConfigError, match="give it a function that makes them"):
+        await once.start()
+
+    made: list[InMemorySpanExporter] = []
+
+    def make() -> list[InMemorySpanExporter]:
+        made.append(InMemorySpanExporter())
+        return made[-1:]
+
+    often = mesh(broker, "web", exporters=make)
+    for _ in range(2):
+        async with often:
+            with pytest.raises(CallError):
+                await often.call("orders.absent")
+    assert [len(each.get_finished_spans()) for each in made] == [1, 1]
+
+
+async def test_without_the_extra_a_collector_is_asked_for_in_vain_and_that_is_said(
+    broker: MemoryBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
+    with capture_logs() as logs:
+        async with mesh(broker, "web", config=config(otlp="http://127.0.0.1:4318")):
+            pass
+    [said] = [each for each in logs if each["event"] == "otlp_not_installed"]
+    assert said["next"] == "pip install 'crossply[otlp]'"
