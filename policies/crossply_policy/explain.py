@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from crossply_policy.compile import compile_snapshot, overlaid, unique
 from crossply_policy.defaults import FLOOR
-from crossply_policy.documents import Document, ServiceSpec
+from crossply_policy.documents import Document, ServiceSpec, TelemetryPolicy
 from crossply_policy.rules import chosen, routes_for
 from crossply_policy.snapshot import Rule
 from crossply_policy.traffic import RouteTimeoutSpec, TrafficPolicy
@@ -65,6 +65,23 @@ def _matched(
 ) -> Rule | None:
     snapshot = compile_snapshot(by_key.values(), generation=0, revision=0)
     return chosen(routes_for(snapshot, service, endpoint, caller), metadata).rule
+
+
+def explain_telemetry(documents: Iterable[Document], service: str) -> tuple[Effective, ...]:
+    """Return every value of what a service keeps; raise PolicyInvalid as `compile_snapshot` does.
+
+    None as the value of `log_level` means that the process's own configuration says it.
+    """
+    by_key = unique(documents)
+    keys = [key for key in ("Telemetry/mesh", f"Telemetry/{service}") if key in by_key]
+    specs = [by_key[key].spec for key in keys]
+    sources = {
+        path: key for key, spec in zip(keys, specs, strict=True) for path, value in _values(spec) if value is not None
+    }
+    policy = overlaid(TelemetryPolicy(), *specs)
+    return tuple(
+        Effective(path=path, value=value, source=sources.get(path, BUILT_IN)) for path, value in _values(policy)
+    )
 
 
 def _layers(by_key: dict[str, Document], service: str, endpoint: str) -> Iterator[tuple[str, object]]:

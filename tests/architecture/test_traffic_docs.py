@@ -15,7 +15,7 @@ from crossply_policy.traffic_language import TRAFFIC
 from tests.architecture.tree import ROOT
 
 TEXT = (ROOT / "docs" / "policies.md").read_text(encoding="utf-8")
-ROWS = dict(re.findall(r"^\| `([a-z.]+)` \| T \| (.*?) \|", TEXT, re.MULTILINE))
+ROWS = dict(re.findall(r"^\| `([a-z.]+)` \| R \| (.*?) \|", TEXT, re.MULTILINE))
 
 
 def leaves(section: Section, within: str = "") -> Iterator[tuple[str, Field]]:

@@ -9,6 +9,7 @@ from typing import Final
 
 from crossply.control.record import Kept
 from crossply_policy.documents import Document
+from crossply_policy.snapshot import MESH
 
 _OF_ONE_SERVICE: Final = frozenset({"Service", "Traffic"})
 
@@ -48,4 +49,5 @@ class Contents:
 
 def concerns(document: Document) -> tuple[str, ...]:
     """Return whom a document concerns: the service it is about, or ``*`` for all."""
-    return (document.name,) if document.kind in _OF_ONE_SERVICE else ("*",)
+    own = document.kind in _OF_ONE_SERVICE or (document.kind == "Telemetry" and document.name != MESH)
+    return (document.name,) if own else ("*",)
