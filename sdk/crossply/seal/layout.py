@@ -65,5 +65,5 @@ def parts(head: Head, found: list[bytes | None], content: bytes) -> Parts:
     body = 2 + (content[0] << 8 | content[1])
     if body > len(content):
         raise SealFault(Reason.MALFORMED, "message ends inside its metadata")
-    kind, ids, seq, iat, ttl, mid, _ = head
-    return Parts(kind, ids[:8], seq, iat, ttl, mid, found, content[2:body], content[body:])
+    kind, ids, seq, iat, ttl, mid, end = head
+    return Parts(kind, ids[:8], seq, iat, ttl, mid, found, content[2:body], content[body:], end - SIZE)
