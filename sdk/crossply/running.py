@@ -136,6 +136,7 @@ class Running:
             tenant=config.tenant,
             trust_domain=config.trust_domain,
             connect_timeout=min(_ONE_TRY, config.connect_timeout),
+            tls=config.tls,
         )
         said = False
         while True:
