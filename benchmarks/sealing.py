@@ -1,9 +1,10 @@
 """What sealing and opening a call and its reply cost, in processor time of one thread, beyond the set-up of sessions.
 
 A call is sealed, opened, answered, and the answer opened, between two instances that have met: 100 bytes of body each
-way, the TLVs that a traced call carries, no credential. Each figure is the best of several rounds. The whole includes
-what every suite pays, header, TLVs and parts; the last rows say what that is without sealing, and what the cipher
-alone takes. What is not in it: the codec, metadata, the broker.
+way, the TLVs that a traced call carries, no credential. Each figure is the best of several rounds. To open is to make
+of the payload the message that was sealed, authenticated, fresh, by a member in force, and not seen before; to read
+its TLVs is another row, as under every suite a message is read, and the wire compares most with one before instead.
+What is not in it: the codec, metadata, the broker.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from crossply.handler import Kind
-from crossply.seal import schedule
+from crossply.seal import layout, schedule
 from crossply.seal.credentials import Credentials, issue
 from crossply.seal.epochs import Epoch, Epochs
 from crossply.seal.events import EventOpener
@@ -87,11 +88,11 @@ class Call(NamedTuple):
 
     def open_request(self, payload: bytes) -> object:
         """Open a request."""
-        return self.callee.opener.open_request(payload, self.callee.subject, self.reply)
+        return self.callee.opener.unseal_request(payload, self.callee.subject, self.reply)
 
     def open_response(self, payload: bytes) -> object:
         """Open a reply."""
-        return self.caller.opener.open_reply(payload, self.reply, self.callee.recipient, MID)
+        return self.caller.opener.unseal_reply(payload, self.reply, self.callee.recipient, MID)
 
 
 def met() -> Call:
@@ -138,18 +139,11 @@ def opening(make: Callable[[], bytes], work: Callable[[bytes], object], times: i
     return 1e6 * min(laps)
 
 
-def unsealed(call: Call) -> float:
-    """Return what the same two messages cost under suite 0x00: header and join, and parts of it."""
-    total = 0.0
-    for block in (call.asked, call.answered):
-
-        def both(block: bytes = block) -> object:
-            iat = unix_ms()
-            header = envelope.pack_unsealed(Kind.REQUEST, len(block), bytes(8), 7, iat, 5000, MID)
-            return envelope.parts(b"".join((header, block, CONTENT)))
-
-        total += best(both)
-    return total
+def reading(call: Call) -> float:
+    """Return what it costs to read the two messages field by field once they are open."""
+    request = call.callee.opener.unseal_request(call.request(), call.callee.subject, call.reply)
+    reply = call.caller.opener.unseal_reply(call.response(), call.reply, call.callee.recipient, MID)
+    return sum(best(partial(layout.parts, each.message)) for each in (request, reply))
 
 
 def cipher(call: Call) -> float:
@@ -202,12 +196,12 @@ def main() -> None:
         ("reply, opened", opening(call.response, call.open_response)),
     ]
     whole = sum(each for _, each in rows)
-    plain, alone = unsealed(call), cipher(call)
-    for name, each in [*rows, ("the same two, unsealed", plain), ("the cipher alone", alone), *rest(call)]:
+    read, alone = reading(call), cipher(call)
+    for name, each in [*rows, ("both read, field by field", read), ("the cipher alone", alone), *rest(call)]:
         print(f"{name:36} {each:6.2f} us")
     print(
-        f"sealing and opening a call and its reply takes {whole:.1f} us, {whole - plain:.1f} us more than unsealed"
-        f" (target: {TARGET:.0f} us or less in all; {whole / alone:.1f}x the cipher alone; make bench)"
+        f"sealing and opening a call and its reply takes {whole / TARGET:.2f}x the target of {TARGET:.0f} us"
+        f" ({whole:.1f} us, {whole / alone:.1f}x the cipher alone; {whole + read:.1f} us with both read; make bench)"
     )
 
 

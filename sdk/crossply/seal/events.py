@@ -9,11 +9,11 @@ from crossply.seal import layout, schedule
 from crossply.seal.credentials import Credentials, Member, another, first_of
 from crossply.seal.faults import Reason, SealFault
 from crossply.seal.group import Group
-from crossply.seal.layout import ENC, KID, LEAST, SIGNATURE, SIZE
+from crossply.seal.layout import ENC, KID, LEAST, SIGNATURE
 from crossply.seal.lineage import Lineage, never_copied, not_ours
 from crossply.seal.opener import Opened
 from crossply.seal.received import ReceivedSession
-from crossply.wire.envelope import CREDENTIAL, EnvelopeFault, read_tlvs
+from crossply.wire.envelope import CREDENTIAL
 
 _LIMIT: Final = 4096
 
@@ -45,10 +45,7 @@ class EventOpener:
         kind, ids, seq, _, ttl, _, end = head
         if kind is not Kind.EVENT or ttl:
             raise SealFault(Reason.MALFORMED, f"a message of kind {kind} and ttl {ttl} is no event")
-        try:
-            found = read_tlvs(payload, SIZE, end)
-        except EnvelopeFault as fault:
-            raise layout.malformed(fault) from fault
+        found = layout.read_tlvs(payload, end)
         raw = found[CREDENTIAL]
         shared = group.epochs.opening(ids[KID], stored)
         clear, ciphertext = payload[:end], payload[end : len(payload) - tail]
@@ -70,7 +67,7 @@ class EventOpener:
             used.verify(clear, ciphertext, channel, payload[-SIGNATURE:])
         if used is not known:
             self._keep(key, used)
-        return Opened(layout.parts(head, found, content), used.member, strict=False)
+        return Opened(layout.parts(clear + content), used.member, strict=False)
 
     def _keep(self, key: tuple[int, bytes, bytes], made: ReceivedSession) -> None:
         if len(self.sessions) >= _LIMIT:

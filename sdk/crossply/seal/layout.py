@@ -55,15 +55,24 @@ def read(payload: bytes, begins: bytes, shortest: int) -> Head:
     return kind, ids, seq, iat, ttl, mid, end
 
 
-def malformed(fault: EnvelopeFault) -> SealFault:
-    """Return the fault of TLVs that are out of order, repeated or not known."""
-    return SealFault(Reason.MALFORMED, str(fault))
+def read_tlvs(payload: bytes, end: int) -> list[bytes | None]:
+    """Return the TLVs by their type; raise ``SealFault`` when they are out of order, repeated or not known."""
+    try:
+        return envelope.read_tlvs(payload, SIZE, end)
+    except EnvelopeFault as fault:
+        raise SealFault(Reason.MALFORMED, str(fault)) from fault
 
 
-def parts(head: Head, found: list[bytes | None], content: bytes) -> Parts:
-    """Return what a message says; ``content`` is what was sealed: u16 length and the metadata, then the body."""
-    body = 2 + (content[0] << 8 | content[1])
-    if body > len(content):
+def parts(message: bytes) -> Parts:
+    """Return what an unsealed message says: header and TLVs, u16 length and the metadata, the body.
+
+    Raise ``SealFault`` when it is not so.
+    """
+    found: tuple[bytes, int, int, int, bytes, int, int, int, bytes] = HEADER.unpack_from(message)
+    _, kind, _, hlen, ids, seq, iat, ttl, mid = found
+    end = SIZE + hlen
+    tlvs = read_tlvs(message, end)
+    body = end + 2 + (message[end] << 8 | message[end + 1])
+    if body > len(message):
         raise SealFault(Reason.MALFORMED, "message ends inside its metadata")
-    kind, ids, seq, iat, ttl, mid, _ = head
-    return Parts(kind, ids[:8], seq, iat, ttl, mid, found, content[2:body], content[body:])
+    return Parts(_KINDS[kind], ids[:8], seq, iat, ttl, mid, tlvs, message[end + 2 : body], message[body:], hlen)

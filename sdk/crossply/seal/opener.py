@@ -11,7 +11,7 @@ from crossply.seal import layout, schedule
 from crossply.seal.credentials import Credentials, Member, Recipient, another, first_of
 from crossply.seal.faults import Reason, SealFault
 from crossply.seal.hpke import HpkeFault
-from crossply.seal.layout import ENC, KID, LEAST, SIZE, SKEW, Head
+from crossply.seal.layout import ENC, KID, LEAST, SKEW, Head
 from crossply.seal.lineage import Lineage, never_copied, not_ours
 from crossply.seal.pace import Pace
 from crossply.seal.received import ReceivedSession, ReceivedSessions, forged, too_many
@@ -19,12 +19,21 @@ from crossply.seal.refusal import is_refusal
 from crossply.seal.ring import Ring
 from crossply.seal.sealer import unix_ms
 from crossply.seal.session import LIFE
-from crossply.wire.envelope import CREDENTIAL, IN_REPLY_TO, REPLY_SUBJECT, EnvelopeFault, Parts, read_tlvs
+from crossply.wire.envelope import CREDENTIAL, IN_REPLY_TO, REPLY_SUBJECT, Parts
 
 _PAIR: Final = layout.begin(schedule.PAIR)
 _LIFE: Final = LIFE + SKEW
 _REQUESTS: Final = (Kind.REQUEST, Kind.PING)
 _REPLIES: Final = (Kind.RESPONSE, Kind.ERROR, Kind.PONG)
+
+
+@dataclass(slots=True, eq=False)
+class Unsealed:
+    """A message as it would be unsealed but for its suite, who sent it, and whether to this instance alone."""
+
+    message: bytes
+    member: Member
+    strict: bool
 
 
 @dataclass(slots=True, eq=False)
@@ -66,33 +75,45 @@ class Opener:
     def __reduce_ex__(self, protocol: object) -> str:
         raise never_copied(self)
 
-    def open_request(self, payload: bytes, subject: bytes, reply: bytes) -> Opened:
-        """Return the request or ping that came on ``subject`` with the reply subject ``reply``."""
-        opened = self._open(payload, subject, _REQUESTS)
-        member = opened.member
-        if opened.parts.tlvs[REPLY_SUBJECT] != reply or not reply.startswith(member.inbox):
-            raise SealFault(Reason.MISDIRECTED, f"reply subject is not one of {member.peer.service}'s, or not as sent")
-        return opened
+    def unseal_request(self, payload: bytes, subject: bytes, reply: bytes) -> Unsealed:
+        """Return the request or ping that came on ``subject`` with the reply subject ``reply``, its TLVs unread.
 
-    def open_reply(self, payload: bytes, subject: bytes, to: Recipient, mid: bytes) -> Opened:
-        """Return the response, error or pong of ``to`` to the message of id ``mid``, that came on ``subject``.
+        Whoever reads them refuses another reply subject in TLV 9.
+        """
+        unsealed = self._unseal(payload, subject, _REQUESTS)
+        if not reply.startswith(unsealed.member.inbox):
+            raise _misdirected(unsealed.member)
+        return unsealed
 
-        A ``SealFault`` of reason ``refused`` says that ``to`` could not open the request, or that the broker says so.
+    def unseal_reply(self, payload: bytes, subject: bytes, to: Recipient, mid: bytes) -> Unsealed:
+        """Return the response, error or pong of ``to`` that came on ``subject``, its TLVs unread.
+
+        Whoever reads them refuses another id than ``mid`` in TLV 5. A ``SealFault`` of reason ``refused`` says that
+        ``to`` could not open the message of that id, or that the broker says so.
         """
         if is_refusal(payload, mid):
             raise SealFault(Reason.REFUSED, "the request could not be opened there; that side's audit stream says why")
-        opened = self._open(payload, subject, _REPLIES)
-        peer = opened.member.peer
-        if (
-            not opened.strict
-            or opened.parts.tlvs[IN_REPLY_TO] != mid
-            or peer.identity != to.identity
-            or (to.instance and peer.instance != to.instance)
-        ):
-            raise SealFault(Reason.MISDIRECTED, f"message of {peer.service}/{peer.instance} is not the reply asked for")
+        unsealed = self._unseal(payload, subject, _REPLIES)
+        peer = unsealed.member.peer
+        if not unsealed.strict or peer.identity != to.identity or (to.instance and peer.instance != to.instance):
+            raise _misdirected(unsealed.member)
+        return unsealed
+
+    def open_request(self, payload: bytes, subject: bytes, reply: bytes) -> Opened:
+        """Return what ``unseal_request`` does, read, and found to name that reply subject."""
+        opened = _read(self.unseal_request(payload, subject, reply))
+        if opened.parts.tlvs[REPLY_SUBJECT] != reply:
+            raise _misdirected(opened.member)
         return opened
 
-    def _open(self, payload: bytes, subject: bytes, kinds: tuple[Kind, ...]) -> Opened:
+    def open_reply(self, payload: bytes, subject: bytes, to: Recipient, mid: bytes) -> Opened:
+        """Return what ``unseal_reply`` does, read, and found to answer the message of that id."""
+        opened = _read(self.unseal_reply(payload, subject, to, mid))
+        if opened.parts.tlvs[IN_REPLY_TO] != mid:
+            raise _misdirected(opened.member)
+        return opened
+
+    def _unseal(self, payload: bytes, subject: bytes, kinds: tuple[Kind, ...]) -> Unsealed:
         # The order of these checks is the protocol's: what costs more, or believes more, comes later.
         if self._lineage.severed:
             raise not_ours()
@@ -103,34 +124,28 @@ class Opener:
             raise SealFault(Reason.MALFORMED, f"a message of kind {kind} and ttl {ttl} has no place here")
         if not -SKEW <= now - iat <= SKEW or iat < self._since:
             raise SealFault(Reason.STALE, f"message is {now - iat} ms old by this side's clock; check both clocks")
-        try:
-            found = read_tlvs(payload, SIZE, end)
-        except EnvelopeFault as fault:
-            raise layout.malformed(fault) from fault
-        raw = found[CREDENTIAL]
+        clear = payload[:end]
         known = self.sessions.get(ids)
         if known is None:
-            known, content = self._begin(payload, subject, head, raw, now)
+            known, content = self._begin(clear, payload[end:], subject, head, now)
         else:
-            member = known.member
-            if raw is not None and raw != member.raw:
-                raise another()
-            self._credentials.check(member, now)
+            self._credentials.check(known.member, now)
             if now - known.began > _LIFE:
                 raise SealFault(Reason.STALE, "session is older than any sender keeps one")
-            content = known.open(payload[:end], payload[end:], subject, seq)
+            content = known.open(clear, payload[end:], subject, seq)
         if not known.window.accept(seq, iat):
             raise SealFault(Reason.REPLAYED, f"message {seq} of its session came before, or too late")
-        return Opened(layout.parts(head, found, content), known.member, known.strict)
+        return Unsealed(clear + content, known.member, known.strict)
 
     def _begin(
-        self, payload: bytes, subject: bytes, head: Head, raw: bytes | None, now: int
+        self, clear: bytes, ciphertext: bytes, subject: bytes, head: Head, now: int
     ) -> tuple[ReceivedSession, bytes]:
         _, ids, seq, iat, _, _, end = head
+        raw = layout.read_tlvs(clear, end)[CREDENTIAL]
 
         def attempt(member: Member) -> tuple[ReceivedSession, bytes]:
             made = self._agree(member, ids, now)
-            return made, made.open(payload[:end], payload[end:], subject, seq)
+            return made, made.open(clear, ciphertext, subject, seq)
 
         made, content = first_of(self._credentials.named(ids[:8], raw), attempt)
         return self.sessions.keep(ids, made, now, iat), content
@@ -151,3 +166,16 @@ class Opener:
             raise forged() from None
         names = schedule.names(member.peer.identity, own.encode())
         return ReceivedSession(member, key, names, strict=strict, began=now)
+
+
+def _read(unsealed: Unsealed) -> Opened:
+    parts, member = layout.parts(unsealed.message), unsealed.member
+    carried = parts.tlvs[CREDENTIAL]
+    if carried is not None and carried != member.raw:
+        raise another()
+    return Opened(parts, member, unsealed.strict)
+
+
+def _misdirected(member: Member) -> SealFault:
+    who = f"{member.peer.service}/{member.peer.instance}"
+    return SealFault(Reason.MISDIRECTED, f"message of {who} is not for this subject, or not the reply asked for")

@@ -53,3 +53,11 @@ def test_a_refusal_is_told_from_all_else(pair: Pair) -> None:
     assert refused(pair.open_reply, refusal(MID)) is Reason.REFUSED
     assert refused(pair.open_reply, refusal(bytes(16))) is Reason.UNSUPPORTED
     assert refused(pair.open_reply, refusal(MID) + b"\0") is Reason.UNSUPPORTED
+
+
+def test_a_reply_is_unsealed_for_the_one_that_asked_alone(pair: Pair) -> None:
+    opener, reply, to = pair.caller.opener, pair.caller.reply, pair.callee.recipient
+    assert opener.unseal_reply(pair.response(), reply, to, MID).member.peer.service == "orders"
+    assert refused(opener.unseal_reply, refusal(MID), reply, to, MID) is Reason.REFUSED
+    sibling = pair.instance("orders", "m7q2mzp4x3ad")
+    assert refused(opener.unseal_reply, pair.response(by=sibling), reply, to, MID) is Reason.MISDIRECTED
