@@ -121,6 +121,7 @@ class Registry:
                         tenant=self._config.tenant,
                         trust_domain=self._config.trust_domain,
                         connect_timeout=max(0.1, min(one_try, left)),
+                        tls=self._config.tls,
                     )
                 )
             except Unavailable as error:

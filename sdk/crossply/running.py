@@ -26,15 +26,11 @@ from crossply.wire.link import ConnectionEvent, LinkConfig
 from crossply.wire.presence import Hello
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from opentelemetry.sdk.metrics.export import MetricReader
-    from opentelemetry.sdk.trace.export import SpanExporter
-
     from crossply.codec import Decoder
     from crossply.config import MeshConfig
     from crossply.declared import Declared
     from crossply.handler import Handler, Request
+    from crossply.telemetry.given import Exporters
     from crossply.wire.link import Closable, Connect, Link
     from crossply_policy.snapshot import Snapshot
 
@@ -53,7 +49,7 @@ class Running:
         hello: Hello,
         config: MeshConfig,
         connect: Connect,
-        exporters: Sequence[SpanExporter | MetricReader] = (),
+        exporters: Exporters = (),
     ) -> None:
         self._declared = declared
         self._config = config
@@ -140,6 +136,7 @@ class Running:
             tenant=config.tenant,
             trust_domain=config.trust_domain,
             connect_timeout=min(_ONE_TRY, config.connect_timeout),
+            tls=config.tls,
         )
         said = False
         while True:

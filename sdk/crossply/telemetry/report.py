@@ -24,18 +24,20 @@ MOST_EDGES: Final = 500
 MOST_SPANS: Final = 500
 
 _Bucket = Annotated[int, msgspec.Meta(ge=0, le=LAST)]
-_Count = Annotated[int, msgspec.Meta(ge=0)]
+_Count = Annotated[int, msgspec.Meta(ge=0, le=2**40)]
+_Name = Annotated[str, msgspec.Meta(max_length=255)]
+_Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e15)]
 
 
 class Counted(NamedTuple):
     """How often one outcome of an edge was within the time of a report, by bucket; ``seconds`` is their sum."""
 
     side: Side
-    caller: str
-    callee: str
-    operation: str
+    caller: _Name
+    callee: _Name
+    operation: _Name
     code: Code
-    seconds: float
+    seconds: _Seconds
     buckets: dict[_Bucket, _Count]
 
 

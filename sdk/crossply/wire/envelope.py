@@ -130,9 +130,8 @@ def parts(payload: bytes) -> Parts:
     known = _KINDS.get(kind)
     if known is None:
         raise EnvelopeFault(f"envelope has unknown kind {kind}")
-    return Parts(
-        known, cid, seq, iat, ttl, mid, read_tlvs(payload, at, end), payload[end + 2 : body], payload[body:], hlen
-    )
+    found = read_tlvs(payload, at, end)
+    return Parts(known, cid, seq, iat, ttl, mid, found, payload[end + 2 : body], payload[body:], hlen)
 
 
 def read_tlvs(payload: bytes, at: int, end: int) -> list[bytes | None]:
