@@ -88,7 +88,7 @@ def inbound() -> None:
 def test_a_copy_passes_what_the_page_says(composed: list[str]) -> None:
     nothing: Any = None
     stacks.copying(1.0, nothing, around=surroundings(), catalog=nothing, wire=wire)
-    sentence = PAGE.partition("A copy that `mirror` sends passes\n")[2].partition(" and the wire")[0]
+    sentence = PAGE.partition("A copy that `mirror` sends passes ")[2].partition(" and the wire")[0]
     assert composed == re.findall(r"`(\w+)`", sentence)
 
 
