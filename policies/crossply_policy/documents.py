@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
+from crossply_policy.traffic import TrafficSpec
+
 RETRIED: Final = frozenset({"unavailable", "overloaded", "disconnected", "deadline_exceeded", "internal"})
 """The codes after which an idempotent call is tried again where no document speaks."""
 
@@ -157,7 +159,7 @@ class Document:
 
     kind: str
     name: str
-    spec: DefaultsSpec | ServiceSpec | TelemetrySpec
+    spec: DefaultsSpec | ServiceSpec | TelemetrySpec | TrafficSpec
 
     @property
     def key(self) -> str:

@@ -49,6 +49,7 @@ class Report(msgspec.Struct, frozen=True):
     dropped: int = 0
 
 
+_NOTHING: Final = [0] * (LAST + 1), 0.0
 _decoder = msgspec.msgpack.Decoder(Report)
 _encoder = msgspec.msgpack.Encoder()
 
@@ -89,13 +90,14 @@ class Reporter:
     def _changed(self) -> Iterator[tuple[Edge, Code, Histogram]]:
         for edge in self._recorder.edges():
             for code, durations in edge.outcomes():
-                before = self._said.get((edge, code))
-                if durations.buckets != before[0] if before is not None else any(durations.buckets):
+                buckets, seconds = self._said.get((edge, code), _NOTHING)
+                # Instead of all buckets: what leaves the sum as it was took no time, and is in the first.
+                if durations.seconds != seconds or durations.buckets[0] != buckets[0]:
                     yield edge, code, durations
 
     def _counted(self, edge: Edge, code: Code, durations: Histogram) -> Counted:
         now = list(durations.buckets), durations.seconds
-        before = self._said.get((edge, code), ([0] * (LAST + 1), 0.0))
+        before = self._said.get((edge, code), _NOTHING)
         self._said[edge, code] = now
         more = {
             at: after - earlier

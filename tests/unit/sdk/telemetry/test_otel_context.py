@@ -86,6 +86,7 @@ async def test_a_call_in_a_users_span_in_a_handler_is_a_child_of_that_span(
     @orders.endpoint
     def create() -> str:
         # A plain function, in a thread: what is current goes with it.
+        assert "Serving" in repr(get_current_span())
         return f"{get_current_span().get_span_context().span_id:016x}"
 
     @orders.endpoint
