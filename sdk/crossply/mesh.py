@@ -252,7 +252,10 @@ class Mesh:
         await self._life.start()
 
     async def stop(self) -> None:
-        """Drain and close: no call and no event that was taken is lost. It goes on although its caller gives up."""
+        """Drain and close: no call and no event that was taken is lost. It goes on although its caller gives up.
+
+        A handler cannot wait for it, since it waits for the handlers; that raises ``MeshError``.
+        """
         await self._life.stop()
 
     def _make(self) -> Running:

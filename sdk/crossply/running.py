@@ -13,7 +13,7 @@ from crossply.control.feed import PolicyFeed
 from crossply.discovery.catalog import Catalog
 from crossply.discovery.presence import Presence
 from crossply.discovery.vigil import Vigil
-from crossply.errors import Unavailable
+from crossply.errors import MeshError, Unavailable
 from crossply.layers.admit import Admission
 from crossply.names import new_instance
 from crossply.routing.routes import Routes
@@ -204,8 +204,17 @@ class Running:
 
         Until it is, the instance answers pings: a caller that asks after a call must not take it for lost.
         """
+        self.check_outside("withdraw")
         async with self._joining:
             await self._leave()
+
+    def check_outside(self, what: str) -> None:
+        """Raise ``MeshError`` in a handler of this instance: what waits for all handlers would wait for itself."""
+        if self.link.works_in(asyncio.current_task()):
+            raise MeshError(
+                f"await mesh.{what}() in a handler of {self._declared.service} waits for that handler to end;"
+                f" let a task of its own do it: asyncio.create_task(mesh.{what}())"
+            )
 
     async def _leave(self) -> None:
         until = self.now() + self.routes.snapshot.route(self._declared.service, "any").drain.timeout

@@ -24,6 +24,12 @@ async def read(seconds: float = 0.0) -> str:
     return mesh.instance
 
 
+@mesh.endpoint(idempotent=True)
+async def weigh(body: bytes) -> int:
+    """Take a body, however large."""
+    return len(body)
+
+
 @mesh.endpoint
 async def write(number: int, seconds: float = 0.0) -> str:
     """Take that long; every number must be written once."""

@@ -208,6 +208,10 @@ class MemoryLink:
         """Take calls to an endpoint."""
         return self._serving.serve(endpoint, handler)
 
+    def works_in(self, task: asyncio.Task[Any] | None) -> bool:
+        """Whether a call or an event is served in that task."""
+        return self.tasks.owns(task)
+
     async def retire(self) -> None:
         """Stop listening to what addresses this instance."""
         self._serving.clear()
