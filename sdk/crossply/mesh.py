@@ -31,7 +31,7 @@ T = TypeVar("T")
 F = TypeVar("F", bound="Callable[..., Any]")
 
 PUBLISH_WITHIN = 60.0
-_CALLED, _ID = 2048, 16
+_ID = 16
 
 
 class Mesh:
@@ -189,7 +189,7 @@ class Mesh:
         """
         running = self._life.running
         known = running.called.get((operation, returns))
-        handler, decoder = known or self._called(running, operation, returns)
+        handler, decoder = known or running.calls(operation, returns, self.outbound(operation))
         body, content_type = codec.encode(payload)
         request = Request(
             operation,
@@ -213,14 +213,6 @@ class Mesh:
         except InvalidArgument as fault:
             # Not the callee's word that the request was wrong: it ran, and answered something else.
             raise IntegrityFailed(fault.message, executed=Executed.YES, details=fault.details) from fault
-
-    def _called(self, running: Running, operation: str, returns: Any) -> tuple[Handler, codec.Decoder]:
-        """Remember how an operation is called, and how its reply is decoded."""
-        decoder = codec.Decoder(Any if returns is None else returns, f"reply of {operation}")
-        if len(running.called) >= _CALLED:
-            running.called.clear()
-        known = running.called[operation, returns] = (self.outbound(operation), decoder)
-        return known
 
     async def publish(
         self,

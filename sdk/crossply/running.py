@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from crossply import stacks
 from crossply.clock import chance_of_loop, of_loop
+from crossply.codec import Decoder
 from crossply.control.feed import PolicyFeed
 from crossply.discovery.catalog import Catalog
 from crossply.discovery.presence import Presence
@@ -26,7 +27,6 @@ from crossply.wire.link import ConnectionEvent, LinkConfig
 from crossply.wire.presence import Hello
 
 if TYPE_CHECKING:
-    from crossply.codec import Decoder
     from crossply.config import MeshConfig
     from crossply.declared import Declared
     from crossply.handler import Handler, Request
@@ -38,6 +38,7 @@ _RECONNECT_PAUSE = 0.5
 _ONE_TRY = 2.0
 _LOOK_EVERY = 0.01
 _THREADS = 32
+_CALLED = 2048
 
 
 class Running:
@@ -94,6 +95,14 @@ class Running:
         self._joining = asyncio.Lock()
         self.begun = False
         self.draining = False
+
+    def calls(self, operation: str, returns: Any, handler: Handler) -> tuple[Handler, Decoder]:
+        """Remember in ``called`` how an operation is called and its reply decoded; return both."""
+        if len(self.called) >= _CALLED:
+            self.called.clear()
+        decoder = Decoder(Any if returns is None else returns, f"reply of {operation}")
+        known = self.called[operation, returns] = (handler, decoder)
+        return known
 
     async def start(self) -> None:
         """Connect, load policy, serve, and be known; raise ``Unavailable`` when no broker answers in time."""

@@ -53,6 +53,7 @@ class MemoryLink:
         self.now = of_loop()
         self.faults: list[tuple[str, BaseException]] = []
         self.tasks = Tasks(self.fault)
+        self.works_in = self.tasks.owns
         own = credential.Credential(
             identity=credential.identity(config.trust_domain, config.tenant, config.service),
             instance=config.instance,
@@ -207,10 +208,6 @@ class MemoryLink:
     async def serve(self, endpoint: str, handler: Handler, *, prompt: bool = False) -> Closable:  # noqa: ARG002 - all run in tasks
         """Take calls to an endpoint."""
         return self._serving.serve(endpoint, handler)
-
-    def works_in(self, task: asyncio.Task[Any] | None) -> bool:
-        """Whether a call or an event is served in that task."""
-        return self.tasks.owns(task)
 
     async def retire(self) -> None:
         """Stop listening to what addresses this instance."""
