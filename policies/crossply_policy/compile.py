@@ -11,6 +11,7 @@ from typing import Any
 from crossply_policy.defaults import FLOOR
 from crossply_policy.documents import DefaultsSpec, Document, ServiceSpec
 from crossply_policy.faults import Fault, PolicyInvalid
+from crossply_policy.rate_limit import RateLimitPolicy, RateLimits, RateLimitSpec
 from crossply_policy.snapshot import Route, Snapshot
 
 
@@ -32,6 +33,14 @@ def compile_snapshot(documents: Iterable[Document], *, generation: int, revision
         default=_settled(floor),
         services=MappingProxyType(services),
         endpoints=MappingProxyType(endpoints),
+        rate_limits=rate_limits(by_key.values()),
+    )
+
+
+def rate_limits(documents: Iterable[Document]) -> RateLimits:
+    """Return the limits that documents say."""
+    return RateLimits.of(
+        RateLimitPolicy.of(one.name, one.spec) for one in documents if isinstance(one.spec, RateLimitSpec)
     )
 
 

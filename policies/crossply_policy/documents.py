@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
+from crossply_policy.rate_limit import RateLimitSpec
+
 RETRIED: Final = frozenset({"unavailable", "overloaded", "disconnected", "deadline_exceeded", "internal"})
 """The codes after which an idempotent call is tried again where no document speaks."""
 
@@ -56,6 +58,15 @@ class DrainPolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AdmissionPolicy:
+    """How many calls an instance runs at a time, and how many wait beside them; no limit of its own is None."""
+
+    adaptive: bool = True
+    limit: int | None = None
+    queue: int = 128
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TimeoutSpec:
     """The section `timeout` as said."""
 
@@ -98,6 +109,15 @@ class DrainSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AdmissionSpec:
+    """The section `admission` as said."""
+
+    adaptive: bool | None = None
+    limit: int | None = None
+    queue: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointSpec:
     """What a `Service` document says of one endpoint."""
 
@@ -115,6 +135,7 @@ class ServiceSpec:
     retry: RetrySpec | None = None
     balance: BalanceSpec | None = None
     drain: DrainSpec | None = None
+    admission: AdmissionSpec | None = None
     idempotent: bool | None = None
     endpoints: Mapping[str, EndpointSpec] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -127,6 +148,7 @@ class DefaultsSpec:
     retry: RetrySpec | None = None
     balance: BalanceSpec | None = None
     drain: DrainSpec | None = None
+    admission: AdmissionSpec | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +157,7 @@ class Document:
 
     kind: str
     name: str
-    spec: DefaultsSpec | ServiceSpec
+    spec: DefaultsSpec | ServiceSpec | RateLimitSpec
 
     @property
     def key(self) -> str:

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Final
 
-from crossply_policy.compile import overlaid, unique
+from crossply_policy.compile import overlaid, rate_limits, unique
 from crossply_policy.defaults import FLOOR
 from crossply_policy.documents import Document, ServiceSpec
+from crossply_policy.rate_limit import Place
 
 BUILT_IN: Final = "built-in"
 
@@ -26,14 +27,30 @@ def explain(documents: Iterable[Document], service: str, endpoint: str) -> tuple
     """Return every value of the endpoint's route; raise PolicyInvalid as `compile_snapshot` does.
 
     A source is `built-in`, a document's `kind/name`, or that and `endpoints.<name>`. None as the value of
-    `timeout.attempt` or `idempotent` means that the caller derives it.
+    `timeout.attempt` or `idempotent` means that the caller derives it, as that of `admission.limit` that the
+    callee's configuration says it. The rate limits of the endpoint follow, as `rate_limits.<name>.<field>`.
     """
-    layers = list(_layers(unique(documents), service, endpoint))
+    by_key = unique(documents)
+    layers = list(_layers(by_key, service, endpoint))
     sources = {path: source for source, spec in layers for path, value in _values(spec) if value is not None}
     route = overlaid(FLOOR, *(spec for _, spec in layers))
-    return tuple(
-        Effective(path=path, value=value, source=sources.get(path, BUILT_IN)) for path, value in _values(route)
-    )
+    routed = (Effective(path=path, value=value, source=sources.get(path, BUILT_IN)) for path, value in _values(route))
+    return (*routed, *_limits(by_key, service, endpoint))
+
+
+def _limits(by_key: dict[str, Document], service: str, endpoint: str) -> Iterator[Effective]:
+    """Yield the rate limits of calls to the endpoint, the callee's and then each caller's."""
+    limits = rate_limits(by_key.values())
+    places: tuple[Place, ...] = ("callee", "caller")
+    for policy in (one for at in places for one in limits.calls(service, endpoint, at)):
+        key = f"RateLimit/{policy.name}"
+        spec = by_key[key].spec
+        for name in ("rate", "burst", "per", "scope", "at"):
+            yield Effective(
+                path=f"rate_limits.{policy.name}.{name}",
+                value=getattr(policy, name),
+                source=key if getattr(spec, name) is not None else BUILT_IN,
+            )
 
 
 def _layers(by_key: dict[str, Document], service: str, endpoint: str) -> Iterator[tuple[str, object]]:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from crossply_policy.documents import BalancePolicy, DrainPolicy, RetryPolicy, TimeoutPolicy
+from crossply_policy.documents import AdmissionPolicy, BalancePolicy, DrainPolicy, RetryPolicy, TimeoutPolicy
+from crossply_policy.rate_limit import RateLimits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +18,7 @@ class Route:
     retry: RetryPolicy | None = field(default_factory=RetryPolicy)
     balance: BalancePolicy = field(default_factory=BalancePolicy)
     drain: DrainPolicy = field(default_factory=DrainPolicy)
+    admission: AdmissionPolicy = field(default_factory=AdmissionPolicy)
     idempotent: bool | None = None
 
 
@@ -29,6 +31,7 @@ class Snapshot:
     default: Route = field(default_factory=Route)
     services: Mapping[str, Route] = field(default_factory=lambda: MappingProxyType({}))
     endpoints: Mapping[tuple[str, str], Route] = field(default_factory=lambda: MappingProxyType({}))
+    rate_limits: RateLimits = field(default_factory=RateLimits)
 
     def route(self, service: str, endpoint: str) -> Route:
         """Return the route of one endpoint: the same object every time, by at most two lookups."""

@@ -7,27 +7,30 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from crossply import stacks
 from crossply.clock import chance_of_loop, of_loop
 from crossply.control.feed import PolicyFeed
 from crossply.discovery.catalog import Catalog
 from crossply.discovery.presence import Presence
 from crossply.discovery.vigil import Vigil
 from crossply.errors import Unavailable
-from crossply.layers.admit import Admission
 from crossply.names import new_instance
+from crossply.protection.admission import Admission
+from crossply.protection.rates import Rates
+from crossply.protection.replies import Replies
+from crossply.routing.inbound import Inbound
 from crossply.routing.routes import Routes
 from crossply.stacks import Surroundings
 from crossply.tasks import Tasks
 from crossply.telemetry.logs import get_logger
-from crossply.telemetry.recorder import MemoryRecorder, Side
+from crossply.telemetry.recorder import MemoryRecorder
 from crossply.wire.link import ConnectionEvent, LinkConfig
 from crossply.wire.presence import Hello
+from crossply_policy.documents import AdmissionPolicy
 
 if TYPE_CHECKING:
     from crossply.config import MeshConfig
     from crossply.declared import Declared
-    from crossply.handler import Handler, Request
+    from crossply.handler import Request
     from crossply.wire.link import Closable, Connect, Link
     from crossply_policy.snapshot import Snapshot
 
@@ -59,7 +62,10 @@ class Running:
         self.recorder = MemoryRecorder()
         self.now = of_loop()
         self.around = Surroundings(recorder=self.recorder, now=self.now, wall=time.time_ns, chance=chance_of_loop())
-        self.admission = Admission(limit=config.max_in_flight)
+        self.admission = Admission(config.max_in_flight, self.now)
+        self.intake = Admission(config.max_in_flight, self.now)
+        self.intake.adopt(AdmissionPolicy(adaptive=False))
+        self.rates = Rates(declared.service, self.now)
         self._tasks = Tasks(lambda name, error: self._log.error("task_failed", task=name, error=repr(error)))
         self._serving: list[Closable] = []
         self._subscribed: list[Closable] = []
@@ -81,7 +87,11 @@ class Running:
     async def _begin(self) -> None:
         self.catalog = Catalog(self.link, self.instance, self._tasks, self.now, self.around.chance)
         self._feed = PolicyFeed(self.link, self._config.registry_key, self._adopt, self._tasks)
-        self.routes = Routes(self.link, self.catalog, self._feed, self.around, self._tasks)
+        self.routes = Routes(self.link, self.catalog, self._feed, self.around, self._tasks, self.rates)
+        replies = Replies(self.link.replies, self.now, time.time_ns)
+        self._inbound = Inbound(
+            self._declared.service, self.around, self.admission, self.intake, self.rates, replies, self._report
+        )
         self._presence = Presence(
             self.link,
             self._hello,
@@ -128,7 +138,9 @@ class Running:
             await asyncio.sleep(_RECONNECT_PAUSE)
 
     def _adopt(self, snapshot: Snapshot) -> None:
+        self.rates.adopt(snapshot)
         self.routes.adopt(snapshot)
+        self._inbound.adopt(snapshot)
         self._tasks.spawn(self._presence.applied(snapshot.generation, snapshot.revision), "policy acknowledged")
 
     def _happened(self, event: ConnectionEvent) -> None:
@@ -156,11 +168,12 @@ class Running:
                 await self._join()
 
     async def _join(self) -> None:
+        facts = self._declared.facts()
         for name, handler in self._declared.handlers(self._threads, self._report).items():
-            self._serving.append(await self.link.serve(name, self._inbound(handler, Side.CALLEE)))
+            self._serving.append(await self.link.serve(name, self._inbound.endpoint(name, handler, facts[name])))
         events = self._declared.event_handlers(self._threads, self._report)
         for pattern, (handler, concurrency) in events.items():
-            stack = self._inbound(handler, Side.SUBSCRIBER)
+            stack = self._inbound.events(pattern, handler)
             self._subscribed.append(await self.link.subscribe(pattern, stack, concurrency=concurrency))
         # The subscriptions must be at the broker before anybody hears of them.
         await self.link.flush()
@@ -182,14 +195,16 @@ class Running:
         try:
             async with asyncio.timeout(until - self.now()):
                 await asyncio.gather(*(each.aclose() for each in (*serving, *subscribed)))
-                while self.admission.in_flight:  # noqa: ASYNC110 - once in a process's life
+                while self.held:  # noqa: ASYNC110 - once in a process's life
                     await asyncio.sleep(_LOOK_EVERY)
         except TimeoutError:
-            self._log.warning("drain_incomplete", in_flight=self.admission.in_flight)
+            self._log.warning("drain_incomplete", in_flight=self.held)
         await self.link.retire()
 
-    def _inbound(self, handler: Handler, side: Side) -> Handler:
-        return stacks.inbound(handler, side=side, around=self.around, admission=self.admission, report=self._report)
+    @property
+    def held(self) -> int:
+        """How many calls and events are being served, or wait to be."""
+        return self.admission.held + self.intake.held
 
     def _threads(self) -> ThreadPoolExecutor:
         if self._executor is None:
@@ -211,7 +226,7 @@ class Running:
         self.draining = True
         try:
             await self.withdraw()
-            self.admission.draining = True
+            self.admission.draining = self.intake.draining = True
             await self.catalog.aclose()
             await self._feed.aclose()
         finally:

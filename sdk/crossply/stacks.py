@@ -11,22 +11,28 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from crossply.handler import Handler, Request, compose
-from crossply.layers.admit import Admission, admit
+from crossply.layers.admit import admit
 from crossply.layers.attempt import attempt
 from crossply.layers.balance import Chooser, balance
 from crossply.layers.bound import bound
 from crossply.layers.deadline import deadline
+from crossply.layers.dedupe import dedupe
 from crossply.layers.expire import expire
 from crossply.layers.measure import measure
 from crossply.layers.propagate import propagate
 from crossply.layers.rescue import rescue
 from crossply.layers.retry import retry
+from crossply.layers.throttle import throttle
 from crossply.layers.trace import trace
 from crossply.telemetry.recorder import Recorder, Side
 
 if TYPE_CHECKING:
     from crossply.clock import Chance, Clock
     from crossply.discovery.catalog import Catalog
+    from crossply.handler import Facts
+    from crossply.protection.admission import Admission
+    from crossply.protection.rates import Limited
+    from crossply.protection.replies import Replies
     from crossply.routing.budget import RetryBudget
     from crossply_policy.snapshot import Route
 
@@ -84,6 +90,7 @@ def outbound(
     catalog: Catalog,
     budget: RetryBudget,
     idempotent: Callable[[Request], bool],
+    limits: Limited = (),
     wire: Handler,
 ) -> Handler:
     """Return the handler of calls to one endpoint: once per call down to ``retry``, then once per attempt."""
@@ -96,6 +103,8 @@ def outbound(
             measure(around.recorder, Side.CALLER, around.now),
             # Before any waiting: all that follows spends from this.
             deadline(route.timeout.total, around.now),
+            # Once per call, and before anything is done for it: what it refuses never left.
+            throttle(limits) if limits else None,
             # Outside all that belongs to one attempt.
             retry(route.retry, budget, idempotent, around.now, around.chance) if route.retry else None,
             # Inside retry: another attempt goes to another instance. An instance found absent costs no attempt.
@@ -109,13 +118,15 @@ def outbound(
     )
 
 
-def publishing(*, around: Surroundings, within: float, wire: Handler) -> Handler:
+def publishing(*, around: Surroundings, within: float, limits: Limited = (), wire: Handler) -> Handler:
     """Return the handler of events to one channel; the wire itself sends the same bytes again until ``within``."""
     return compose(
         [
             trace(around.recorder, Side.PUBLISHER, around.now, around.wall, around.chance),
             measure(around.recorder, Side.PUBLISHER, around.now),
             deadline(within, around.now),
+            # Where events are made: what subscribers have not taken yet is the stream's matter.
+            throttle(limits) if limits else None,
             propagate(),
         ],
         wire,
@@ -128,6 +139,9 @@ def inbound(
     side: Side,
     around: Surroundings,
     admission: Admission,
+    operation: str,
+    limits: Limited = (),
+    kept: tuple[Replies, Facts] | None = None,
     report: Callable[[Request, BaseException], None],
 ) -> Handler:
     """Return the handler of requests and events to one endpoint of this process."""
@@ -140,9 +154,13 @@ def inbound(
             # Everything below may raise; from here out there are only replies.
             rescue(report),
             # Before any work: a refusal must be cheap.
-            admit(admission),
+            admit(admission, operation, around.now),
             # After admission, so that what waited too long is dropped before it costs anything.
             expire(around.now),
+            # Needs the peer that is calling; before anything is decoded.
+            throttle(limits) if limits else None,
+            # After all that may refuse: what was refused is no outcome to be kept.
+            dedupe(*kept) if kept else None,
             # Around the endpoint alone: what the mesh does on its way in is not the endpoint's time.
             bound(around.now),
         ],

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from crossply.control.record import Kept
 from crossply_policy.documents import Document
+from crossply_policy.rate_limit import RateLimitSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,4 +46,6 @@ class Contents:
 
 def concerns(document: Document) -> tuple[str, ...]:
     """Return whom a document concerns: the service it is about, or ``*`` for all."""
+    if isinstance(document.spec, RateLimitSpec) and document.spec.target and document.spec.target.service:
+        return (document.spec.target.service,)
     return (document.name,) if document.kind == "Service" else ("*",)

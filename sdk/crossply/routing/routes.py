@@ -16,11 +16,10 @@ from crossply_policy.documents import BudgetPolicy, RetryPolicy
 from crossply_policy.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from crossply.control.feed import PolicyFeed
     from crossply.discovery.catalog import Catalog
     from crossply.handler import Facts, Handler
+    from crossply.protection.rates import Rates
     from crossply.stacks import Surroundings
     from crossply.tasks import Tasks
     from crossply.wire.link import Link
@@ -32,8 +31,11 @@ _OPERATIONS = 2048
 class Routes:
     """Finds the stack of an operation: composed on its first call, and again after each adoption."""
 
-    def __init__(self, link: Link, catalog: Catalog, feed: PolicyFeed, around: Surroundings, tasks: Tasks) -> None:
+    def __init__(
+        self, link: Link, catalog: Catalog, feed: PolicyFeed, around: Surroundings, tasks: Tasks, rates: Rates
+    ) -> None:
         self._link = link
+        self._rates = rates
         self._tasks = tasks
         self._preparing: dict[str, asyncio.Task[None]] = {}
         self._catalog = catalog
@@ -44,11 +46,13 @@ class Routes:
         self._budgets: dict[tuple[str, BudgetPolicy], RetryBudget] = {}
         self._picker = LeastLatency(around.chance)
         self._known: set[str] = set()
+        self._publishing: dict[str, Handler] = {}
+        self._channels: dict[str, Handler] = {}
         self.snapshot = Snapshot()
 
     def adopt(self, snapshot: Snapshot) -> None:
         """Use a new snapshot from the next call on; calls in flight finish on the stack they began on."""
-        self.snapshot, self._stacks = snapshot, {}
+        self.snapshot, self._stacks, self._channels = snapshot, {}, {}
 
     def forget(self, services: list[str]) -> None:
         """Drop what belongs to services that do not exist."""
@@ -138,8 +142,35 @@ class Routes:
             catalog=self._catalog,
             budget=self._budget(service, (route.retry or RetryPolicy()).budget),
             idempotent=idempotent,
+            limits=self._rates.called(self.snapshot, service, endpoint),
             wire=self._link.call,
         )
+
+    def publishing(self, channel: str, within: float) -> Handler:
+        """Return a handler that always publishes through the newest stack; raise ``NameFault`` for a bad name."""
+        known = self._publishing.get(channel)
+        if known is None:
+            names.channel(channel)
+            if len(self._publishing) >= _OPERATIONS:
+                self._publishing.clear()
+                self._channels.clear()
+            known = self._publishing[channel] = self._publisher(channel, within)
+        return known
+
+    def _publisher(self, channel: str, within: float) -> Handler:
+        async def publishing_event(request: Request) -> Response:
+            request.id = request.id or new_id()
+            stack = self._channels.get(channel)
+            if stack is None:
+                stack = self._channels[channel] = stacks.publishing(
+                    around=self._around,
+                    within=within,
+                    limits=self._rates.published(self.snapshot, channel),
+                    wire=self._link.publish,
+                )
+            return await stack(request)
+
+        return publishing_event
 
     def _budget(self, service: str, policy: BudgetPolicy) -> RetryBudget:
         """Return the service's budget; it outlives a snapshot unless its own policy changed."""
@@ -148,18 +179,3 @@ class Routes:
         if known is None:
             known = self._budgets[key] = RetryBudget(policy, self._around.now)
         return known
-
-
-def publishing(link: Link, around: Surroundings, within: float) -> Callable[[str], Handler]:
-    """Return how to get the handler of events to a channel; raises ``NameFault`` for a bad name."""
-    stack = stacks.publishing(around=around, within=within, wire=link.publish)
-
-    async def publishing_event(request: Request) -> Response:
-        request.id = request.id or new_id()
-        return await stack(request)
-
-    def to(channel: str) -> Handler:
-        names.channel(channel)
-        return publishing_event
-
-    return to

@@ -69,7 +69,8 @@ class NatsLink:
         self._publisher = Publisher(broker, jetstream, self._sender, now, self._stream_missing)
         self._server = Server(config, broker, self._sender, self._senders, self._tasks, now, self._report)
         self._announcer = Announcer(config, broker, self._mux, self._sender, self._senders, self._report)
-        self._store = Bucket(jetstream, config.tenant)
+        self._store = Bucket(jetstream, subjects.bucket(config.tenant))
+        self._replies = Bucket(jetstream, subjects.replies(config.tenant))
         self._streams = Provisioner(jetstream, config.tenant)
 
     @classmethod
@@ -213,6 +214,11 @@ class NatsLink:
     def store(self) -> Store:
         """The tenant's bucket."""
         return self._store
+
+    @property
+    def replies(self) -> Store:
+        """The tenant's bucket of kept replies."""
+        return self._replies
 
     @property
     def streams(self) -> Streams:

@@ -69,6 +69,11 @@ def bucket(tenant: str) -> str:
     return f"MESH_{tenant}"
 
 
+def replies(tenant: str) -> str:
+    """The key-value bucket of a tenant's kept replies."""
+    return f"MESH_{tenant}_replies"
+
+
 def micro(verb: str, *names: str) -> str:
     """A subject of the NATS micro protocol (ADR-32)."""
     return ".".join((MICRO, verb, *names))

@@ -17,6 +17,7 @@ from crossply.wire.link import (
     Entry,
     Link,
     LinkConfig,
+    RepliesPlan,
     StoreUnavailable,
     StreamPlan,
 )
@@ -106,6 +107,9 @@ class FakeStreams:
 
     async def ensure_bucket(self, replicas: int = 1) -> None:
         self._ensure("bucket")
+
+    async def ensure_replies(self, plan: RepliesPlan) -> bool:
+        return self._ensure("replies")
 
     async def ensure_stream(self, plan: StreamPlan) -> bool:
         return self._ensure(plan.family)

@@ -17,7 +17,7 @@ from crossply.testing.memory.serving import Serving
 from crossply.testing.memory.store import MemoryStore, MemoryStreams
 from crossply.testing.memory.subscribing import Subscribing
 from crossply.wire import credential
-from crossply.wire.link import ConnectionEvent
+from crossply.wire.link import ConnectionEvent, RepliesPlan
 from crossply.wire.senders import Sender, Senders
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ class MemoryLink:
         self._presences = Presences(self)
         self._subscribing = Subscribing(self)
         self._store = MemoryStore(self, broker.bucket(config.tenant))
+        self._replies = MemoryStore(self, broker.bucket(f"replies of {config.tenant}"), RepliesPlan().age)
         self._streams = MemoryStreams(self, broker.events)
 
     # What the broker does with it.
@@ -265,6 +266,11 @@ class MemoryLink:
     def store(self) -> Store:
         """The tenant's bucket."""
         return self._store
+
+    @property
+    def replies(self) -> Store:
+        """The tenant's bucket of kept replies."""
+        return self._replies
 
     @property
     def streams(self) -> Streams:
