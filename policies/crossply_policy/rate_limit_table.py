@@ -63,7 +63,7 @@ RATE_LIMIT: Final = Section(
             default="all",
         ),
         "scope": Field(
-            shape=Choice(words=("instance",), refused={"mesh": "mesh is not available in this version"}),
+            shape=Choice(words=("instance", "mesh")),
             about="Whether each instance keeps the rate for itself, or all instances share one.",
             default="instance",
         ),

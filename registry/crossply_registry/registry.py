@@ -21,6 +21,7 @@ from crossply_registry.feed import Feed
 from crossply_registry.presence import SERVICE, OwnPresence
 from crossply_registry.provisioning import Provisioning
 from crossply_registry.revisions.log import RevisionLog
+from crossply_registry.shares import Leasing
 
 if TYPE_CHECKING:
     from crossply.wire.link import Link
@@ -57,7 +58,7 @@ class Registry:
         self._tasks = Tasks(_failed)
         self._link: Link | None = None
         self._parts: Parts | None = None
-        self._closing: list[Feed | CatalogWatch | OwnPresence] = []
+        self._closing: list[Feed | CatalogWatch | OwnPresence | Leasing] = []
         self.instance = new_instance()
         self.started = time.time()
 
@@ -86,7 +87,8 @@ class Registry:
         presence = OwnPresence(link, self.instance, revisions, self._tasks)
         link.on_event(provisioning.connection)
         provisioning.start()
-        for part in (watch, presence):
+        leasing = Leasing(link, self.instance, revisions, catalog, self._clock)
+        for part in (watch, presence, leasing):
             await part.start()
             self._closing.append(part)
         await feed.start(revisions)

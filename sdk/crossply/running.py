@@ -15,6 +15,7 @@ from crossply.discovery.vigil import Vigil
 from crossply.errors import Unavailable
 from crossply.names import new_instance
 from crossply.protection.admission import Admission
+from crossply.protection.leases import Leases
 from crossply.protection.rates import Rates
 from crossply.protection.replies import Replies
 from crossply.routing.inbound import Inbound
@@ -109,6 +110,7 @@ class Running:
         self.begun = True
         await self.rejoin()
         self._tasks.for_ever(self._beat, "heartbeat")
+        self._tasks.for_ever(Leases(self.link.shares, self.rates, self.now).renewing, "shares of rates")
         self._tasks.for_ever(self._presence.say_hello, "hello")
         vigil = Vigil(self.link, self.catalog, self._tasks, self.now)
         self._tasks.for_ever(vigil.watch, "vigil")

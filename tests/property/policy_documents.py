@@ -88,7 +88,7 @@ rate_limit_specs = st.builds(
     rate=rates,
     burst=said(st.floats(1.0, 1_000_000.0)),
     per=said(st.sampled_from(["all", "caller", "tenant", "key"])),
-    scope=said(st.just("instance")),
+    scope=said(st.sampled_from(["instance", "mesh"])),
 )
 rate_limits = st.builds(Document, kind=st.just("RateLimit"), name=tokens, spec=rate_limit_specs)
 documents = defaults | services | rate_limits

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from crossply.layers.throttle import drawn_from
 from crossply.protection.buckets import Buckets
+
+UNTIL_TOLD: Final = 0.1
+"""The share of an instance that was never given one."""
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -25,6 +28,7 @@ class Rates:
         self._service = service
         self._now = now
         self._buckets: dict[str, Buckets] = {}
+        self._on_shared: Callable[[], None] = _nobody_asks
 
     def served(self, snapshot: Snapshot, endpoint: str) -> Limited:
         """Return the limits of calls that come in to an endpoint of this service."""
@@ -39,9 +43,17 @@ class Rates:
         return self._of(snapshot.rate_limits.events(channel), outbound=True)
 
     def adopt(self, snapshot: Snapshot) -> None:
-        """Forget the buckets of limits that are no more, or no more the same."""
-        known = {policy.name: policy for policy in snapshot.rate_limits.every()}
-        self._buckets = {name: one for name, one in self._buckets.items() if known.get(name) == one.policy}
+        """Forget the buckets of limits that are no more; those of one that changed go when it is next kept to."""
+        known = {policy.name for policy in snapshot.rate_limits.every()}
+        self._buckets = {name: one for name, one in self._buckets.items() if name in known}
+
+    def shared(self) -> dict[str, Buckets]:
+        """Return the buckets of limits that the mesh keeps together."""
+        return {name: one for name, one in self._buckets.items() if one.policy.scope == "mesh"}
+
+    def on_shared(self, told: Callable[[], None]) -> None:
+        """Call ``told`` when a limit begins that the mesh keeps together."""
+        self._on_shared = told
 
     def _of(self, policies: Iterable[RateLimitPolicy], *, outbound: bool) -> Limited:
         return tuple(
@@ -51,5 +63,18 @@ class Rates:
     def _bucket(self, policy: RateLimitPolicy) -> Buckets:
         known = self._buckets.get(policy.name)
         if known is None or known.policy != policy:
-            known = self._buckets[policy.name] = Buckets(policy, self._now)
+            known = self._buckets[policy.name] = Buckets(policy, self._now, share=_first_share(policy, known))
+            if policy.scope == "mesh":
+                self._on_shared()
         return known
+
+
+def _first_share(policy: RateLimitPolicy, before: Buckets | None) -> float:
+    """Return the share to begin with: all of what each instance keeps by itself, else what it had of it."""
+    if policy.scope == "instance":
+        return 1.0
+    return UNTIL_TOLD if before is None or before.policy.scope == "instance" else before.share
+
+
+def _nobody_asks() -> None:
+    return

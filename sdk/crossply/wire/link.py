@@ -141,6 +141,31 @@ class Streams(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What an instance says of its share in a rate: how much it holds, and how many a second ask for it."""
+
+    held: float
+    asked: float
+
+
+Shares: TypeAlias = dict[str, float]
+"""Shares in rates, from 0 to 1, by the limit's name."""
+SharesHandler: TypeAlias = Callable[[str, str, dict[str, Wanted]], Shares | None]
+
+
+class SharesOfRates(Protocol):
+    """What instances have of the rates that the mesh keeps together."""
+
+    async def ask(self, wanted: dict[str, Wanted], timeout: float) -> Shares | None:
+        """Return what a registry leases; ``None`` when none answers in time."""
+        ...
+
+    async def answer(self, handler: SharesHandler) -> Closable:
+        """Answer each instance's question with what ``handler`` returns, if anything (the registry only)."""
+        ...
+
+
 PresenceHandler: TypeAlias = Callable[["Presence"], None]
 AskedHandler: TypeAlias = Callable[[], "Presence"]
 AnnouncementHandler: TypeAlias = Callable[[bytes], None]
@@ -250,6 +275,11 @@ class Link(Protocol):
     @property
     def replies(self) -> Store:
         """The tenant's bucket of kept replies, each of which goes after ten minutes."""
+        ...
+
+    @property
+    def shares(self) -> SharesOfRates:
+        """Shares in rates."""
         ...
 
     @property

@@ -19,6 +19,7 @@ from crossply.wire.provision import Provisioner
 from crossply.wire.publishing import Publisher
 from crossply.wire.senders import Sender, Senders
 from crossply.wire.serving import Server
+from crossply.wire.shares import SharesOnWire
 from crossply.wire.store import Bucket
 from crossply.wire.supervisor import Supervisor
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         MissingHandler,
         Pong,
         PresenceHandler,
+        SharesOfRates,
         Store,
         Streams,
     )
@@ -70,7 +72,10 @@ class NatsLink:
         self._server = Server(config, broker, self._sender, self._senders, self._tasks, now, self._report)
         self._announcer = Announcer(config, broker, self._mux, self._sender, self._senders, self._report)
         self._store = Bucket(jetstream, subjects.bucket(config.tenant))
-        self._replies = Bucket(jetstream, subjects.replies(config.tenant))
+        self.replies: Store = Bucket(jetstream, subjects.replies(config.tenant))
+        self.shares: SharesOfRates = SharesOnWire(
+            config, broker, self._mux, self._sender, self._senders, now, self._report
+        )
         self._streams = Provisioner(jetstream, config.tenant)
 
     @classmethod
@@ -214,11 +219,6 @@ class NatsLink:
     def store(self) -> Store:
         """The tenant's bucket."""
         return self._store
-
-    @property
-    def replies(self) -> Store:
-        """The tenant's bucket of kept replies."""
-        return self._replies
 
     @property
     def streams(self) -> Streams:

@@ -5,6 +5,7 @@ from __future__ import annotations
 HEARTBEATS = "mesh.hb.>"
 HEAD = "mesh.ctl.head"
 EVENTS = "mesh.evt"
+SHARES = "mesh.ctl.shares.*.*"
 MICRO = "$SRV"
 MAX_LENGTH = 255
 
@@ -37,6 +38,11 @@ def inbox(service: str, instance: str) -> str:
 def heartbeat(service: str, instance: str) -> str:
     """Where an instance says hello, beats and says bye."""
     return f"mesh.hb.{service}.{instance}"
+
+
+def shares(service: str, instance: str) -> str:
+    """Where an instance asks for its shares in rates."""
+    return f"mesh.ctl.shares.{service}.{instance}"
 
 
 def heartbeats(service: str) -> str:

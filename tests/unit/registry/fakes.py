@@ -137,6 +137,13 @@ class Open:
         return
 
 
+class FakeShares:
+    """Is asked by nobody."""
+
+    async def answer(self, handler: object) -> Open:
+        return Open()
+
+
 @dataclass
 class FakeLink:
     """What a registry does with its link, noted down."""
@@ -172,6 +179,10 @@ class FakeLink:
     async def watch_head(self, handler: Callable[[bytes], None]) -> Open:
         self.head_handlers.append(handler)
         return Open()
+
+    @property
+    def shares(self) -> FakeShares:
+        return FakeShares()
 
     async def ask_who(self, service: str) -> None:
         self.asked.append(service)

@@ -14,6 +14,7 @@ from crossply.testing.memory.calling import Calling
 from crossply.testing.memory.listening import Listening
 from crossply.testing.memory.presence import Presences
 from crossply.testing.memory.serving import Serving
+from crossply.testing.memory.shares import MemoryShares
 from crossply.testing.memory.store import MemoryStore, MemoryStreams
 from crossply.testing.memory.subscribing import Subscribing
 from crossply.wire import credential
@@ -70,7 +71,8 @@ class MemoryLink:
         self._presences = Presences(self)
         self._subscribing = Subscribing(self)
         self._store = MemoryStore(self, broker.bucket(config.tenant))
-        self._replies = MemoryStore(self, broker.bucket(f"replies of {config.tenant}"), RepliesPlan().age)
+        self.replies: Store = MemoryStore(self, broker.bucket(f"replies of {config.tenant}"), RepliesPlan().age)
+        self.shares = MemoryShares(self)
         self._streams = MemoryStreams(self, broker.events)
 
     # What the broker does with it.
@@ -266,11 +268,6 @@ class MemoryLink:
     def store(self) -> Store:
         """The tenant's bucket."""
         return self._store
-
-    @property
-    def replies(self) -> Store:
-        """The tenant's bucket of kept replies."""
-        return self._replies
 
     @property
     def streams(self) -> Streams:
