@@ -8,11 +8,13 @@ from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
 from crossply_policy.rate_limit import RateLimitSpec
+from crossply_policy.traffic import TrafficSpec
 
 RETRIED: Final = frozenset({"unavailable", "overloaded", "disconnected", "deadline_exceeded", "internal"})
 """The codes after which an idempotent call is tried again where no document speaks."""
 
 Method: TypeAlias = Literal["least_latency", "queue"]
+LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +66,18 @@ class AdmissionPolicy:
     adaptive: bool = True
     limit: int | None = None
     queue: int = 128
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TelemetryPolicy:
+    """What a service keeps of what happens: the share of traces that begin there, and calls slower than seconds.
+
+    A log level of None leaves it to the process's own configuration.
+    """
+
+    sampling: float = 0.01
+    slow: float = 1.0
+    log_level: LogLevel | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,12 +166,21 @@ class DefaultsSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TelemetrySpec:
+    """What a `Telemetry` document says: of one service, or of all where its name is `mesh`."""
+
+    sampling: float | None = None
+    slow: float | None = None
+    log_level: LogLevel | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
     """One document: its kind, its name (unique within the kind) and what it says."""
 
     kind: str
     name: str
-    spec: DefaultsSpec | ServiceSpec | RateLimitSpec
+    spec: DefaultsSpec | ServiceSpec | RateLimitSpec | TelemetrySpec | TrafficSpec
 
     @property
     def key(self) -> str:

@@ -2,51 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 
 from crossply_policy import names
-from crossply_policy.name_shape import Name
+from crossply_policy.faults import Faults, step
+from crossply_policy.lists import Name
 from crossply_policy.rate_limit import RateLimitSpec, Target
 from crossply_policy.sections import Field, Section
 from crossply_policy.shapes import Choice, Number
 
 _MOST: Final = 1_000_000.0
+_CHANNELS: Final = r"^[a-z0-9][a-z0-9-]{0,62}(\.([a-z0-9][a-z0-9-]{0,62}|\*)){0,6}\.([a-z0-9][a-z0-9-]{0,62}|\*|>)$"
 
 
-def _target_faults(target: object) -> Iterator[tuple[str, str]]:
-    """Yield what is wrong with the parts of a target together."""
+def _names_one(target: object, at: str, faults: Faults) -> None:
+    """Note it when a target is of calls and of events, or of neither."""
     if not isinstance(target, Target):
         return
     if (target.service is None) == (target.channel is None):
-        yield "", "must name a service or a channel, one of them"
+        faults.add(at, "must name a service or a channel, one of them")
     elif target.endpoint is not None and target.service is None:
-        yield "endpoint", "belongs to a service; name that as well, or leave the endpoint out"
+        faults.add(step(at, "endpoint"), "belongs to a service; name that as well, or leave the endpoint out")
 
 
-def _limit_faults(limit: object) -> Iterator[tuple[str, str]]:
-    """Yield what is wrong with the parts of a limit together."""
+def _has_its_place(limit: object, at: str, faults: Faults) -> None:
+    """Note it when a limit of events says who keeps it."""
     if isinstance(limit, RateLimitSpec) and limit.target and limit.target.channel and limit.at is not None:
-        yield "at", "is said of calls only; events are always limited where they are published"
+        faults.add(step(at, "at"), "is said of calls only; events are always limited where they are published")
 
 
 TARGET: Final = Section(
     make=Target,
     fields={
         "service": Field(
-            shape=Name(check=names.service, pattern=names.NAME_PATTERN),
+            shape=Name(check=names.service),
             about="The service whose calls are limited.",
         ),
         "endpoint": Field(
-            shape=Name(check=names.endpoint, pattern=names.NAME_PATTERN),
+            shape=Name(check=names.endpoint),
             about="The one endpoint of the service; all of them together where nothing is said.",
         ),
         "channel": Field(
-            shape=Name(check=names.pattern),
+            shape=Name(check=names.pattern, pattern=_CHANNELS),
             about="The channel, or pattern of channels, whose events are limited.",
         ),
     },
-    check=_target_faults,
+    check=_names_one,
 )
 RATE_LIMIT: Final = Section(
     make=RateLimitSpec,
@@ -74,5 +75,5 @@ RATE_LIMIT: Final = Section(
         ),
     },
     required=("for", "rate"),
-    check=_limit_faults,
+    check=_has_its_place,
 )

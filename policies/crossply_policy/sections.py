@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -30,14 +30,14 @@ class Field:
 class Section:
     """An object with these fields and no others; `refused` says why a known one is not among them.
 
-    `required` must be there; `check` yields, for what was read, what is wrong with its fields together, by path.
+    `required` must be there; `check` notes what is wrong with fields that are each well formed.
     """
 
     make: Callable[..., object]
     fields: Mapping[str, Field]
     refused: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     required: tuple[str, ...] = ()
-    check: Callable[[object], Iterable[tuple[str, str]]] | None = None
+    check: Callable[[object, str, Faults], None] | None = None
 
     def read(self, value: object, at: str, faults: Faults) -> object:
         """Return what `make` makes of the fields that are there; what is silent is left out."""
@@ -58,8 +58,7 @@ class Section:
                 faults.add(step(at, name), "is missing")
         made = self.make(**said)
         if self.check is not None and None not in said.values():
-            for name, detail in self.check(made):
-                faults.add(step(at, name) if name else at, detail)
+            self.check(made, at, faults)
         return made
 
     def plain(self, value: Any) -> object:

@@ -9,7 +9,8 @@ from crossply_policy.rate_limit import RateLimitSpec
 
 if TYPE_CHECKING:
     from crossply.clock import Clock
-    from crossply.wire.link import Closable, Link, Shares, Wanted
+    from crossply.wire.lease import Shares, Wanted
+    from crossply.wire.link import Closable, Link
     from crossply_registry.catalog.catalog import Catalog
     from crossply_registry.revisions.log import RevisionLog
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crossply.clock import chance_of_loop, of_loop
 from crossply.control.feed import PolicyFeed
@@ -19,19 +19,22 @@ from crossply.protection.leases import Leases
 from crossply.protection.rates import Rates
 from crossply.protection.replies import Replies
 from crossply.routing.inbound import Inbound
+from crossply.routing.publishing import Publishing
 from crossply.routing.routes import Routes
 from crossply.stacks import Surroundings
 from crossply.tasks import Tasks
 from crossply.telemetry.logs import get_logger
-from crossply.telemetry.recorder import MemoryRecorder
+from crossply.telemetry.outflow import Outflow
 from crossply.wire.link import ConnectionEvent, LinkConfig
 from crossply.wire.presence import Hello
 from crossply_policy.documents import AdmissionPolicy
 
 if TYPE_CHECKING:
+    from crossply.codec import Decoder
     from crossply.config import MeshConfig
     from crossply.declared import Declared
-    from crossply.handler import Request
+    from crossply.handler import Handler, Request
+    from crossply.telemetry.given import Exporters
     from crossply.wire.link import Closable, Connect, Link
     from crossply_policy.snapshot import Snapshot
 
@@ -39,12 +42,20 @@ _RECONNECT_PAUSE = 0.5
 _ONE_TRY = 2.0
 _LOOK_EVERY = 0.01
 _THREADS = 32
+PUBLISH_WITHIN = 60.0
 
 
 class Running:
     """Everything that lives between ``start`` and ``stop``."""
 
-    def __init__(self, declared: Declared, hello: Hello, config: MeshConfig, connect: Connect) -> None:
+    def __init__(
+        self,
+        declared: Declared,
+        hello: Hello,
+        config: MeshConfig,
+        connect: Connect,
+        exporters: Exporters = (),
+    ) -> None:
         self._declared = declared
         self._config = config
         self._connect = connect
@@ -60,13 +71,30 @@ class Running:
             started=time.time(),
         )
         self._log = get_logger("mesh").bind(service=declared.service, instance=self.instance)
-        self.recorder = MemoryRecorder()
-        self.now = of_loop()
-        self.around = Surroundings(recorder=self.recorder, now=self.now, wall=time.time_ns, chance=chance_of_loop())
+        self.now, chance = of_loop(), chance_of_loop()
+        self.outflow = Outflow(
+            config,
+            exporters,
+            service=declared.service,
+            version=hello.version,
+            instance=self.instance,
+            now=self.now,
+            chance=chance,
+        )
+        self.recorder = self.outflow.recorder
+        self.around = Surroundings(
+            recorder=self.recorder,
+            now=self.now,
+            wall=time.time_ns,
+            chance=chance,
+            around_call=declared.layers["call"],
+            around_attempt=declared.layers["attempt"],
+        )
         self.admission = Admission(config.max_in_flight, self.now)
         self.intake = Admission(config.max_in_flight, self.now)
         self.intake.adopt(AdmissionPolicy(adaptive=False))
         self.rates = Rates(declared.service, self.now)
+        self.called: dict[tuple[str, Any], tuple[Handler, Decoder]] = {}
         self._tasks = Tasks(lambda name, error: self._log.error("task_failed", task=name, error=repr(error)))
         self._serving: list[Closable] = []
         self._subscribed: list[Closable] = []
@@ -88,7 +116,10 @@ class Running:
     async def _begin(self) -> None:
         self.catalog = Catalog(self.link, self.instance, self._tasks, self.now, self.around.chance)
         self._feed = PolicyFeed(self.link, self._config.registry_key, self._adopt, self._tasks)
-        self.routes = Routes(self.link, self.catalog, self._feed, self.around, self._tasks, self.rates)
+        self.routes = Routes(
+            self._declared.service, self.link, self.catalog, self._feed, self.around, self._tasks, self.rates
+        )
+        self.publishing = Publishing(self.link, self.around, self.rates, PUBLISH_WITHIN)
         replies = Replies(self.link.replies, self.now, time.time_ns)
         self._inbound = Inbound(
             self._declared.service, self.around, self.admission, self.intake, self.rates, replies, self._report
@@ -114,6 +145,8 @@ class Running:
         self._tasks.for_ever(self._presence.say_hello, "hello")
         vigil = Vigil(self.link, self.catalog, self._tasks, self.now)
         self._tasks.for_ever(vigil.watch, "vigil")
+        self.outflow.start()
+        self._tasks.for_ever(lambda: self.outflow.step(self.link.report), "telemetry")
         self._log.info("started", broker=self.link.server, revision=self._feed.revision)
 
     async def _connected(self) -> Link:
@@ -126,6 +159,7 @@ class Running:
             tenant=config.tenant,
             trust_domain=config.trust_domain,
             connect_timeout=min(_ONE_TRY, config.connect_timeout),
+            tls=config.tls,
         )
         said = False
         while True:
@@ -142,7 +176,9 @@ class Running:
     def _adopt(self, snapshot: Snapshot) -> None:
         self.rates.adopt(snapshot)
         self.routes.adopt(snapshot)
+        self.publishing.adopt(snapshot)
         self._inbound.adopt(snapshot)
+        self.outflow.adopt(snapshot.kept_by(self._declared.service))
         self._tasks.spawn(self._presence.applied(snapshot.generation, snapshot.revision), "policy acknowledged")
 
     def _happened(self, event: ConnectionEvent) -> None:
@@ -172,7 +208,9 @@ class Running:
     async def _join(self) -> None:
         facts = self._declared.facts()
         for name, handler in self._declared.handlers(self._threads, self._report).items():
-            self._serving.append(await self.link.serve(name, self._inbound.endpoint(name, handler, facts[name])))
+            prompt = self._declared.prompt(name)
+            stack = self._inbound.endpoint(name, handler, facts[name], prompt=prompt)
+            self._serving.append(await self.link.serve(name, stack, prompt=prompt))
         events = self._declared.event_handlers(self._threads, self._report)
         for pattern, (handler, concurrency) in events.items():
             stack = self._inbound.events(pattern, handler)
@@ -231,6 +269,7 @@ class Running:
             self.admission.draining = self.intake.draining = True
             await self.catalog.aclose()
             await self._feed.aclose()
+            await self.outflow.aclose(self.link.report)
         finally:
             await self._tasks.aclose()
             await self.link.aclose()

@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from crossply.wire.link import Wanted
+from crossply.wire.lease import Wanted
 
 if TYPE_CHECKING:
     from crossply.clock import Clock
     from crossply.protection.buckets import Buckets
     from crossply.protection.rates import Rates
-    from crossply.wire.link import SharesOfRates
+    from crossply.wire.lease import SharesOfRates
 
 EVERY: Final = 1.0
 _ANSWERED_WITHIN: Final = 0.5

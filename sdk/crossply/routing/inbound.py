@@ -48,8 +48,8 @@ class Inbound:
         for again in self._compose_again.values():
             again()
 
-    def endpoint(self, name: str, handler: Handler, facts: Facts) -> Handler:
-        """Return the handler of calls to an endpoint of this service."""
+    def endpoint(self, name: str, handler: Handler, facts: Facts, *, prompt: bool) -> Handler:
+        """Return the handler of calls to an endpoint of this service; a ``prompt`` one never waits."""
         operation = f"{self._service}.{name}"
         return self._live(
             operation,
@@ -61,6 +61,7 @@ class Inbound:
                 operation=operation,
                 limits=self._rates.served(self._snapshot, name),
                 kept=(self._replies, facts) if facts.kept else None,
+                prompt=prompt,
                 report=self._report,
             ),
         )

@@ -8,9 +8,9 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    import ssl
-
-    from crossply.handler import Handler, Request, Response
+    from crossply.handler import Handler, Peer, Request, Response
+    from crossply.tls import TlsFiles
+    from crossply.wire.lease import SharesOfRates
     from crossply.wire.presence import Presence
 
 
@@ -34,7 +34,7 @@ class LinkConfig:
     tenant: str = "default"
     trust_domain: str = "mesh.local"
     connect_timeout: float = 5.0
-    tls: ssl.SSLContext | None = None
+    tls: TlsFiles | None = None
     reconnect: bool = True
 
 
@@ -141,34 +141,10 @@ class Streams(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What an instance says of its share in a rate: how much it holds, and how many a second ask for it."""
-
-    held: float
-    asked: float
-
-
-Shares: TypeAlias = dict[str, float]
-"""Shares in rates, from 0 to 1, by the limit's name."""
-SharesHandler: TypeAlias = Callable[[str, str, dict[str, Wanted]], Shares | None]
-
-
-class SharesOfRates(Protocol):
-    """What instances have of the rates that the mesh keeps together."""
-
-    async def ask(self, wanted: dict[str, Wanted], timeout: float) -> Shares | None:
-        """Return what a registry leases; ``None`` when none answers in time."""
-        ...
-
-    async def answer(self, handler: SharesHandler) -> Closable:
-        """Answer each instance's question with what ``handler`` returns, if anything (the registry only)."""
-        ...
-
-
 PresenceHandler: TypeAlias = Callable[["Presence"], None]
 AskedHandler: TypeAlias = Callable[[], "Presence"]
 AnnouncementHandler: TypeAlias = Callable[[bytes], None]
+ReportHandler: TypeAlias = Callable[["Peer", bytes], None]
 EventHandler: TypeAlias = Callable[[ConnectionEvent], None]
 MissingHandler: TypeAlias = Callable[[str | None], None]
 MicroHandler: TypeAlias = Callable[[str], dict[str, Any]]
@@ -211,8 +187,11 @@ class Link(Protocol):
         """Store one event and return the broker's ack; the same bytes are sent again until the deadline."""
         ...
 
-    async def serve(self, endpoint: str, handler: Handler) -> Closable:
-        """Take calls to an endpoint of this service, in its queue group and at this instance."""
+    async def serve(self, endpoint: str, handler: Handler, *, prompt: bool = False) -> Closable:
+        """Take calls to an endpoint of this service, in its queue group and at this instance.
+
+        ``prompt`` says that the handler does not wait, but for its turn: it may be run without a task.
+        """
         ...
 
     async def retire(self) -> None:
@@ -265,6 +244,14 @@ class Link(Protocol):
 
     async def watch_head(self, handler: AnnouncementHandler) -> Closable:
         """Listen to policy announcements."""
+        ...
+
+    def report(self, body: bytes) -> bool:
+        """Tell those who watch what happened here; return False when that was dropped, as it is before all else."""
+        ...
+
+    async def watch_reports(self, handler: ReportHandler) -> Closable:
+        """Hear what all instances report (the registry only)."""
         ...
 
     @property

@@ -11,14 +11,15 @@ from crossply.handler import MSGPACK, Kind
 from crossply.names import new_id
 from crossply.wire import envelope, subjects
 from crossply.wire.envelope import EnvelopeFault
-from crossply.wire.link import Shares, Wanted
+from crossply.wire.lease import Shares, Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from crossply.clock import Clock
     from crossply.handler import Peer
-    from crossply.wire.link import Closable, LinkConfig, SharesHandler
+    from crossply.wire.lease import SharesHandler
+    from crossply.wire.link import Closable, LinkConfig
     from crossply.wire.mux import Mux
     from crossply.wire.senders import Sender, Senders
     from crossply.wire.supervisor import Supervisor
@@ -73,7 +74,7 @@ class SharesOnWire:
         try:
             subject = subjects.shares(self._config.service, self._config.instance).encode()
             self._broker.send(subject, question, self._mux.prefix + token)
-            return answered((await attempt.reply).data, self._senders)
+            return answered((await attempt.reply)[0], self._senders)
         except (CallError, EnvelopeFault):
             return None
         finally:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 
+from crossply.handler import Peer
 from crossply.wire.link import (
     Conflict,
     ConnectionEvent,
@@ -158,6 +159,7 @@ class FakeLink:
     listeners: list[Callable[[ConnectionEvent], None]] = field(default_factory=list)
     presence: list[Callable[[Presence], None]] = field(default_factory=list)
     head_handlers: list[Callable[[bytes], None]] = field(default_factory=list)
+    report_handlers: list[Callable[[Peer, bytes], None]] = field(default_factory=list)
     closed: bool = False
 
     def on_event(self, handler: Callable[[ConnectionEvent], None]) -> None:
@@ -183,6 +185,10 @@ class FakeLink:
     @property
     def shares(self) -> FakeShares:
         return FakeShares()
+
+    async def watch_reports(self, handler: Callable[[Peer, bytes], None]) -> Open:
+        self.report_handlers.append(handler)
+        return Open()
 
     async def ask_who(self, service: str) -> None:
         self.asked.append(service)

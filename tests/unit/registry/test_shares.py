@@ -13,7 +13,7 @@ from crossply.control.record import Kept
 from crossply.protection.buckets import Buckets
 from crossply.protection.leases import Counted
 from crossply.testing import JumpingClock
-from crossply.wire.link import Wanted
+from crossply.wire.lease import Wanted
 from crossply.wire.presence import Hello
 from crossply_policy.canonical import canonical
 from crossply_policy.parse import parse

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from crossply.testing.memory.link import MemoryLink
-    from crossply.wire.link import Closable, Shares, SharesHandler, Wanted
+    from crossply.wire.lease import Shares, SharesHandler, Wanted
+    from crossply.wire.link import Closable
 
 
 class MemoryShares:

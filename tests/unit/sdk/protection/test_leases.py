@@ -11,7 +11,7 @@ from crossply.protection.leases import Leases
 from crossply.protection.rates import UNTIL_TOLD, Rates
 from crossply.tasks import Tasks
 from crossply.testing import MemoryBroker
-from crossply.wire.link import Shares, Wanted
+from crossply.wire.lease import Shares, Wanted
 from crossply_policy.compile import compile_snapshot
 from crossply_policy.snapshot import Snapshot
 from tests.unit.policy.documents import parsed
