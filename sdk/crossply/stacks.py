@@ -207,7 +207,7 @@ def inbound(  # noqa: PLR0913 - all that one stack is made of
             # Everything below may raise; from here out there are only replies.
             rescue(report),
             # Before any work: a refusal must be cheap.
-            admit(admission, operation, around.now),
+            admit(admission, operation, around.now, prompt=prompt),
             # After admission, so that what waited too long is dropped before it costs anything.
             expire(around.now),
             # Needs the peer that is calling; before anything is decoded.

@@ -13,9 +13,12 @@ if TYPE_CHECKING:
 
 
 @layer
-def admit(inner: Handler, admission: Admission, operation: str, now: Clock) -> Handler:
-    """Let a request in, and count it until its response is done; go by the policy in force when it is composed."""
-    if admission.policy.adaptive:
+def admit(inner: Handler, admission: Admission, operation: str, now: Clock, *, prompt: bool = False) -> Handler:
+    """Let a request in, and count it until its response is done; go by the policy in force when it is composed.
+
+    Of a ``prompt`` endpoint one call runs at a time, so that there is nothing to learn from how long it takes.
+    """
+    if admission.policy.adaptive and not prompt:
         return _adaptive(inner, admission, operation, now)
     return _static(inner, admission)
 

@@ -191,3 +191,11 @@ async def test_another_limit_holds_at_once_and_lets_in_who_waits() -> None:
     assert admission.limit == 4, "what the process allows bounds what a policy says"
     await asyncio.gather(*running)
     assert admission.held == 0
+
+
+async def test_calls_that_never_wait_are_not_measured() -> None:
+    admission = places(1024, adaptive=True)
+    prompt = admit(admission, "orders.create", now, prompt=True)
+    for _ in range(100):
+        await call(prompt, Script())
+    assert admission.concurrency.usual("orders.create").count == 0
