@@ -101,9 +101,13 @@ async def test_events_are_limited_where_they_are_published(meshes: Meshes, polic
     [
         [limit("wide", **{"for": {"service": "orders"}, "rate": rate, "per": "caller"}) for rate in (5000, 3000, 4000)],
         [limit("own", **{"for": {"service": "orders"}, "rate": rate, "at": "caller"}) for rate in (5000, 3000, 4000)],
+        [
+            limit("shared", **{"for": {"service": "orders"}, "rate": rate, "scope": "mesh"})
+            for rate in (50_000, 40_000, 60_000)
+        ],
         [service("orders", admission=each) for each in ({"adaptive": False}, {"limit": 50}, {"queue": 10})],
     ],
-    ids=["rate at the callee", "rate at the caller", "admission"],
+    ids=["rate at the callee", "rate at the caller", "rate of the mesh", "admission"],
 )
 async def test_a_policy_changed_under_200_calls_a_second_fails_none(
     meshes: Meshes, policies: Policies, documents: list[dict[str, Any]]

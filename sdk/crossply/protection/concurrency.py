@@ -99,7 +99,8 @@ class Concurrency:
             work += usual.count * usual.seconds if usual.seconds else usual.spent
         elapsed = max(now - self._began, _WINDOW)
         calm = self._peak <= FLOOR
-        if answered and not calm:
+        # What is not at its limit could do more: only then is its pace the pace that others will be served at.
+        if answered and (not calm or self._peak >= self.limit):
             self.rate, self.service = answered / elapsed, spent / answered
         useful = work / elapsed
         if self._was_mistaken(useful):

@@ -8,11 +8,9 @@ import pytest
 
 from crossply.context import current
 from crossply.errors import CallError, Code, DeadlineExceeded, Executed
-from crossply.handler import Request
 from crossply.mesh import Mesh
-from crossply.names import new_id
 from crossply.testing import MemoryBroker
-from tests.unit.sdk.stage import mesh, now
+from tests.unit.sdk.stage import mesh
 
 
 def chain(broker: MemoryBroker, left: dict[str, float]) -> list[Mesh]:
@@ -75,26 +73,3 @@ async def test_a_call_made_after_the_deadline_of_the_one_being_served_is_refused
         await asyncio.sleep(1.0)
     assert [(error.code, error.executed) for error in refused] == [(Code.DEADLINE_EXCEEDED, Executed.NO)]
     assert not left
-
-
-async def test_a_call_that_waits_for_a_place_when_its_instance_drains_is_answered(broker: MemoryBroker) -> None:
-    orders = mesh(broker, "orders")
-    runs: list[float] = []
-
-    @orders.endpoint
-    async def create() -> None:
-        await asyncio.sleep(1.0)
-        runs.append(now())
-
-    await orders.start()
-    orders.running.admission.concurrency.limit = 1
-    async with mesh(broker, "web") as web:
-        calls = [
-            asyncio.ensure_future(web.link.call(Request("orders.create", id=new_id(), deadline=now() + 10.0)))
-            for _ in range(3)
-        ]
-        await asyncio.sleep(0.1)
-        assert orders.status()["in_flight"] == 3
-        await orders.stop()
-        await asyncio.gather(*calls)
-    assert len(runs) == 3

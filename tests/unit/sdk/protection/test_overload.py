@@ -79,3 +79,18 @@ async def test_a_slow_endpoint_beside_a_fast_one_is_no_overload() -> None:
     slow = Callee(slots=10_000, takes=0.5, operation="orders.report", beside=fast)
     await offer([fast, slow], 400.0, 5.0, 5.0)
     assert (fast.refused, slow.refused) == (0, 0)
+
+
+async def test_a_limit_below_the_floor_is_kept_and_refuses_in_time_as_well() -> None:
+    callee = Callee(slots=10, most=1)
+    await offer([callee], 200.0, 3.0, 0.2)
+    assert callee.admission.limit == 1
+    assert len(callee.answered) >= 0.9 * 50.0 * 3.0
+    assert callee.late + callee.refused > 0
+    since, before = now(), len(callee.answered)
+    await asyncio.gather(*(callee.call(5.0) for _ in range(20)))
+    refused = callee.refused
+    await asyncio.gather(offer([callee], 50.0, 1.0, 5.0), offer([callee], 20.0, 1.0, 0.01))
+    assert callee.refused > refused
+    assert len(callee.answered) > before
+    assert now() - since <= 3.0
