@@ -20,6 +20,7 @@ from crossply.wire.provision import Provisioner
 from crossply.wire.publishing import Publisher
 from crossply.wire.senders import Sender, Senders
 from crossply.wire.serving import Server
+from crossply.wire.shares import SharesOnWire
 from crossply.wire.store import Bucket
 from crossply.wire.supervisor import Supervisor
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from crossply.handler import Handler, Request, Response
     from crossply.wire.dial import Dial
+    from crossply.wire.lease import SharesOfRates
     from crossply.wire.link import (
         AnnouncementHandler,
         AskedHandler,
@@ -73,7 +75,11 @@ class NatsLink:
         self._server = Server(config, broker, self._sender, self._senders, self._tasks, now, self._report)
         self._announcer = Announcer(config, broker, self._mux, self._sender, self._senders, self._report)
         self._observer = Observer(config, broker, self._sender, self._senders, self._report)
-        self._store = Bucket(jetstream, config.tenant)
+        self._store = Bucket(jetstream, subjects.bucket(config.tenant))
+        self.replies: Store = Bucket(jetstream, subjects.replies(config.tenant))
+        self.shares: SharesOfRates = SharesOnWire(
+            config, broker, self._mux, self._sender, self._senders, now, self._report
+        )
         self._streams = Provisioner(jetstream, config.tenant)
 
     @classmethod

@@ -160,3 +160,16 @@ def test_a_warning_reads_as_one_line() -> None:
     assert str(one) == (
         "CP101 Traffic/orders spec.failover[0]: names the subset v1, which nobody defines; it defines none"
     )
+
+
+def test_a_rate_limit_of_a_service_that_nobody_runs_is_told() -> None:
+    limits = [
+        {"kind": "RateLimit", "name": name, "spec": {"for": target, "rate": 1}}
+        for name, target in (
+            ("gone", {"service": "gone"}),
+            ("here", {"service": "orders"}),
+            ("events", {"channel": "gone.>"}),
+        )
+    ]
+    assert doubts(*limits, living={"orders": [{}]}) == [("CP106", "spec.for.service", "no instance of gone is known")]
+    assert doubts(*limits) == []
