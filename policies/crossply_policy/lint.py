@@ -89,8 +89,9 @@ def _unlabelled(name: str, spec: TrafficSpec, living: Living) -> Iterator[Doubt]
 def _shadowed(name: str, spec: TrafficSpec) -> Iterator[Doubt]:
     for number, route in enumerate(spec.routes):
         for earlier, other in enumerate(spec.routes[:number]):
-            # A redirect is passed over by calls that are where it leads to already.
-            if other.redirect is None and _covers(other, route):
+            # A redirect within the service is passed over by the calls that are where it leads to already.
+            stays = other.redirect is not None and other.redirect.partition(".")[0] == name
+            if not stays and _covers(other, route):
                 detail = f"is never reached: routes[{earlier}] matches all that it does"
                 yield _doubt("CP103", name, f"spec.routes[{number}]", detail)
                 break

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 F = TypeVar("F", bound="Callable[..., Any]")
 
-_CALLED, _ID = 2048, 16
+_ID = 16
 
 
 class Mesh:
@@ -186,7 +186,7 @@ class Mesh:
         """
         running = self._life.running
         known = running.called.get((operation, returns))
-        handler, decoder = known or self._called(running, operation, returns)
+        handler, decoder = known or running.calls(operation, returns, self.outbound(operation))
         body, content_type = codec.encode(payload)
         request = Request(
             operation,
@@ -210,14 +210,6 @@ class Mesh:
         except InvalidArgument as fault:
             # Not the callee's word that the request was wrong: it ran, and answered something else.
             raise IntegrityFailed(fault.message, executed=Executed.YES, details=fault.details) from fault
-
-    def _called(self, running: Running, operation: str, returns: Any) -> tuple[Handler, codec.Decoder]:
-        """Remember how an operation is called, and how its reply is decoded."""
-        decoder = codec.Decoder(Any if returns is None else returns, f"reply of {operation}")
-        if len(running.called) >= _CALLED:
-            running.called.clear()
-        known = running.called[operation, returns] = (self.outbound(operation), decoder)
-        return known
 
     async def publish(
         self,
@@ -249,7 +241,10 @@ class Mesh:
         await self._life.start()
 
     async def stop(self) -> None:
-        """Drain and close: no call and no event that was taken is lost. It goes on although its caller gives up."""
+        """Drain and close: no call and no event that was taken is lost. It goes on although its caller gives up.
+
+        A handler cannot wait for it, since it waits for the handlers; that raises ``MeshError``.
+        """
         await self._life.stop()
 
     def _make(self) -> Running:

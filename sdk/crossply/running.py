@@ -8,11 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from crossply.clock import chance_of_loop, of_loop
+from crossply.codec import Decoder
 from crossply.control.feed import PolicyFeed
 from crossply.discovery.catalog import Catalog
 from crossply.discovery.presence import Presence
 from crossply.discovery.vigil import Vigil
-from crossply.errors import Unavailable
+from crossply.errors import MeshError, Unavailable
 from crossply.names import new_instance
 from crossply.protection.admission import Admission
 from crossply.protection.leases import Leases
@@ -30,7 +31,6 @@ from crossply.wire.presence import Hello
 from crossply_policy.documents import AdmissionPolicy
 
 if TYPE_CHECKING:
-    from crossply.codec import Decoder
     from crossply.config import MeshConfig
     from crossply.declared import Declared
     from crossply.handler import Handler, Request
@@ -43,6 +43,7 @@ _ONE_TRY = 2.0
 _LOOK_EVERY = 0.01
 _THREADS = 32
 PUBLISH_WITHIN = 60.0
+_CALLED = 2048
 
 
 class Running:
@@ -102,6 +103,14 @@ class Running:
         self._joining = asyncio.Lock()
         self.begun = False
         self.draining = False
+
+    def calls(self, operation: str, returns: Any, handler: Handler) -> tuple[Handler, Decoder]:
+        """Remember in ``called`` how an operation is called and its reply decoded; return both."""
+        if len(self.called) >= _CALLED:
+            self.called.clear()
+        decoder = Decoder(Any if returns is None else returns, f"reply of {operation}")
+        known = self.called[operation, returns] = (handler, decoder)
+        return known
 
     async def start(self) -> None:
         """Connect, load policy, serve, and be known; raise ``Unavailable`` when no broker answers in time."""
@@ -224,8 +233,17 @@ class Running:
 
         Until it is, the instance answers pings: a caller that asks after a call must not take it for lost.
         """
+        self.check_outside("withdraw")
         async with self._joining:
             await self._leave()
+
+    def check_outside(self, what: str) -> None:
+        """Raise ``MeshError`` in a handler of this instance: what waits for all handlers would wait for itself."""
+        if self.link.works_in(asyncio.current_task()):
+            raise MeshError(
+                f"await mesh.{what}() in a handler of {self._declared.service} waits for that handler to end;"
+                f" let a task of its own do it: asyncio.create_task(mesh.{what}())"
+            )
 
     async def _leave(self) -> None:
         until = self.now() + self.routes.snapshot.route(self._declared.service, "any").drain.timeout

@@ -25,6 +25,12 @@ async def read(seconds: float = 0.0) -> str:
     return mesh.instance
 
 
+@mesh.endpoint(idempotent=True)
+async def weigh(body: bytes) -> int:
+    """Take a body, however large."""
+    return len(body)
+
+
 @mesh.endpoint
 async def scarce() -> str:
     """Take 20 ms in one of four slots: 200 a second and no more."""

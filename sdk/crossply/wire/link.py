@@ -8,6 +8,8 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 if TYPE_CHECKING:
+    import asyncio
+
     from crossply.handler import Handler, Peer, Request, Response
     from crossply.tls import TlsFiles
     from crossply.wire.lease import SharesOfRates
@@ -192,6 +194,10 @@ class Link(Protocol):
 
         ``prompt`` says that the handler does not wait, but for its turn: it may be run without a task.
         """
+        ...
+
+    def works_in(self, task: asyncio.Task[Any] | None) -> bool:
+        """Whether a call or an event is served in that task."""
         ...
 
     async def retire(self) -> None:

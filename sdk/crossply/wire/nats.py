@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crossply.clock import chance_of_loop, of_loop
 from crossply.tasks import Tasks
@@ -25,6 +25,7 @@ from crossply.wire.store import Bucket
 from crossply.wire.supervisor import Supervisor
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Awaitable, Iterable
 
     from crossply.handler import Handler, Request, Response
@@ -140,6 +141,10 @@ class NatsLink:
     async def serve(self, endpoint: str, handler: Handler, *, prompt: bool = False) -> Closable:
         """Take calls to an endpoint."""
         return self._server.serve(endpoint, handler, prompt=prompt)
+
+    def works_in(self, task: asyncio.Task[Any] | None) -> bool:
+        """Whether a call or an event is served in that task."""
+        return self._tasks.owns(task)
 
     async def retire(self) -> None:
         """Stop listening to what addresses this instance."""

@@ -93,6 +93,12 @@ def test_redirects_that_meet_their_beginning_are_a_circle(documents: list[dict[s
     assert ("CP104", "spec.routes[0].redirect") in places(*documents)
 
 
+@pytest.mark.parametrize(("to", "shadowed"), [("stock", True), ("orders.quote", False)])
+def test_a_redirect_to_elsewhere_leaves_nothing_to_later_routes(to: str, shadowed: bool) -> None:
+    document = traffic(routes=[{"redirect": to}, {"timeout": {"total": 1}}])
+    assert places(document) == ([("CP103", "spec.routes[1]")] if shadowed else [])
+
+
 def test_the_way_round_is_shown() -> None:
     assert doubts(redirecting("a", "b"), redirecting("b", "c.x"), redirecting("c", "a", endpoints=["x"])) == [
         ("CP104", "spec.routes[0].redirect", "leads in a circle: a.x -> b.x -> c.x -> a.x"),
