@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from crossply.handler import Layer
 
 
-def places(most: int, **policy: Any) -> Admission:
+def places(most: int, *, adaptive: bool = False, queue: int = 128) -> Admission:
     """Return the places of an instance, by a limit that does not move unless the policy says so."""
     made = Admission(100, now)
-    made.adopt(AdmissionPolicy(**{"adaptive": False, "limit": most, **policy}))
+    made.adopt(AdmissionPolicy(adaptive=adaptive, limit=most, queue=queue))
     return made
 
 
