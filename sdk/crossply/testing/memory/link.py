@@ -55,10 +55,8 @@ class MemoryLink:
         self.faults: list[tuple[str, BaseException]] = []
         self.tasks = Tasks(self.fault)
         self.works_in = self.tasks.owns
-        own = credential.Credential(
-            identity=credential.identity(config.trust_domain, config.tenant, config.service),
-            instance=config.instance,
-        )
+        identity = credential.identity(config.trust_domain, config.tenant, config.service)
+        own = credential.Credential(identity=identity, instance=config.instance)
         self.sender, self.senders = Sender(own), Senders()
         self._connection = asyncio.Event()
         self._connection.set()
