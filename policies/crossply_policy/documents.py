@@ -11,6 +11,8 @@ RETRIED: Final = frozenset({"unavailable", "overloaded", "disconnected", "deadli
 """The codes after which an idempotent call is tried again where no document speaks."""
 
 Method: TypeAlias = Literal["least_latency", "queue"]
+Effect: TypeAlias = Literal["allow", "deny"]
+Mode: TypeAlias = Literal["enforce", "audit"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,12 +132,35 @@ class DefaultsSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TargetSpec:
+    """What an `Access` document speaks of: endpoints of a service, its HTTP methods and paths, or a channel."""
+
+    service: str | None = None
+    endpoints: frozenset[str] | None = None
+    methods: frozenset[str] | None = None
+    paths: frozenset[str] | None = None
+    channel: str | None = None
+    actions: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessSpec:
+    """What an `Access` document says: `callers` (`from` in the language) may or may not reach `to`."""
+
+    effect: Effect | None = None
+    callers: frozenset[str] | None = None
+    to: tuple[TargetSpec, ...] | None = None
+    when: Mapping[str, frozenset[str]] | None = None
+    mode: Mode | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
     """One document: its kind, its name (unique within the kind) and what it says."""
 
     kind: str
     name: str
-    spec: DefaultsSpec | ServiceSpec
+    spec: DefaultsSpec | ServiceSpec | AccessSpec
 
     @property
     def key(self) -> str:
