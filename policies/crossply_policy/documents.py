@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
+from crossply_policy.access.spec import AccessSpec
+
 RETRIED: Final = frozenset({"unavailable", "overloaded", "disconnected", "deadline_exceeded", "internal"})
 """The codes after which an idempotent call is tried again where no document speaks."""
 
 Method: TypeAlias = Literal["least_latency", "queue"]
-Effect: TypeAlias = Literal["allow", "deny"]
-Mode: TypeAlias = Literal["enforce", "audit"]
+LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +56,18 @@ class DrainPolicy:
     """How long an instance that stops may take to finish what it runs, in seconds."""
 
     timeout: float = 25.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TelemetryPolicy:
+    """What a service keeps of what happens: the share of traces that begin there, and calls slower than seconds.
+
+    A log level of None leaves it to the process's own configuration.
+    """
+
+    sampling: float = 0.01
+    slow: float = 1.0
+    log_level: LogLevel | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,26 +145,12 @@ class DefaultsSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TargetSpec:
-    """What an `Access` document speaks of: endpoints of a service, its HTTP methods and paths, or a channel."""
+class TelemetrySpec:
+    """What a `Telemetry` document says: of one service, or of all where its name is `mesh`."""
 
-    service: str | None = None
-    endpoints: frozenset[str] | None = None
-    methods: frozenset[str] | None = None
-    paths: frozenset[str] | None = None
-    channel: str | None = None
-    actions: frozenset[str] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccessSpec:
-    """What an `Access` document says: `callers` (`from` in the language) may or may not reach `to`."""
-
-    effect: Effect | None = None
-    callers: frozenset[str] | None = None
-    to: tuple[TargetSpec, ...] | None = None
-    when: Mapping[str, frozenset[str]] | None = None
-    mode: Mode | None = None
+    sampling: float | None = None
+    slow: float | None = None
+    log_level: LogLevel | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +159,7 @@ class Document:
 
     kind: str
     name: str
-    spec: DefaultsSpec | ServiceSpec | AccessSpec
+    spec: DefaultsSpec | ServiceSpec | TelemetrySpec | AccessSpec
 
     @property
     def key(self) -> str:

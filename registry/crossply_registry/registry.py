@@ -19,6 +19,7 @@ from crossply_registry.catalog.catalog import Catalog
 from crossply_registry.catalog.watch import CatalogWatch
 from crossply_registry.connecting import TRY_AGAIN, connected
 from crossply_registry.feed import Feed
+from crossply_registry.observed.watch import Observed
 from crossply_registry.presence import SERVICE, OwnPresence
 from crossply_registry.provisioning import Provisioning
 from crossply_registry.revisions.log import RevisionLog
@@ -43,6 +44,7 @@ class Parts:
     revisions: RevisionLog
     catalog: Catalog
     provisioning: Provisioning
+    observed: Observed
 
 
 class Registry:
@@ -55,7 +57,7 @@ class Registry:
         self._tasks = Tasks(_failed)
         self._link: Link | None = None
         self._parts: Parts | None = None
-        self._closing: list[Feed | CatalogWatch | OwnPresence] = []
+        self._closing: list[Feed | CatalogWatch | OwnPresence | Observed] = []
         self.instance = new_instance()
         self.started = time.time()
 
@@ -93,14 +95,15 @@ class Registry:
         provisioning = Provisioning(link.streams, self._config.replicas, self._tasks, self._clock)
         watch = CatalogWatch(link, catalog, provisioning.declare, self._tasks, self._clock)
         presence = OwnPresence(link, self.instance, revisions, self._tasks)
+        observed = Observed(link, self._clock)
         link.on_event(provisioning.connection)
         provisioning.start()
-        for part in (watch, presence):
+        for part in (watch, observed, presence):
             await part.start()
             self._closing.append(part)
         await feed.start(revisions)
         self._closing.append(feed)
-        self._parts = Parts(link, revisions, catalog, provisioning)
+        self._parts = Parts(link, revisions, catalog, provisioning, observed)
         _log.info("ready", instance=self.instance, broker=link.server, place=revisions.contents.place)
 
     async def aclose(self) -> None:

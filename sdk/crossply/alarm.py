@@ -19,24 +19,27 @@ _LEAST_PAUSE = 0.001
 
 
 class Alarm:
-    """Calls ``sweep(now)`` at the earliest deadline; that returns the earliest of those left, or infinity."""
+    """Calls ``sweep(now)`` at the earliest deadline; that returns the earliest of those left, or infinity.
+
+    ``at`` is when it rings: who has a later deadline need not ask.
+    """
 
     def __init__(self, sweep: Callable[[float], float], now: Clock) -> None:
         self._sweep = sweep
         self._now = now
         self._timer: asyncio.TimerHandle | None = None
-        self._set = math.inf
+        self.at = math.inf
 
     def by(self, deadline: float, now: float) -> None:
         """Ring at ``deadline`` at the latest."""
-        if deadline < self._set:
+        if deadline < self.at:
             self.cancel()
-            self._set = deadline
+            self.at = deadline
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(max(_LEAST_PAUSE, deadline - now), self._ring)
 
     def _ring(self) -> None:
-        self._timer, self._set = None, math.inf
+        self._timer, self.at = None, math.inf
         now = self._now()
         self.by(self._sweep(now), now)
 
@@ -44,4 +47,4 @@ class Alarm:
         """Ring no more."""
         if self._timer is not None:
             self._timer.cancel()
-        self._timer, self._set = None, math.inf
+        self._timer, self.at = None, math.inf

@@ -16,6 +16,7 @@ from crossply_policy import names
 
 LOCAL_MESH = Path(".crossply") / "mesh.json"
 T = TypeVar("T")
+_OTLP = "OTEL_EXPORTER_OTLP_ENDPOINT"
 
 
 class LocalMesh(msgspec.Struct, frozen=True):
@@ -45,6 +46,7 @@ class MeshConfig:
     max_in_flight: int = 1024
     log_level: str = "info"
     log_format: str = "console"
+    otlp: str = ""
     state: Path | None = None
     local: Path | None = None
 
@@ -69,6 +71,7 @@ class MeshConfig:
             max_in_flight=read.value("CROSSPLY_MAX_IN_FLIGHT", positive, 1024),
             log_level=read.value("CROSSPLY_LOG_LEVEL", one_of(LEVELS), "info"),
             log_format=read.value("CROSSPLY_LOG_FORMAT", one_of(FORMATS), "console"),
+            otlp="" if environ.get("OTEL_SDK_DISABLED", "").lower() == "true" else read.value(_OTLP, _http, ""),
             state=read.value("CROSSPLY_STATE", Path, None),
             local=path,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from crossply.endpoint import Endpoint, Subscribed, endpoint_handler, event_handler, named
+from crossply.endpoint import Endpoint, Subscribed, endpoint_handler, event_handler, named, never_waits
 from crossply.errors import ConfigError
 from crossply.handler import Facts, Handler, Request
 from crossply_policy import names
@@ -80,6 +80,11 @@ class Declared:
             for name, endpoint in self.endpoints.items()
         }
         return ours | {name: handler for name, (_, handler) in self.raw.items()}
+
+    def prompt(self, name: str) -> bool:
+        """Whether an endpoint's function ends without waiting."""
+        declared = self.endpoints.get(name)
+        return declared is not None and never_waits(declared.function)
 
     def event_handlers(self, executor: Callable[[], Executor], report: Report) -> dict[str, tuple[Handler, int]]:
         """Return the innermost handler and the concurrency of every channel pattern."""

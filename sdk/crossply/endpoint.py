@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import dataclasses
+import dis
 import functools
 import inspect
 import types
@@ -20,6 +21,7 @@ from crossply.context import AMBIENT, Current
 from crossply.errors import ConfigError, EndpointFailed, InvalidArgument, Origin
 from crossply.event import Event
 from crossply.handler import FOREIGN, JSON, MSGPACK, Facts, Request, Response
+from crossply.telemetry import otel_context
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -90,20 +92,23 @@ def event_handler(
 
 
 async def _run(
-    run: Callable[[dict[str, Any]], Any],
+    run: Callable[..., Any],
     arguments: dict[str, Any],
     request: Request,
     report: Callable[[Request, BaseException], None],
 ) -> Any:
     token = AMBIENT.set(Current(request, request.peer or FOREIGN))
+    leave = otel_context.enter(request)
     try:
-        return await run(arguments)
+        return await run(**arguments)
     except Exception as error:
         if _on_purpose(error):
             raise
         report(request, error)
         raise EndpointFailed("", trace_id=_trace_id(request)) from error
     finally:
+        if leave is not None:
+            leave()
         AMBIENT.reset(token)
 
 
@@ -116,15 +121,15 @@ def _trace_id(request: Request) -> str | None:
     return request.traceparent and request.traceparent[3:35]
 
 
-def _runner(function: Callable[..., Any], executor: Callable[[], Executor]) -> Callable[[dict[str, Any]], Any]:
+def _runner(function: Callable[..., Any], executor: Callable[[], Executor]) -> Callable[..., Any]:
     """Return how to run a function: on the loop, or in the thread pool when it is a plain ``def``."""
     called = getattr(function, "__call__", function)  # noqa: B004 - an object with an async __call__ is asked for it
     if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(called):
-        return lambda arguments: function(**arguments)
+        return function
     if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
         raise ConfigError([f"{named(function)}: generators are streams, and streams are not available in this version"])
 
-    async def in_thread(arguments: dict[str, Any]) -> Any:
+    async def in_thread(**arguments: Any) -> Any:
         context = contextvars.copy_context()
         call = functools.partial(context.run, function, **arguments)
         value = await asyncio.get_running_loop().run_in_executor(executor(), call)
@@ -132,6 +137,14 @@ def _runner(function: Callable[..., Any], executor: Callable[[], Executor]) -> C
         return await value if inspect.isawaitable(value) else value
 
     return in_thread
+
+
+def never_waits(function: Callable[..., Any]) -> bool:
+    """Whether a function is asynchronous and has no ``await`` in it: what it does, it does in one turn of the loop."""
+    code = getattr(function, "__code__", None)
+    if code is None or not inspect.iscoroutinefunction(function):
+        return False
+    return all(each.opname != "SEND" for each in dis.get_instructions(code))
 
 
 def _hints(function: Callable[..., Any]) -> dict[str, Any]:

@@ -20,7 +20,10 @@ from crossply.wire.presence import Hello
 from crossply_policy import names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
+
+    from opentelemetry.sdk.metrics.export import MetricReader
+    from opentelemetry.sdk.trace.export import SpanExporter
 
     from crossply.handler import Handler
     from crossply.wire.link import Connect, Link
@@ -29,7 +32,7 @@ T = TypeVar("T")
 F = TypeVar("F", bound="Callable[..., Any]")
 
 PUBLISH_WITHIN = 60.0
-_DECODERS, _ID = 2048, 16
+_CALLED, _ID = 2048, 16
 
 
 class Mesh:
@@ -37,7 +40,8 @@ class Mesh:
 
     ``config`` may be given whole; otherwise it is read from ``environ`` (``os.environ``): the CROSSPLY_* variables
     of docs/configuration.md, or the mesh that ``crossply up`` runs in this folder or above it. ``kind`` tells a
-    ``service`` from a ``bridge`` and from a mere ``client``. Raises ``ConfigError`` with every fault at once.
+    ``service`` from a ``bridge`` and from a mere ``client``. ``exporters`` of the OpenTelemetry SDK get the spans,
+    and its metric readers the metrics, until the mesh stops. Raises ``ConfigError`` with every fault at once.
     """
 
     def __init__(
@@ -50,14 +54,15 @@ class Mesh:
         config: MeshConfig | None = None,
         environ: Mapping[str, str] | None = None,
         connect: Connect = connect_nats,
+        exporters: Sequence[SpanExporter | MetricReader] = (),
     ) -> None:
         self._declared = Declared(service)
         self._hello = Hello(service, "", version, kind, description=description)
         self._config = config
         self._environ = environ
         self._connect = connect
+        self._exporters = exporters
         self._life = Lifecycle(service, self._make)
-        self._decoders: dict[tuple[Any, str], codec.Decoder] = {}
 
     @property
     def service(self) -> str:
@@ -178,7 +183,9 @@ class Mesh:
         served bound it as well. Raises ``CallError``: its ``code`` says what went wrong, its ``executed`` whether
         the endpoint ran; a reply that is not of the type ``returns`` is ``integrity_failed``.
         """
-        handler = self.outbound(operation)
+        running = self._life.running
+        known = running.called.get((operation, returns))
+        handler, decoder = known or self._called(running, operation, returns)
         body, content_type = codec.encode(payload)
         request = Request(
             operation,
@@ -193,23 +200,22 @@ class Mesh:
         if timeout is not None:
             if math.isnan(timeout):
                 raise InvalidArgument(f"{operation}: timeout is not a number of seconds", details=[("", "timeout")])
-            request.deadline = self.running.now() + timeout
+            request.deadline = running.now() + timeout
         response = await handler(request)
-        if not response.body and returns is None:
+        if returns is None and not response.body:
             return b"" if response.content_type == BYTES else None
         try:
-            return self._decoder(returns, operation).decode(response.body, response.content_type)
+            return decoder.decode(response.body, response.content_type)
         except InvalidArgument as fault:
             # Not the callee's word that the request was wrong: it ran, and answered something else.
             raise IntegrityFailed(fault.message, executed=Executed.YES, details=fault.details) from fault
 
-    def _decoder(self, kind: Any, operation: str) -> codec.Decoder:
-        known = self._decoders.get((kind, operation))
-        if known is None:
-            if len(self._decoders) >= _DECODERS:
-                self._decoders.clear()
-            decoder = codec.Decoder(Any if kind is None else kind, f"reply of {operation}")
-            known = self._decoders[kind, operation] = decoder
+    def _called(self, running: Running, operation: str, returns: Any) -> tuple[Handler, codec.Decoder]:
+        """Remember how an operation is called, and how its reply is decoded."""
+        decoder = codec.Decoder(Any if returns is None else returns, f"reply of {operation}")
+        if len(running.called) >= _CALLED:
+            running.called.clear()
+        known = running.called[operation, returns] = (self.outbound(operation), decoder)
         return known
 
     async def publish(
@@ -246,7 +252,7 @@ class Mesh:
         await self._life.stop()
 
     def _make(self) -> Running:
-        return Running(self._declared, self._hello, self.config, self._connect)
+        return Running(self._declared, self._hello, self.config, self._connect, self._exporters)
 
     def connect_with(self, connect: Connect) -> None:
         """Open connections with ``connect`` from the next start on; ``crossply.testing`` does, for unit tests."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crossply import stacks
 from crossply.clock import chance_of_loop, of_loop
@@ -20,11 +20,18 @@ from crossply.routing.routes import Routes
 from crossply.stacks import Surroundings
 from crossply.tasks import Tasks
 from crossply.telemetry.logs import get_logger
-from crossply.telemetry.recorder import MemoryRecorder, Side
+from crossply.telemetry.outflow import Outflow
+from crossply.telemetry.recorder import Side
 from crossply.wire.link import ConnectionEvent, LinkConfig
 from crossply.wire.presence import Hello
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from opentelemetry.sdk.metrics.export import MetricReader
+    from opentelemetry.sdk.trace.export import SpanExporter
+
+    from crossply.codec import Decoder
     from crossply.config import MeshConfig
     from crossply.declared import Declared
     from crossply.handler import Handler, Request
@@ -40,7 +47,14 @@ _THREADS = 32
 class Running:
     """Everything that lives between ``start`` and ``stop``."""
 
-    def __init__(self, declared: Declared, hello: Hello, config: MeshConfig, connect: Connect) -> None:
+    def __init__(
+        self,
+        declared: Declared,
+        hello: Hello,
+        config: MeshConfig,
+        connect: Connect,
+        exporters: Sequence[SpanExporter | MetricReader] = (),
+    ) -> None:
         self._declared = declared
         self._config = config
         self._connect = connect
@@ -56,10 +70,20 @@ class Running:
             started=time.time(),
         )
         self._log = get_logger("mesh").bind(service=declared.service, instance=self.instance)
-        self.recorder = MemoryRecorder()
-        self.now = of_loop()
-        self.around = Surroundings(recorder=self.recorder, now=self.now, wall=time.time_ns, chance=chance_of_loop())
+        self.now, chance = of_loop(), chance_of_loop()
+        self.outflow = Outflow(
+            config,
+            exporters,
+            service=declared.service,
+            version=hello.version,
+            instance=self.instance,
+            now=self.now,
+            chance=chance,
+        )
+        self.recorder = self.outflow.recorder
+        self.around = Surroundings(recorder=self.recorder, now=self.now, wall=time.time_ns, chance=chance)
         self.admission = Admission(limit=config.max_in_flight)
+        self.called: dict[tuple[str, Any], tuple[Handler, Decoder]] = {}
         self._tasks = Tasks(lambda name, error: self._log.error("task_failed", task=name, error=repr(error)))
         self._serving: list[Closable] = []
         self._subscribed: list[Closable] = []
@@ -102,6 +126,8 @@ class Running:
         self._tasks.for_ever(self._presence.say_hello, "hello")
         vigil = Vigil(self.link, self.catalog, self._tasks, self.now)
         self._tasks.for_ever(vigil.watch, "vigil")
+        self.outflow.start()
+        self._tasks.for_ever(lambda: self.outflow.step(self.link.report), "telemetry")
         self._log.info("started", broker=self.link.server, revision=self._feed.revision)
 
     async def _connected(self) -> Link:
@@ -129,6 +155,7 @@ class Running:
 
     def _adopt(self, snapshot: Snapshot) -> None:
         self.routes.adopt(snapshot)
+        self.outflow.adopt(snapshot.kept_by(self._declared.service))
         self._tasks.spawn(self._presence.applied(snapshot.generation, snapshot.revision), "policy acknowledged")
 
     def _happened(self, event: ConnectionEvent) -> None:
@@ -157,7 +184,9 @@ class Running:
 
     async def _join(self) -> None:
         for name, handler in self._declared.handlers(self._threads, self._report).items():
-            self._serving.append(await self.link.serve(name, self._inbound(handler, Side.CALLEE)))
+            prompt = self._declared.prompt(name)
+            stack = self._inbound(handler, Side.CALLEE, prompt=prompt)
+            self._serving.append(await self.link.serve(name, stack, prompt=prompt))
         events = self._declared.event_handlers(self._threads, self._report)
         for pattern, (handler, concurrency) in events.items():
             stack = self._inbound(handler, Side.SUBSCRIBER)
@@ -188,8 +217,10 @@ class Running:
             self._log.warning("drain_incomplete", in_flight=self.admission.in_flight)
         await self.link.retire()
 
-    def _inbound(self, handler: Handler, side: Side) -> Handler:
-        return stacks.inbound(handler, side=side, around=self.around, admission=self.admission, report=self._report)
+    def _inbound(self, handler: Handler, side: Side, *, prompt: bool = False) -> Handler:
+        return stacks.inbound(
+            handler, side=side, around=self.around, admission=self.admission, prompt=prompt, report=self._report
+        )
 
     def _threads(self) -> ThreadPoolExecutor:
         if self._executor is None:
@@ -214,6 +245,7 @@ class Running:
             self.admission.draining = True
             await self.catalog.aclose()
             await self._feed.aclose()
+            await self.outflow.aclose(self.link.report)
         finally:
             await self._tasks.aclose()
             await self.link.aclose()

@@ -91,7 +91,7 @@ def outbound(
     return compose(
         [
             # Outermost, so that the span covers what the caller waits for, and its id is on every attempt.
-            trace(around.recorder, Side.CALLER, around.now, around.wall, around.chance),
+            trace(around.recorder, Side.CALLER),
             # Outside everything that can refuse, so that a refusal is counted as well.
             measure(around.recorder, Side.CALLER, around.now),
             # Before any waiting: all that follows spends from this.
@@ -113,7 +113,7 @@ def publishing(*, around: Surroundings, within: float, wire: Handler) -> Handler
     """Return the handler of events to one channel; the wire itself sends the same bytes again until ``within``."""
     return compose(
         [
-            trace(around.recorder, Side.PUBLISHER, around.now, around.wall, around.chance),
+            trace(around.recorder, Side.PUBLISHER),
             measure(around.recorder, Side.PUBLISHER, around.now),
             deadline(within, around.now),
             propagate(),
@@ -128,13 +128,14 @@ def inbound(
     side: Side,
     around: Surroundings,
     admission: Admission,
+    prompt: bool = False,
     report: Callable[[Request, BaseException], None],
 ) -> Handler:
-    """Return the handler of requests and events to one endpoint of this process."""
+    """Return the handler of requests and events to one endpoint of this process; a ``prompt`` one never waits."""
     return compose(
         [
             # Outermost, as outbound: the span continues the caller's trace.
-            trace(around.recorder, side, around.now, around.wall, around.chance),
+            trace(around.recorder, side),
             # Counts the very outcome the caller will see, so it stands outside rescue.
             measure(around.recorder, side, around.now),
             # Everything below may raise; from here out there are only replies.
@@ -143,8 +144,9 @@ def inbound(
             admit(admission),
             # After admission, so that what waited too long is dropped before it costs anything.
             expire(around.now),
-            # Around the endpoint alone: what the mesh does on its way in is not the endpoint's time.
-            bound(around.now),
+            # Around the endpoint alone: what the mesh does on its way in is not the endpoint's time. What never
+            # waits cannot be stopped.
+            None if prompt else bound(around.now),
         ],
         endpoint,
     )

@@ -169,7 +169,7 @@ async def test_a_connection_that_the_broker_ends_with_an_error_is_replaced(meshe
     for mesh in (orders, caller):
         mesh.link.on_event(events.append)
         link: Any = mesh.link
-        link._broker._current._transport.write(said)
+        link._broker.current._transport.write(said)
     await eventually(lambda: events.count(ConnectionEvent.RECONNECTED) == 2)
     await answers(caller, "orders.quote")
     assert orders.link.connected

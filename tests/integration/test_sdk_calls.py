@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 import msgspec
+import pytest
 
-from crossply import Current, Request, current
+from crossply import CallError, Current, Request, current
 from crossply.handler import BYTES, JSON, Facts, HttpHead, Response
 from tests.support.meshes import Meshes
 
@@ -256,3 +258,39 @@ async def test_a_service_calls_itself(meshes: Meshes) -> None:
     await meshes.start(orders)
 
     assert await orders.call("orders.depth", {"left": 5}) == 5
+
+
+async def test_what_one_call_binds_to_its_context_is_not_there_for_the_next(meshes: Meshes) -> None:
+    bound: ContextVar[str] = ContextVar("bound", default="nothing")
+    orders = meshes.new("orders")
+
+    @orders.endpoint
+    async def quote(customer: str) -> tuple[str, str]:
+        before = bound.get()
+        bound.set(customer)
+        return before, current().operation
+
+    await meshes.start(orders)
+    caller = await meshes.client()
+    for customer in ("anna", "ben"):
+        assert await caller.call("orders.quote", {"customer": customer}) == ["nothing", "orders.quote"]
+
+
+async def test_an_endpoint_that_never_waits_and_raises_is_internal_and_the_next_call_works(meshes: Meshes) -> None:
+    orders = meshes.new("orders")
+
+    @orders.endpoint
+    async def quote(sku: str) -> str:
+        if sku == "none":
+            raise KeyError(sku)
+        if sku == "cancel":
+            raise asyncio.CancelledError
+        return sku
+
+    await meshes.start(orders)
+    caller = await meshes.client()
+    for sku in ("none", "cancel"):
+        with pytest.raises(CallError) as raised:
+            await caller.call("orders.quote", {"sku": sku})
+        assert raised.value.code == "internal"
+    assert await caller.call("orders.quote", {"sku": "a"}) == "a"

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from crossply_policy.access.decision import Caller, Decision, may_call, may_publish, may_subscribe
 from crossply_policy.access.language import ACCESS
 from crossply_policy.access.rules import compile_access
-from crossply_policy.documents import AccessSpec, Document, TargetSpec
+from crossply_policy.access.spec import AccessSpec, TargetSpec
+from crossply_policy.documents import Document
 from crossply_policy.faults import Faults
 
 SERVICES = ("web", "orders", "stock")

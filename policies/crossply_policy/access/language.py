@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from crossply_policy import names
 from crossply_policy.access.shapes import Claims, OneText, Targets, TextSet
-from crossply_policy.documents import AccessSpec, TargetSpec
+from crossply_policy.access.spec import AccessSpec, TargetSpec
 from crossply_policy.http_path import path_fault
 from crossply_policy.names import NameFault
 from crossply_policy.sections import Field, Section

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from crossply_policy.access.spec import AccessSpec, TargetSpec
 from crossply_policy.access.trie import Node
-from crossply_policy.documents import AccessSpec, Document, TargetSpec
+from crossply_policy.documents import Document
 from crossply_policy.http_path import decoded
 
 _HTTP: Final = "http-"

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
+from crossply_policy.access.spec import TargetSpec
 from crossply_policy.defaults import LIMITS
-from crossply_policy.documents import TargetSpec
 from crossply_policy.faults import Faults, described, step
 from crossply_policy.names import NAME_PATTERN, NameFault
 from crossply_policy.plain_data import is_list, is_object

@@ -25,23 +25,28 @@ class RetryBudget:
         self._calls = [0] * _SLOTS
         self._retries = [0] * _SLOTS
         self._at = int(now() / self._slot)
+        self._until = (self._at + 1) * self._slot
 
     def deposit(self) -> None:
         """Count a call."""
-        self._calls[self._turn()] += 1
+        if (now := self._now()) >= self._until:
+            self._turn(now)
+        self._calls[self._at % _SLOTS] += 1
 
     def withdraw(self) -> bool:
         """Take a further attempt out of the budget; return False when there is none left."""
-        slot = self._turn()
+        if (now := self._now()) >= self._until:
+            self._turn(now)
         allowed = sum(self._calls) * self.policy.ratio + self.policy.floor * self.policy.window
         if sum(self._retries) + 1 > allowed:
             return False
-        self._retries[slot] += 1
+        self._retries[self._at % _SLOTS] += 1
         return True
 
-    def _turn(self) -> int:
-        at = int(self._now() / self._slot)
+    def _turn(self, now: float) -> None:
+        """Begin the slot of ``now``, and empty those between it and the last one."""
+        at = int(now / self._slot)
         for passed in range(self._at + 1, min(at, self._at + _SLOTS) + 1):
             self._calls[passed % _SLOTS] = self._retries[passed % _SLOTS] = 0
         self._at = max(at, self._at)
-        return at % _SLOTS
+        self._until = (self._at + 1) * self._slot

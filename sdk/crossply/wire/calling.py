@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, NoReturn
 
-from crossply.errors import CallError, DeadlineExceeded, Executed, NoResponders, Origin, PayloadTooLarge
+from crossply.errors import CallError, DeadlineExceeded, Executed, NoResponders, Origin, PayloadTooLarge, Unavailable
 from crossply.handler import Kind, Request, Response
 from crossply.names import new_id
-from crossply.wire import message, subjects
+from crossply.wire import message, metadata, subjects
 from crossply.wire.envelope import EnvelopeFault
+from crossply.wire.forms import KEY, TOKEN, TRACEPARENT, ReplyReader, RequestWriter
 from crossply.wire.link import Pong
 
 if TYPE_CHECKING:
@@ -17,9 +19,20 @@ if TYPE_CHECKING:
     from crossply.wire.senders import Sender, Senders
     from crossply.wire.supervisor import Supervisor
 
-_SUBJECTS = 8192
+_PLACES, _CONTENT_TYPES = 8192, 16
 _SLOW = 0.1
 """Seconds after which an attempt is asked about; the vigil begins to ask no earlier."""
+
+
+class Place:
+    """Where attempts of one operation go, and the forms of what travels to it and back."""
+
+    __slots__ = ("replies", "requests", "subject")
+
+    def __init__(self, subject: bytes) -> None:
+        self.subject = subject
+        self.requests: dict[str, RequestWriter] = {}
+        self.replies: dict[bytes, ReplyReader] = {}
 
 
 class Caller:
@@ -31,25 +44,32 @@ class Caller:
         self._sender = sender
         self._senders = senders
         self._now = now
-        self._subjects: dict[tuple[str, str | None], bytes] = {}
+        self._places: dict[tuple[str, str | None], Place] = {}
 
     async def call(self, request: Request) -> Response:
         """Send one attempt and return its reply."""
-        if self._broker.busy:
-            await self._broker.ready(request.operation, request.deadline)
-        token, attempt = self._send(request, request.operation, request.instance)
+        broker, operation, instance = self._broker, request.operation, request.instance
+        connection = broker.current
+        if connection is None or connection.full or not connection.open:
+            await broker.ready(operation, request.deadline)
+        place = self._places.get((operation, instance)) or self._place(request)
+        token, attempt = self._send(request, place, operation, instance)
         try:
-            reply = await attempt.reply
-        finally:
+            reply, _ = await attempt.reply
+        except BaseException:
             self._mux.close(token)
+            raise
+        form = place.replies.get(reply[:KEY])
+        if form is not None and (response := form.open(reply, request.id)) is not None:
+            return response
         try:
-            return message.open_response(reply[0], request, self._senders)
+            return message.open_response(reply, request, self._senders, place.replies)
         except EnvelopeFault as fault:
             raise message.integrity(request.operation, fault) from fault
 
-    def _send(self, request: Request, operation: str, pinged: str | None) -> tuple[bytes, Attempt]:
+    def _send(self, request: Request, place: Place, operation: str, pinged: str | None) -> tuple[bytes, Attempt]:
         """Send a request now; ``pinged`` is the instance to ask after it when it takes long."""
-        broker, mux, now = self._broker, self._mux, self._now()
+        connection, mux, now = self._broker.current, self._mux, self._now()
         deadline = request.deadline
         if deadline <= now:
             raise DeadlineExceeded(
@@ -57,31 +77,63 @@ class Caller:
                 executed=Executed.NO,
                 origin=Origin.LOCAL,
             )
+        if connection is None:
+            raise Unavailable(f"{operation}: not connected to the broker", origin=Origin.WIRE)
         token, attempt = mux.open(operation, pinged, now, deadline, request.id)
         try:
             inbox = mux.prefix + token
-            payload = message.pack_request(self._sender, request, reply=inbox, now=now)
-            _check_size(operation, len(payload), broker.max_payload)
-            broker.send(self._subject(request), payload, inbox)
+            payload = self._packed(request, place, token, now) or message.pack_request(
+                self._sender, request, reply=inbox, now=now
+            )
+            if len(payload) > connection.max_payload:
+                _refuse_size(operation, len(payload), connection.max_payload)
+            connection.send(place.subject, payload, inbox)
         except BaseException:
             mux.close(token)
             raise
         return token, attempt
 
-    def _subject(self, request: Request) -> bytes:
-        place = (request.operation, request.instance)
-        known = self._subjects.get(place)
-        if known is None:
-            if len(self._subjects) >= _SUBJECTS:
-                self._subjects.clear()
-            service, endpoint = request.service, request.endpoint
-            subject = (
-                subjects.any_instance(service, endpoint)
-                if request.instance is None
-                else subjects.one_instance(service, request.instance, endpoint)
-            )
-            known = self._subjects[place] = subject.encode()
-        return known
+    def _packed(self, request: Request, place: Place, token: bytes, now: float) -> bytes | None:
+        """Return the wire form of a request that fits a form of its place; ``None`` for any other."""
+        parent = request.traceparent
+        if parent is None or request.tracestate is not None or request.schema is not None:
+            return None
+        form = place.requests.get(request.content_type) or self._form(request, place)
+        trace, said, body = parent.encode(), metadata.pack_request(request), request.body
+        if (
+            len(trace) != TRACEPARENT
+            or len(token) != TOKEN
+            or form.tlvs + len(said) > message.MAX_HEAD
+            or len(body) > message.MAX_BODY
+        ):
+            return None
+        sender = self._sender
+        sequence = sender.sequence
+        sender.sequence = sequence + 1
+        ttl = message.time_to_live(request.deadline - now)
+        head = form.head(request, trace, token, sequence, time.time_ns() // 1_000_000, ttl, len(said))
+        return head + said + body
+
+    def _form(self, request: Request, place: Place) -> RequestWriter:
+        if len(place.requests) >= _CONTENT_TYPES:
+            place.requests.clear()
+        sender = self._sender
+        content_type, operation = sender.names(request)
+        form = RequestWriter(sender.cid, content_type, operation, sender.credential, self._mux.prefix)
+        place.requests[request.content_type] = form
+        return form
+
+    def _place(self, request: Request) -> Place:
+        if len(self._places) >= _PLACES:
+            self._places.clear()
+        service, endpoint = request.service, request.endpoint
+        subject = (
+            subjects.any_instance(service, endpoint)
+            if request.instance is None
+            else subjects.one_instance(service, request.instance, endpoint)
+        )
+        place = self._places[request.operation, request.instance] = Place(subject.encode())
+        return place
 
     async def ping(self, operation: str, instance: str, timeout: float) -> Pong:
         """Ask an instance, on the subject its attempts go to, whether it lives and works on them.
@@ -94,12 +146,13 @@ class Caller:
         request.body = b"".join(self._mux.asked_about(request.service, instance, _SLOW))
         # It is no attempt: it is not pinged about in its turn.
         try:
-            token, attempt = self._send(request, f"ping {operation}", None)
+            place = self._places.get((operation, instance)) or self._place(request)
+            token, attempt = self._send(request, place, f"ping {operation}", None)
         except CallError:
             return Pong.SILENT
         try:
-            reply = await attempt.reply
-            self._mux.lose(message.open_pong(reply[0], request, self._senders), instance)
+            reply, _ = await attempt.reply
+            self._mux.lose(message.open_pong(reply, request, self._senders), instance)
         except NoResponders:
             return Pong.GONE
         except (CallError, EnvelopeFault):
@@ -109,9 +162,8 @@ class Caller:
         return Pong.ALIVE
 
 
-def _check_size(operation: str, size: int, limit: int) -> None:
-    if size > limit:
-        raise PayloadTooLarge(
-            f"{operation}: message of {size} bytes is above the broker's limit of {limit};"
-            " raise its max_payload or send less"
-        )
+def _refuse_size(operation: str, size: int, limit: int) -> NoReturn:
+    raise PayloadTooLarge(
+        f"{operation}: message of {size} bytes is above the broker's limit of {limit};"
+        " raise its max_payload or send less"
+    )

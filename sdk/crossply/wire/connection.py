@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 import msgspec
 
 from crossply.errors import Origin, Unavailable
+from crossply.wire import frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +52,10 @@ class Owner(Protocol):
 
 
 class Connection(asyncio.Protocol):
-    """``heard`` counts reads, so that a watchdog sees whether the broker still speaks; ``server`` is host:port."""
+    """``heard`` counts reads, so that a watchdog sees whether the broker still speaks; ``server`` is host:port.
+
+    ``full`` says that so much is unsent that nothing more should be.
+    """
 
     def __init__(self, server: str, info: dict[str, Any], owner: Owner, keep: object = None) -> None:
         self.server = server
@@ -65,7 +69,7 @@ class Connection(asyncio.Protocol):
         self._takes: dict[bytes, Take] = {}
         self._out: list[bytes] = []
         self._out_size = 0
-        self._full = False
+        self.full = False
         self._drained = asyncio.Event()
         self._pongs: deque[asyncio.Future[None]] = deque()
         self._parts: list[bytes] = []
@@ -81,11 +85,6 @@ class Connection(asyncio.Protocol):
         transport.set_protocol(self)
         if read:
             self.data_received(read)
-
-    @property
-    def full(self) -> bool:
-        """Whether so much is unsent that nothing more should be."""
-        return self._full or self._out_size >= HIGH_WATER
 
     def send(self, subject: bytes, payload: bytes, reply: bytes = b"", headers: bytes = b"") -> None:
         """Send one message; raise ``Unavailable`` when the connection is gone. Sizes are the caller's to check."""
@@ -135,7 +134,7 @@ class Connection(asyncio.Protocol):
                 while self.open and self.full:
                     # What this turn of the loop sent is the transport's, and counted, from the next turn on.
                     await asyncio.sleep(0)
-                    if self._full:
+                    if self.full:
                         await self._drained.wait()
         except TimeoutError:
             return False
@@ -143,12 +142,12 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Have senders wait."""
-        self._full = True
+        self.full = True
         self._drained.clear()
 
     def resume_writing(self) -> None:
         """Let senders go on."""
-        self._full = False
+        self.full = False
         self._drained.set()
 
     def _command(self, line: bytes) -> None:
@@ -185,14 +184,11 @@ class Connection(asyncio.Protocol):
 
     def _parse(self, data: bytes) -> int:
         """Return where the first frame begins that is not whole; ``_needed`` is how long it must become."""
-        at, length, find = 0, len(data), data.find
+        at, length, takes = 0, len(data), self._takes
         while at < length:
-            end = find(_END, at)
+            end = data.find(_END, at)
             if end < 0:
-                self._needed = 0
-                if length - at > _LINE:
-                    self._give_up("a line of the broker's does not end")
-                return at
+                return self._unended(at, length)
             first = data[at]
             if first != _MSG and first != _HMSG:  # noqa: PLR1714 - the fast way
                 self._control(data[at:end])
@@ -204,27 +200,23 @@ class Connection(asyncio.Protocol):
             if stop + 2 > length:
                 self._needed = stop + 2 - at
                 return at
-            if first == _MSG:
-                body, with_reply = start, 5
-            else:
-                body, with_reply = start + int(words[-2]), 6
-            if not start <= body <= stop:
-                raise ValueError("sizes do not fit")
-            self._deliver(words, with_reply, data[body:stop], data[start:body])
             at = stop + 2
+            body = start if first == _MSG else frames.after_headers(words, start, stop)
+            if len(words) != frames.WHOLE:
+                frames.add_reply(words)
+            take = takes.get(words[2])
+            if take is not None:
+                try:
+                    take(words[1], words[3], data[body:stop], data[start:body])
+                except Exception as error:  # noqa: BLE001 - one bad message must not end the others
+                    self._owner.dropped(words[1], error)
         return at
 
-    def _deliver(self, words: list[bytes], with_reply: int, payload: bytes, headers: bytes) -> None:
-        subject, number = words[1], words[2]
-        if len(words) < with_reply - 1:
-            raise ValueError("parts are missing")
-        take = self._takes.get(number)
-        if take is None:
-            return
-        try:
-            take(subject, words[3] if len(words) == with_reply else b"", payload, headers)
-        except Exception as error:  # noqa: BLE001 - one bad message must not end the others
-            self._owner.dropped(subject, error)
+    def _unended(self, at: int, length: int) -> int:
+        self._needed = 0
+        if length - at > _LINE:
+            self._give_up("a line of the broker's does not end")
+        return at
 
     def _control(self, line: bytes) -> None:
         word = line[:4].upper()

@@ -21,8 +21,8 @@ _TLV = struct.Struct(">BH")
 _LENGTH = struct.Struct(">H")
 _UNSEALED_HEADER = struct.Struct(">3sBHH8s40xQQI16s")
 _BEGIN = bytes((MAGIC, VERSION, UNSEALED))
-_HEADER_SIZE = _HEADER.size
-_SHORTEST = _HEADER_SIZE + 2
+HEADER_SIZE = _HEADER.size
+_SHORTEST = HEADER_SIZE + 2
 _KINDS = {int(kind): kind for kind in Kind}
 
 
@@ -98,7 +98,7 @@ def pack(envelope: Envelope) -> bytes:
 
 
 class Parts(NamedTuple):
-    """What an envelope consists of; ``tlvs`` by their type, ``None`` where one is absent."""
+    """What an envelope consists of; ``tlvs`` by their type, ``None`` where one is absent, ``length`` of them all."""
 
     kind: Kind
     cid: bytes
@@ -109,6 +109,7 @@ class Parts(NamedTuple):
     tlvs: list[bytes | None]
     metadata: bytes
     body: bytes
+    length: int
 
 
 def parts(payload: bytes) -> Parts:
@@ -120,7 +121,7 @@ def parts(payload: bytes) -> Parts:
     begin, kind, reserved, hlen, cid, seq, iat, ttl, mid = header
     if begin != _BEGIN or reserved:
         raise _unknown(begin)
-    at, end = _HEADER_SIZE, _HEADER_SIZE + hlen
+    at, end = HEADER_SIZE, HEADER_SIZE + hlen
     if hlen > MAX_TLVS or end + 2 > length:
         raise EnvelopeFault("envelope ends inside its TLVs")
     body = end + 2 + (payload[end] << 8 | payload[end + 1])
@@ -129,7 +130,7 @@ def parts(payload: bytes) -> Parts:
     known = _KINDS.get(kind)
     if known is None:
         raise EnvelopeFault(f"envelope has unknown kind {kind}")
-    return Parts(known, cid, seq, iat, ttl, mid, _tlvs(payload, at, end), payload[end + 2 : body], payload[body:])
+    return Parts(known, cid, seq, iat, ttl, mid, _tlvs(payload, at, end), payload[end + 2 : body], payload[body:], hlen)
 
 
 def _tlvs(payload: bytes, at: int, end: int) -> list[bytes | None]:
@@ -153,7 +154,7 @@ def _tlvs(payload: bytes, at: int, end: int) -> list[bytes | None]:
 
 def unpack(payload: bytes) -> Envelope:
     """Return the envelope; raise ``EnvelopeFault`` as ``parts`` does."""
-    kind, cid, seq, iat, ttl, mid, found, metadata, body = parts(payload)
+    kind, cid, seq, iat, ttl, mid, found, metadata, body, _ = parts(payload)
     tlvs = {kind: value for kind, value in enumerate(found) if value is not None}
     return Envelope(kind, mid, cid=cid, seq=seq, iat=iat, ttl=ttl, tlvs=tlvs, metadata=metadata, body=body)
 

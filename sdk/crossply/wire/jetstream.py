@@ -70,8 +70,8 @@ class JetStream:
 
     async def api(self, verb: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """Send an API request such as ``STREAM.INFO.name``; raise ``JetStreamFault`` when it is refused."""
-        answer = await self.message(f"$JS.API.{verb}", msgspec.json.encode(body) if body is not None else b"")
-        said: dict[str, Any] = msgspec.json.decode(answer.data)
+        answer, _ = await self.message(f"$JS.API.{verb}", msgspec.json.encode(body) if body is not None else b"")
+        said: dict[str, Any] = msgspec.json.decode(answer)
         raise_fault(verb, said)
         return said
 

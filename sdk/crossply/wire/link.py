@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 if TYPE_CHECKING:
     import ssl
 
-    from crossply.handler import Handler, Request, Response
+    from crossply.handler import Handler, Peer, Request, Response
     from crossply.wire.presence import Presence
 
 
@@ -131,6 +131,7 @@ class Streams(Protocol):
 PresenceHandler: TypeAlias = Callable[["Presence"], None]
 AskedHandler: TypeAlias = Callable[[], "Presence"]
 AnnouncementHandler: TypeAlias = Callable[[bytes], None]
+ReportHandler: TypeAlias = Callable[["Peer", bytes], None]
 EventHandler: TypeAlias = Callable[[ConnectionEvent], None]
 MissingHandler: TypeAlias = Callable[[str | None], None]
 MicroHandler: TypeAlias = Callable[[str], dict[str, Any]]
@@ -173,8 +174,11 @@ class Link(Protocol):
         """Store one event and return the broker's ack; the same bytes are sent again until the deadline."""
         ...
 
-    async def serve(self, endpoint: str, handler: Handler) -> Closable:
-        """Take calls to an endpoint of this service, in its queue group and at this instance."""
+    async def serve(self, endpoint: str, handler: Handler, *, prompt: bool = False) -> Closable:
+        """Take calls to an endpoint of this service, in its queue group and at this instance.
+
+        ``prompt`` says that the handler does not wait, but for its turn: it may be run without a task.
+        """
         ...
 
     async def retire(self) -> None:
@@ -227,6 +231,14 @@ class Link(Protocol):
 
     async def watch_head(self, handler: AnnouncementHandler) -> Closable:
         """Listen to policy announcements."""
+        ...
+
+    def report(self, body: bytes) -> bool:
+        """Tell those who watch what happened here; return False when that was dropped, as it is before all else."""
+        ...
+
+    async def watch_reports(self, handler: ReportHandler) -> Closable:
+        """Hear what all instances report (the registry only)."""
         ...
 
     @property

@@ -9,18 +9,21 @@ from __future__ import annotations
 import math
 import struct
 import time
-from typing import Final
+from typing import Final, TypeVar
 
 from crossply.errors import CallError, IntegrityFailed, Origin, PayloadTooLarge
 from crossply.handler import MSGPACK, Kind, Peer, Request, Response
 from crossply.wire import envelope, metadata
 from crossply.wire.envelope import EnvelopeFault, Parts, text, tlv
+from crossply.wire.forms import KEY, ReplyReader, RequestReader
 from crossply.wire.senders import Sender, Senders, text_tlv
 
 MAX_BODY = 960 * 1024
 MAX_HEAD = 8 * 1024
 MAX_TTL = 3_600_000
+_LONGEST: Final = MAX_TTL / 1000
 ID = 16
+_FORMS: Final = 1024
 _LENGTH: Final = struct.Struct(">H")
 _TRACEPARENT_HEAD: Final = struct.pack(">BH", envelope.TRACEPARENT, 55)
 _ATTEMPT_HEAD: Final = struct.pack(">BH", envelope.ATTEMPT, 1)
@@ -31,8 +34,7 @@ _TRACEPARENT: Final = 55
 
 def pack_request(sender: Sender, request: Request, *, reply: bytes, now: float) -> bytes:
     """Return the wire form of one attempt; raise ``PayloadTooLarge`` before anything is sent."""
-    remaining = request.deadline - now
-    ttl = MAX_TTL if remaining >= MAX_TTL / 1000 else max(1, int(remaining * 1000))
+    ttl = time_to_live(request.deadline - now)
     content_type, operation = sender.names(request)
     number = request.attempt
     attempt = _FIRST_ATTEMPT if number == 1 else _ATTEMPT_HEAD + bytes((min(number, 255),))
@@ -48,6 +50,11 @@ def pack_request(sender: Sender, request: Request, *, reply: bytes, now: float) 
         )
     )
     return _finish(sender, request.kind, request.id, ttl, block, metadata.pack_request(request), request.body, request)
+
+
+def time_to_live(remaining: float) -> int:
+    """Return the milliseconds that a request says it has, of the seconds that remain: at least one."""
+    return (int(remaining * 1000) or 1) if remaining < _LONGEST else MAX_TTL
 
 
 def pack_event(sender: Sender, request: Request) -> bytes:
@@ -112,7 +119,7 @@ def _too_large(operation: str, body: int, head: int, tlvs: int) -> PayloadTooLar
 
 def unpack_request(parts: Parts, operation: str, peer: Peer, now: float) -> Request:
     """Return the inbound request of an envelope; its deadline counts from its arrival at ``now``."""
-    kind, _, _, _, ttl, mid, tlvs, said, body = parts
+    kind, _, _, _, ttl, mid, tlvs, said, body, _ = parts
     attempt = tlvs[envelope.ATTEMPT]
     request = Request(
         operation,
@@ -152,15 +159,16 @@ def open_event(payload: bytes, channel: str, senders: Senders, now: float) -> Re
 
 
 def open_request(
-    payload: bytes, operation: str, endpoint: bytes, reply: bytes, senders: Senders, now: float
+    payload: bytes, operation: str, reply: bytes, senders: Senders, now: float, forms: dict[bytes, RequestReader]
 ) -> Request:
-    """Return the request or ping in a message that came to ``endpoint`` with the reply subject ``reply``.
+    """Return the request or ping in a message that came to ``operation`` with the reply subject ``reply``.
 
-    Raise ``EnvelopeFault`` when it is none, or not what it says it is; ``Unreadable`` when only its fields are wrong.
+    The form of those like it is put into ``forms``. Raise ``EnvelopeFault`` when it is none, or not what it says it
+    is; ``Unreadable`` when only its fields are wrong.
     """
     parts = envelope.parts(payload)
     tlvs = parts.tlvs
-    if tlvs[envelope.OPERATION] != endpoint:
+    if tlvs[envelope.OPERATION] != operation.partition(".")[2].encode():
         raise EnvelopeFault("message names another endpoint than its subject")
     if tlvs[envelope.REPLY_SUBJECT] != reply:
         raise EnvelopeFault("message names another reply subject than it came with")
@@ -168,32 +176,54 @@ def open_request(
     if not reply.startswith(known.inbox):
         raise EnvelopeFault(f"reply subject is not the inbox of {known.peer.service}/{known.peer.instance}")
     try:
-        return unpack_request(parts, operation, known.peer, now)
+        request = unpack_request(parts, operation, known.peer, now)
     except EnvelopeFault as fault:
         raise Unreadable(parts.mid, fault) from fault
+    if RequestReader.fits(parts, reply):
+        _keep(forms, payload, RequestReader(parts, reply, operation, known))
+    return request
 
 
-def open_response(payload: bytes, request: Request, senders: Senders) -> Response:
-    """Return the reply in a message, or raise the ``CallError`` it tells of; ``EnvelopeFault`` for what is none."""
-    kind, cid, _, _, _, _, tlvs, raw, body = envelope.parts(payload)
+F = TypeVar("F")
+
+
+def _keep(forms: dict[bytes, F], payload: bytes, form: F) -> None:
+    """Remember a form; where too many are known, the next ones are learned anew."""
+    if len(forms) >= _FORMS:
+        forms.clear()
+    forms[payload[:KEY]] = form
+
+
+def open_response(
+    payload: bytes, request: Request, senders: Senders, forms: dict[bytes, ReplyReader] | None = None
+) -> Response:
+    """Return the reply in a message, or raise the ``CallError`` it tells of; ``EnvelopeFault`` for what is none.
+
+    The form of those like it is put into ``forms``.
+    """
+    parts = envelope.parts(payload)
+    tlvs = parts.tlvs
     if tlvs[envelope.IN_REPLY_TO] != request.id:
         raise IntegrityFailed(f"{request.operation}: reply answers another message", origin=Origin.WIRE)
-    known = senders.of(cid, tlvs[envelope.CREDENTIAL])
+    known = senders.of(parts.cid, tlvs[envelope.CREDENTIAL])
     peer = known.peer
     if not request.operation.startswith(known.operations):
         raise IntegrityFailed(
             f"{request.operation}: reply came from {peer.service}, not from {request.service}",
             origin=Origin.WIRE,
         )
-    said, facts = senders.said(raw)
-    if kind is Kind.ERROR:
+    said, facts = senders.said(parts.metadata)
+    if parts.kind is Kind.ERROR:
         failure = metadata.failure_of(said)
         if not failure.message.startswith(request.operation):
             failure.message = f"{request.operation}: {failure.message or failure.code}"
             failure.args = (failure.message,)
         raise failure
     content_type = text(tlvs[envelope.CONTENT_TYPE]) or MSGPACK
-    return Response(body, content_type, said.metadata, facts, peer, said.status, said.headers)
+    response = Response(parts.body, content_type, said.metadata, facts, peer, said.status, said.headers)
+    if forms is not None and ReplyReader.fits(parts, response):
+        _keep(forms, payload, ReplyReader(parts, response))
+    return response
 
 
 def open_pong(payload: bytes, ping: Request, senders: Senders) -> set[bytes]:

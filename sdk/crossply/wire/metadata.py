@@ -86,7 +86,7 @@ def unpack_request(raw: bytes, request: Request) -> None:
         return
     try:
         said = _request.decode(raw)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise EnvelopeFault(f"metadata does not decode: {error}") from error
     request.baggage, request.metadata = said.baggage, said.metadata
     request.key, request.idempotency_key = said.key, said.idempotency_key
@@ -125,7 +125,7 @@ def unpack_reply(raw: bytes) -> ReplyMetadata:
     """Return what a reply says beside its body; raise ``EnvelopeFault`` when it is malformed."""
     try:
         return _reply.decode(raw) if raw else ReplyMetadata()
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise EnvelopeFault(f"metadata does not decode: {error}") from error
 
 

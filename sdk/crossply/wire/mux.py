@@ -6,8 +6,9 @@ import asyncio
 import itertools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
+
+import msgspec
 
 from crossply.alarm import Alarm
 from crossply.errors import CallError, DeadlineExceeded, Disconnected, NoResponders, Origin
@@ -19,19 +20,14 @@ _NO_RESPONDERS = b"NATS/1.0 503"
 ASKED_AT_ONCE = 64
 
 
-class Reply(NamedTuple):
-    """A message on the inbox."""
-
-    data: bytes
-    headers: bytes
-
+Reply: TypeAlias = tuple[bytes, bytes]
+"""Payload and header block of a message on the inbox."""
 
 Listener: TypeAlias = "Callable[[bytes, bytes, bytes], None]"
 """Gets subject, payload and header block of every message to its token."""
 
 
-@dataclass(slots=True, eq=False)
-class Attempt:
+class Attempt(msgspec.Struct, eq=False):
     """One message in flight that expects one reply, by ``deadline`` on the monotonic clock."""
 
     operation: str
@@ -52,6 +48,7 @@ class Mux:
 
     def __init__(self, prefix: str, now: Clock) -> None:
         self.prefix = prefix.encode()
+        self._from = len(self.prefix)
         self._now = now
         self._loop = asyncio.get_running_loop()
         self._tokens = itertools.count(1)
@@ -71,14 +68,15 @@ class Mux:
         id: bytes = b"",  # noqa: A002 - the field's name
     ) -> tuple[bytes, Attempt]:
         """Return a token and the attempt that a reply to it will end."""
-        token = b"%x" % next(self._tokens)
+        token = b"%08x" % next(self._tokens)
         attempt = Attempt(operation, instance, started, deadline, self._loop.create_future(), id)
         self._attempts[token] = attempt
-        self._alarm.by(deadline, started)
+        if deadline < self._alarm.at:
+            self._alarm.by(deadline, started)
         return token, attempt
 
     def close(self, token: bytes) -> None:
-        """Forget an attempt; a reply that still comes is dropped."""
+        """Forget an attempt that has no reply; one that still comes is dropped."""
         self._attempts.pop(token, None)
 
     def listen(self, listener: Listener) -> bytes:
@@ -93,8 +91,8 @@ class Mux:
 
     def take(self, subject: bytes, _reply: bytes, data: bytes, headers: bytes) -> None:
         """Hand a message on the inbox to whoever waits for it."""
-        token = subject[len(self.prefix) :]
-        attempt = self._attempts.get(token)
+        token = subject[self._from :]
+        attempt = self._attempts.pop(token, None)
         if attempt is None:
             listener = self._listeners.get(token)
             if listener is not None:
@@ -110,7 +108,7 @@ class Mux:
                 )
             )
         else:
-            attempt.reply.set_result(Reply(data, headers))
+            attempt.reply.set_result((data, headers))
 
     def _expire(self, now: float) -> float:
         """End what is past its deadline; return the earliest deadline of the others."""

@@ -72,13 +72,13 @@ class Publisher:
             remaining = request.deadline - self._now()
             try:
                 sent += 1
-                answer = await self._jetstream.message(
+                answer, _ = await self._jetstream.message(
                     subjects.channel(request.operation),
                     payload,
                     headers=headers,
                     timeout=min(_ACK_WAIT, remaining),
                 )
-                return _acknowledged(request, answer.data, first=sent == 1)
+                return _acknowledged(request, answer, first=sent == 1)
             except StoreUnavailable as error:
                 reason = str(error)
                 self._on_missing(request.service)

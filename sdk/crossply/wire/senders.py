@@ -19,21 +19,21 @@ _SHORT: Final = 64
 
 
 class Sender:
-    """What this instance writes into every envelope: its credential, a session and a sequence."""
+    """What this instance writes into every envelope: its credential and a ``sequence``, which is the next number."""
 
     def __init__(self, own: Credential) -> None:
         self._credential = credential.pack(own)
         self.cid = credential.cid(self._credential)
         self.credential = tlv(envelope.CREDENTIAL, self._credential)
-        self._sequence = 0
+        self.sequence = 0
         self._names: dict[tuple[str, str, Kind], tuple[bytes, bytes]] = {}
         self._types: dict[str, bytes] = {}
         self._facts: dict[Facts | None, bytes] = {}
 
     def next(self) -> int:
         """Return the next number in this instance's sequence."""
-        sequence = self._sequence
-        self._sequence = sequence + 1
+        sequence = self.sequence
+        self.sequence = sequence + 1
         return sequence
 
     def stamp(self, kind: Kind, mid: bytes, ttl: int) -> Envelope:

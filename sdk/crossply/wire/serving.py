@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NoReturn
 
 from crossply.errors import CallError, EndpointFailed, InvalidArgument, NotFound, PayloadTooLarge, Unavailable
 from crossply.handler import Kind, Request, Response
@@ -12,10 +13,13 @@ from crossply.names import new_id
 from crossply.wire import envelope, foreign, message, subjects
 from crossply.wire import headers as header_block
 from crossply.wire.envelope import EnvelopeFault
+from crossply.wire.forms import KEY, ReplyWriter, RequestReader
 from crossply.wire.message import Unreadable
+from crossply.wire.prompt import Rest, begin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
+    from contextvars import Context
 
     from crossply.clock import Clock
     from crossply.handler import Handler
@@ -23,6 +27,9 @@ if TYPE_CHECKING:
     from crossply.wire.link import LinkConfig
     from crossply.wire.senders import Sender, Senders
     from crossply.wire.supervisor import Listening, Supervisor
+
+
+_CONTENT_TYPES = 16
 
 
 class Server:
@@ -49,10 +56,10 @@ class Server:
         self._own: Listening | None = None
         self._loop = asyncio.get_running_loop()
 
-    def serve(self, endpoint: str, handler: Handler) -> Serving:
+    def serve(self, endpoint: str, handler: Handler, *, prompt: bool = False) -> Serving:
         """Join the service's queue group for an endpoint, and take what addresses this instance."""
         service, instance = self._config.service, self._config.instance
-        self._endpoints[endpoint.encode()] = Endpoint(endpoint, f"{service}.{endpoint}", handler)
+        self._endpoints[endpoint.encode()] = Endpoint(endpoint, f"{service}.{endpoint}", handler, prompt)
         if self._own is None:
             self._own = self._broker.listen(
                 subjects.own_instance(service, instance).encode(),
@@ -78,27 +85,37 @@ class Server:
         if endpoint is None:
             absent = _nobody if self._own is not None else _gone
             endpoint = Endpoint(name.decode(), f"{self._config.service}.{name.decode()}", absent)
+        form = endpoint.requests.get(data[:KEY])
+        request = None if form is None else form.open(data, reply, received)
+        if request is None:
+            request = self._opened(endpoint, reply, data, headers, received)
+            if request is None:
+                return
+        if endpoint.prompt:
+            self._answer_now(endpoint, request, reply)
+        else:
+            self._hold(endpoint, request, reply, endpoint.handler(request), None)
+
+    def _opened(self, endpoint: Endpoint, reply: bytes, data: bytes, headers: bytes, received: float) -> Request | None:
+        """Return the request in a message that fits no form; deal with what is none, and return ``None``."""
         if not envelope.is_envelope(data):
             said = header_block.unpack(headers)
             request = foreign.request(endpoint.operation, data, said, id=new_id(), now=received)
             self._tasks.spawn(self._answer_foreign(endpoint, request, reply), endpoint.operation)
-            return
+            return None
         try:
-            request = message.open_request(data, endpoint.operation, name, reply, self._senders, received)
+            request = message.open_request(data, endpoint.operation, reply, self._senders, received, endpoint.requests)
         except Unreadable as fault:
             # Who sent it is known, so it is told: it would wait for nothing.
             refused = Response(failure=InvalidArgument(f"{endpoint.operation}: {fault}"))
             self._send(reply, message.pack_response(self._sender, fault.mid, refused, new_id()), b"")
-            return
+            return None
         except EnvelopeFault as fault:
             self._report(f"{endpoint.operation}: message refused", fault)
-            return
-        if request.kind is Kind.REQUEST:
-            answering = self._answer(endpoint, request, reply)
-            # The cheap way: no callback at its end, which ``_answer`` tells by itself.
-            self._tasks.hold(request, asyncio.Task(answering, loop=self._loop, name=endpoint.operation))
-        elif request.kind is Kind.PING:
+            return None
+        if request.kind is Kind.PING:
             self._pong(request, reply)
+        return request if request.kind is Kind.REQUEST else None
 
     def _pong(self, request: Request, reply: bytes) -> None:
         answer = self._sender.stamp(Kind.PONG, new_id(), 0)
@@ -107,19 +124,37 @@ class Server:
         answer.body = b"".join(message.ids_in(request.body) - working)
         self._broker.send(reply, envelope.pack(answer))
 
-    async def _answer(self, endpoint: Endpoint, request: Request, reply: bytes) -> None:
+    def _answer_now(self, endpoint: Endpoint, request: Request, reply: bytes) -> None:
+        response = begin(endpoint.handler(request))
+        if isinstance(response, Rest):
+            # It waits for its turn, before the endpoint.
+            self._hold(endpoint, request, reply, response, response.context)
+        else:
+            self._send(reply, self._packed(endpoint, request, response), b"")
+
+    def _hold(
+        self, endpoint: Endpoint, request: Request, reply: bytes, work: Awaitable[Response], context: Context | None
+    ) -> None:
+        answering = self._answer(endpoint, request, reply, work)
+        # The cheap way: no callback at its end, which ``_answer`` tells by itself.
+        self._tasks.hold(request, asyncio.Task(answering, loop=self._loop, name=endpoint.operation, context=context))
+
+    async def _answer(self, endpoint: Endpoint, request: Request, reply: bytes, work: Awaitable[Response]) -> None:
         try:
-            response = await endpoint.handler(request)
-            self._send(reply, self._packed(request, response), b"")
+            response = await work
+            self._send(reply, self._packed(endpoint, request, response), b"")
         except Exception as error:  # noqa: BLE001 - nobody awaits this task
             self._report(f"{endpoint.operation}: not answered", error)
         finally:
             self._tasks.release(request)
 
-    def _packed(self, request: Request, response: Response) -> bytes:
+    def _packed(self, endpoint: Endpoint, request: Request, response: Response) -> bytes:
         try:
-            payload = message.pack_response(self._sender, request.id, response, new_id())
-            self._check_size(len(payload))
+            payload = self._formed(endpoint, request, response) or message.pack_response(
+                self._sender, request.id, response, new_id()
+            )
+            if len(payload) > self._broker.max_payload:
+                self._refuse_size(len(payload))
         except CallError as error:
             failed = Response(failure=_too_large(request, error))
             return message.pack_response(self._sender, request.id, failed, new_id())
@@ -129,10 +164,35 @@ class Server:
             return message.pack_response(self._sender, request.id, failed, new_id())
         return payload
 
+    def _formed(self, endpoint: Endpoint, request: Request, response: Response) -> bytes | None:
+        """Return the wire form of a reply that says nothing beside its body and the usual facts; else ``None``."""
+        if (
+            response.failure is not None
+            or response.metadata is not None
+            or response.status is not None
+            or response.headers is not None
+            or len(response.body) > message.MAX_BODY
+        ):
+            return None
+        form = endpoint.replies.get(response.content_type)
+        if form is None or form.facts is not response.facts:
+            form = self._form(endpoint, response)
+        return form.pack(response.body, request.id, new_id(), self._sender.next(), time.time_ns() // 1_000_000)
+
+    def _form(self, endpoint: Endpoint, response: Response) -> ReplyWriter:
+        if len(endpoint.replies) >= _CONTENT_TYPES:
+            endpoint.replies.clear()
+        sender = self._sender
+        content_type, said = sender.content_type(response.content_type), sender.reply_metadata(response)
+        form = ReplyWriter(sender.cid, content_type, sender.credential, said, response.facts)
+        endpoint.replies[response.content_type] = form
+        return form
+
     async def _answer_foreign(self, endpoint: Endpoint, request: Request, reply: bytes) -> None:
         response = await endpoint.handler(request)
         try:
-            self._check_size(len(response.body) + message.MAX_HEAD)
+            if (size := len(response.body) + message.MAX_HEAD) > self._broker.max_payload:
+                self._refuse_size(size)
         except CallError as error:
             response = Response(failure=_too_large(request, error))
         payload, headers = foreign.reply(response)
@@ -140,24 +200,30 @@ class Server:
 
     def _send(self, reply: bytes, payload: bytes, headers: bytes) -> None:
         # The caller of a connection that is gone has been told so, and this reply would come too late.
-        if self._broker.connected:
-            self._broker.send(reply, payload, headers=headers)
+        connection = self._broker.current
+        if connection is not None and connection.open:
+            connection.send(reply, payload, b"", headers)
 
-    def _check_size(self, size: int) -> None:
-        if size > self._broker.max_payload:
-            raise PayloadTooLarge(
-                f"{size} bytes are above the broker's limit of {self._broker.max_payload};"
-                " raise its max_payload, or send less"
-            )
+    def _refuse_size(self, size: int) -> NoReturn:
+        raise PayloadTooLarge(
+            f"{size} bytes are above the broker's limit of {self._broker.max_payload};"
+            " raise its max_payload, or send less"
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """What is served under one name."""
+    """What is served under one name, and the forms of what comes and of what goes.
+
+    ``prompt`` says that the handler ends without waiting, but for its turn.
+    """
 
     name: str
     operation: str
     handler: Handler
+    prompt: bool = False
+    requests: dict[bytes, RequestReader] = field(default_factory=dict[bytes, RequestReader])
+    replies: dict[str, ReplyWriter] = field(default_factory=dict[str, ReplyWriter])
 
 
 async def _gone(request: Request) -> Response:

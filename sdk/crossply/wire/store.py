@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from base64 import b64decode
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from crossply.wire import headers, subjects
 from crossply.wire.jetstream import NOT_FOUND, JetStream, JetStreamFault, raise_fault
 from crossply.wire.link import Conflict, Entry, StoreUnavailable
-
-if TYPE_CHECKING:
-    from crossply.wire.mux import Reply
 
 _EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 _SEQUENCE, _OPERATION = "Nats-Sequence", "KV-Operation"
@@ -32,8 +29,8 @@ class Bucket:
         subject = self._subject + key
         if leader:
             return await self._from_leader(subject)
-        answer = await self._jetstream.message(f"$JS.API.DIRECT.GET.{self._stream}.{subject}", b"")
-        said, status = headers.unpack(answer.headers), headers.status(answer.headers)
+        answer, block = await self._jetstream.message(f"$JS.API.DIRECT.GET.{self._stream}.{subject}", b"")
+        said, status = headers.unpack(block), headers.status(block)
         if status == str(NOT_FOUND):
             # Any replica may have answered, one that lags too: only the leader knows that a key is absent.
             return await self._from_leader(subject)
@@ -41,7 +38,7 @@ class Bucket:
             raise StoreUnavailable(f"bucket answered {status}")
         if _OPERATION in said:
             return None
-        return Entry(answer.data, int(said[_SEQUENCE]))
+        return Entry(answer, int(said[_SEQUENCE]))
 
     async def _from_leader(self, subject: str) -> Entry | None:
         try:
@@ -64,8 +61,8 @@ class Bucket:
         return await self._write(key, value, revision)
 
     async def _write(self, key: str, value: bytes, expected: int) -> int:
-        answer: Reply = await self._jetstream.message(self._subject + key, value, headers={_EXPECTED: str(expected)})
-        said: dict[str, Any] = msgspec.json.decode(answer.data)
+        answer, _ = await self._jetstream.message(self._subject + key, value, headers={_EXPECTED: str(expected)})
+        said: dict[str, Any] = msgspec.json.decode(answer)
         try:
             raise_fault(key, said)
         except JetStreamFault as fault:

@@ -53,7 +53,7 @@ class Supervisor:
         self._on_event = on_event
         self._report = report
         self._servers = Servers(config.servers)
-        self._current: Connection | None = None
+        self.current: Connection | None = None
         self._connected = asyncio.Event()
         self._listenings: dict[int, Listening] = {}
         self._numbers = itertools.count(1)
@@ -75,7 +75,7 @@ class Supervisor:
                 reasons.append(str(fault))
                 continue
             if used:
-                self._tasks.spawn(watch_for_ever(lambda: self._current), "watchdog")
+                self._tasks.spawn(watch_for_ever(lambda: self.current), "watchdog")
                 return
             reasons.append("it closed the connection at once")
         raise Unavailable(
@@ -90,21 +90,21 @@ class Supervisor:
     @property
     def connected(self) -> bool:
         """Whether there is a connection now."""
-        return self._current is not None and self._current.open
+        return self.current is not None and self.current.open
 
     @property
     def server(self) -> str:
         """Host and port of the broker; empty when not connected."""
-        return self._current.server if self._current is not None and self._current.open else ""
+        return self.current.server if self.current is not None and self.current.open else ""
 
     @property
     def max_payload(self) -> int:
         """The broker's bound on headers and payload, in bytes."""
-        return self._current.max_payload if self._current is not None else _MAX_PAYLOAD
+        return self.current.max_payload if self.current is not None else _MAX_PAYLOAD
 
     def send(self, subject: bytes, payload: bytes, reply: bytes = b"", headers: bytes = b"") -> None:
         """Send one message; raise ``Unavailable`` when there is no connection: nothing waits for one here."""
-        connection = self._current
+        connection = self.current
         if connection is None:
             raise Unavailable(f"{subject.decode()}: not connected to the broker", origin=Origin.WIRE)
         connection.send(subject, payload, reply, headers)
@@ -112,7 +112,7 @@ class Supervisor:
     async def ready(self, what: str, deadline: float) -> None:
         """Return once there is a connection with room; raise ``Unavailable`` when neither came by the deadline."""
         while True:
-            connection = self._current
+            connection = self.current
             if connection is not None and connection.open:
                 if not await connection.room(min(_FOREVER, max(0.0, deadline - self._now()))):
                     raise Unavailable(
@@ -133,7 +133,7 @@ class Supervisor:
     @property
     def busy(self) -> bool:
         """Whether a sender must wait with ``ready``: no connection, or one that takes nothing at the moment."""
-        connection = self._current
+        connection = self.current
         return connection is None or not connection.open or connection.full
 
     async def connection(self) -> None:
@@ -145,13 +145,13 @@ class Supervisor:
         number = next(self._numbers)
         listening = Listening(self, number, subject, queue, take)
         self._listenings[number] = listening
-        if self._current is not None and self._current.open:
-            self._current.subscribe(number, subject, queue, take)
+        if self.current is not None and self.current.open:
+            self.current.subscribe(number, subject, queue, take)
         return listening
 
     async def flush(self, timeout: float) -> None:
         """Return when the broker has taken everything sent so far; raise ``Unavailable`` when it has not in time."""
-        connection = self._current
+        connection = self.current
         try:
             if connection is None:
                 raise ConnectionError("not connected to the broker")  # noqa: TRY301 - said in one way
@@ -166,7 +166,7 @@ class Supervisor:
         """End a listening after what is under way to it; a broker that is away cannot hold this up."""
         if self._listenings.pop(number, None) is None:
             return
-        connections = [each for each in (self._current, *self._retiring) if each is not None]
+        connections = [each for each in (self.current, *self._retiring) if each is not None]
         for each in connections:
             each.unsubscribe(number)
         await asyncio.wait({each.ping() for each in connections} or {_done()}, timeout=timeout)
@@ -178,7 +178,7 @@ class Supervisor:
         self._closed = True
         self._connected.clear()
         await self._tasks.aclose()
-        connections = [each for each in (self._current, *self._retiring) if each is not None]
+        connections = [each for each in (self.current, *self._retiring) if each is not None]
         await asyncio.gather(*(each.aclose() for each in connections))
 
     # What connections tell
@@ -186,7 +186,7 @@ class Supervisor:
     def lost(self, connection: Connection, why: str) -> None:
         """Replace a connection that is gone."""
         self._retiring.discard(connection)
-        if connection is not self._current or self._closed:
+        if connection is not self.current or self._closed:
             return
         self._connected.clear()
         self._report("connection lost", ConnectionError(f"{connection.server}: {why}"))
@@ -199,7 +199,7 @@ class Supervisor:
     def informed(self, connection: Connection, info: dict[str, Any]) -> None:
         """Learn of other brokers; leave one that is about to end."""
         self._servers.learn(info.get("connect_urls") or ())
-        if info.get("ldm") and connection is self._current and not self._moving:
+        if info.get("ldm") and connection is self.current and not self._moving:
             self._on_event(ConnectionEvent.LAME_DUCK)
             self._tasks.spawn(self._move(connection), "make before break")
 
@@ -222,7 +222,7 @@ class Supervisor:
             return False
         for each in self._listenings.values():
             connection.subscribe(each.number, each.subject, each.queue, each.take)
-        self._current = connection
+        self.current = connection
         self._connected.set()
         return True
 
@@ -262,7 +262,7 @@ class Supervisor:
             self._moving = False
 
     def _uses(self, connection: Connection) -> bool:
-        return connection.open and connection is self._current and not self._closed
+        return connection.open and connection is self.current and not self._closed
 
     async def _retire(self, old: Connection) -> None:
         # The new broker's routes must know of the listenings before the old ones end.

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         MissingHandler,
         Pong,
         PresenceHandler,
+        ReportHandler,
         Store,
         Streams,
     )
@@ -203,7 +204,7 @@ class MemoryLink:
         """Store one event."""
         return await self._subscribing.publish(request)
 
-    async def serve(self, endpoint: str, handler: Handler) -> Closable:
+    async def serve(self, endpoint: str, handler: Handler, *, prompt: bool = False) -> Closable:  # noqa: ARG002 - all run in tasks
         """Take calls to an endpoint."""
         return self._serving.serve(endpoint, handler)
 
@@ -260,6 +261,14 @@ class MemoryLink:
     async def watch_head(self, handler: AnnouncementHandler) -> Closable:
         """Listen to policy announcements."""
         return Listening(self._heads, handler)
+
+    def report(self, body: bytes) -> bool:
+        """Tell what happened here."""
+        return self.connected and self.broker.reported(self, body)
+
+    async def watch_reports(self, handler: ReportHandler) -> Closable:
+        """Hear what all instances report."""
+        return Listening(self.broker.reports, handler)
 
     @property
     def store(self) -> Store:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 import pytest
 
 from crossply_policy.access.language import ACCESS, TARGET
-from crossply_policy.documents import AccessSpec, TargetSpec
+from crossply_policy.access.spec import AccessSpec, TargetSpec
 from tests.unit.policy.access.writing import faults_of, on, read, said, to
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from crossply_policy.access.language import ACCESS
 from crossply_policy.access.rules import Access, compile_access
-from crossply_policy.documents import AccessSpec, Document
+from crossply_policy.access.spec import AccessSpec
+from crossply_policy.documents import Document
 from crossply_policy.faults import Faults, PolicyInvalid
 
 

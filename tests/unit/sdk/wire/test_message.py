@@ -34,8 +34,7 @@ ORDERS = Credential(identity="spiffe://mesh.local/t/default/svc/orders", instanc
 def across(made: Request) -> Request:
     """Pack a request and open it at its callee."""
     raw = message.pack_request(Sender(ORDERS), made, reply=b"_INBOX.orders.aaaaaaaaaaaa.1", now=100.0)
-    endpoint = made.endpoint.encode()
-    return message.open_request(raw, made.operation, endpoint, b"_INBOX.orders.aaaaaaaaaaaa.1", Senders(), 500.0)
+    return message.open_request(raw, made.operation, b"_INBOX.orders.aaaaaaaaaaaa.1", Senders(), 500.0, {})
 
 
 def answered(response: Response, asked: Request | None = None) -> Response:
@@ -144,3 +143,17 @@ def test_a_message_without_a_credential_has_no_sender() -> None:
 def test_a_credential_that_is_cut_off_is_refused(end: int) -> None:
     with pytest.raises(CredentialFault):
         credential.unpack(credential.pack(ORDERS)[:end])
+
+
+def test_metadata_that_is_no_text_is_refused_as_what_it_is() -> None:
+    raw = message.pack_request(Sender(ORDERS), request(key="k"), reply=b"_INBOX.orders.aaaaaaaaaaaa.1", now=0.0)
+    at = raw.rindex(b"\xa1k")
+    with pytest.raises(message.Unreadable, match="metadata does not decode"):
+        message.open_request(
+            raw[:at] + b"\xa1\xe1" + raw[at + 2 :],
+            "orders.create",
+            b"_INBOX.orders.aaaaaaaaaaaa.1",
+            Senders(),
+            0.0,
+            {},
+        )

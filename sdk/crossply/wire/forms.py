@@ -1,0 +1,212 @@
+"""Forms of messages: what one has in common with the one before is compared whole, one struct does the rest.
+
+Requests of one instance to one endpoint differ in ids, times, trace, attempt, inbox token and body; its replies in
+ids, times and body. So a form is made of the first message, which ``message`` packed or opened field by field, and
+fits those that are equal to it in everything else. What fits no form goes the long way, as the first one did.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from typing import TYPE_CHECKING, Final
+
+from crossply.handler import MSGPACK, Kind, Request, Response
+from crossply.wire import envelope, metadata
+from crossply.wire.envelope import EnvelopeFault, Parts, tlv
+
+if TYPE_CHECKING:
+    from crossply.handler import Facts
+    from crossply.wire.senders import Known
+
+KEY: Final = 16
+"""The first bytes of an envelope: version, suite, kind, flags, length of the TLVs and sender; they name its form."""
+TOKEN: Final = 8
+"""The characters of an inbox token, so that a caller's messages are of one length."""
+TRACEPARENT: Final = 55
+_ID: Final = 16
+_SHORT: Final = 64
+_HIGHEST_ATTEMPT: Final = 255
+_OF_REQUEST: Final = (
+    envelope.CONTENT_TYPE,
+    envelope.TRACEPARENT,
+    envelope.OPERATION,
+    envelope.CREDENTIAL,
+    envelope.ATTEMPT,
+    envelope.REPLY_SUBJECT,
+)
+_OF_REPLY: Final = (envelope.CONTENT_TYPE, envelope.IN_REPLY_TO, envelope.CREDENTIAL)
+_TRACE_HEAD: Final = tlv(envelope.TRACEPARENT, bytes(TRACEPARENT))[:3]
+_ATTEMPT_HEAD: Final = tlv(envelope.ATTEMPT, b"\x01")[:3]
+_ANSWERED_HEAD: Final = tlv(envelope.IN_REPLY_TO, bytes(_ID))[:3]
+
+
+def _place(inbox: bytes) -> bytes:
+    """Return the TLV of a reply subject, up to its token."""
+    return tlv(envelope.REPLY_SUBJECT, inbox + bytes(TOKEN))[:-TOKEN]
+
+
+def _request(before: bytes, names: bytes, place: bytes) -> struct.Struct:
+    """Return the layout: key, seq, iat, ttl, mid, ``before``, trace, ``names``, attempt, ``place``, token, metadata."""
+    return struct.Struct(f">{KEY}s40xQQI{_ID}s{len(before)}s{TRACEPARENT}s{len(names)}sB{len(place)}s{TOKEN}sH")
+
+
+def _reply(before: bytes, credential: bytes, said: bytes) -> struct.Struct:
+    """Return the layout: key, seq, iat, ttl, mid, ``before``, in-reply-to, ``credential``, ``said``."""
+    return struct.Struct(f">{KEY}s40xQQI{_ID}s{len(before)}s{_ID}s{len(credential)}s{len(said)}s")
+
+
+class RequestWriter:
+    """Packs requests with a traceparent in one content type to one endpoint; ``tlvs`` is the length of their TLVs."""
+
+    __slots__ = ("_before", "_key", "_names", "_pack", "_place", "tlvs")
+
+    def __init__(self, cid: bytes, content_type: bytes, operation: bytes, credential: bytes, inbox: bytes) -> None:
+        """Take the TLVs that stay the same; ``inbox`` is the reply subject up to its token."""
+        self._before = content_type + _TRACE_HEAD
+        self._names = operation + credential + _ATTEMPT_HEAD
+        self._place = _place(inbox)
+        layout = _request(self._before, self._names, self._place)
+        self._pack = layout.pack
+        self.tlvs = layout.size - envelope.HEADER_SIZE - 2
+        self._key = envelope.pack_unsealed(Kind.REQUEST, self.tlvs, cid, 0, 0, 0, bytes(_ID))[:KEY]
+
+    def head(self, request: Request, trace: bytes, token: bytes, seq: int, iat: int, ttl: int, said: int) -> bytes:
+        """Return an attempt's wire form without its ``said`` bytes of metadata and its body."""
+        attempt = request.attempt
+        attempt = min(attempt, _HIGHEST_ATTEMPT)
+        before, names, place = self._before, self._names, self._place
+        return self._pack(self._key, seq, iat, ttl, request.id, before, trace, names, attempt, place, token, said)
+
+
+class RequestReader:
+    """Opens requests of one instance to one endpoint."""
+
+    __slots__ = ("_before", "_content_type", "_inbox", "_names", "_operation", "_peer", "_place", "_size", "_unpack")
+
+    def __init__(self, first: Parts, reply: bytes, operation: str, known: Known) -> None:
+        """Take what stays the same from a request that ``fits`` and was believed."""
+        tlvs = first.tlvs
+        self._inbox = reply[:-TOKEN]
+        self._before = _tlv(first, envelope.CONTENT_TYPE) + _TRACE_HEAD
+        self._names = _tlv(first, envelope.OPERATION) + _tlv(first, envelope.CREDENTIAL) + _ATTEMPT_HEAD
+        self._place = _place(self._inbox)
+        layout = _request(self._before, self._names, self._place)
+        self._unpack, self._size = layout.unpack_from, layout.size
+        self._operation, self._peer = operation, known.peer
+        self._content_type = (tlvs[envelope.CONTENT_TYPE] or b"").decode() or MSGPACK
+
+    @staticmethod
+    def fits(first: Parts, reply: bytes) -> bool:
+        """Whether a request that was opened field by field is one that others can be compared with."""
+        tlvs = first.tlvs
+        return (
+            first.kind is Kind.REQUEST
+            and _has_only(first, _OF_REQUEST)
+            and len(tlvs[envelope.TRACEPARENT] or b"") == TRACEPARENT
+            and len(tlvs[envelope.ATTEMPT] or b"") == 1
+            and len(reply) > TOKEN
+        )
+
+    def open(self, payload: bytes, reply: bytes, now: float) -> Request | None:
+        """Return the request in a message that begins with this form's key; ``None`` when it is another one."""
+        at = self._size
+        if len(payload) < at:
+            return None
+        _, _, _, ttl, mid, before, trace, names, attempt, place, token, said = self._unpack(payload)
+        if (
+            names != self._names
+            or before != self._before
+            or place != self._place
+            or reply != self._inbox + token
+            or not trace.isascii()
+        ):
+            return None
+        request = Request(
+            self._operation,
+            payload[at + said :],
+            self._content_type,
+            Kind.REQUEST,
+            mid,
+            self._peer,
+            traceparent=trace.decode(),
+            attempt=attempt,
+            received=now,
+            deadline=now + ttl / 1000 if ttl else math.inf,
+        )
+        if said and not _told(request, payload, at, at + said):
+            return None
+        return request
+
+
+def _told(request: Request, payload: bytes, at: int, end: int) -> bool:
+    """Fill in a request's metadata; return False when it cannot be read."""
+    if end > len(payload):
+        return False
+    try:
+        metadata.unpack_request(payload[at:end], request)
+    except EnvelopeFault:
+        return False
+    return True
+
+
+class ReplyWriter:
+    """Packs replies in one content type that say nothing but ``facts`` beside their body."""
+
+    __slots__ = ("_before", "_credential", "_key", "_pack", "_said", "facts")
+
+    def __init__(self, cid: bytes, content_type: bytes, credential: bytes, said: bytes, facts: Facts | None) -> None:
+        """Take the TLVs that stay the same, and the metadata."""
+        self.facts = facts
+        self._before = content_type + _ANSWERED_HEAD
+        self._credential = credential
+        self._said = len(said).to_bytes(2, "big") + said
+        layout = _reply(self._before, credential, self._said)
+        self._pack = layout.pack
+        tlvs = layout.size - envelope.HEADER_SIZE - len(self._said)
+        self._key = envelope.pack_unsealed(Kind.RESPONSE, tlvs, cid, 0, 0, 0, bytes(_ID))[:KEY]
+
+    def pack(self, body: bytes, answered: bytes, mid: bytes, seq: int, iat: int) -> bytes:
+        """Return the wire form of the reply to the message of id ``answered``."""
+        return self._pack(self._key, seq, iat, 0, mid, self._before, answered, self._credential, self._said) + body
+
+
+class ReplyReader:
+    """Opens replies of one instance from one endpoint."""
+
+    __slots__ = ("_before", "_content_type", "_credential", "_facts", "_peer", "_said", "_size", "_unpack")
+
+    def __init__(self, first: Parts, response: Response) -> None:
+        """Take what stays the same from a reply that ``fits`` and was believed, as ``response``."""
+        self._before = _tlv(first, envelope.CONTENT_TYPE) + _ANSWERED_HEAD
+        self._credential = _tlv(first, envelope.CREDENTIAL)
+        self._said = len(first.metadata).to_bytes(2, "big") + first.metadata
+        layout = _reply(self._before, self._credential, self._said)
+        self._unpack, self._size = layout.unpack_from, layout.size
+        self._content_type, self._facts, self._peer = response.content_type, response.facts, response.peer
+
+    @staticmethod
+    def fits(first: Parts, response: Response) -> bool:
+        """Whether a reply that was opened field by field is one that others can be compared with."""
+        plain = response.metadata is None and response.status is None and response.headers is None
+        return first.kind is Kind.RESPONSE and plain and len(first.metadata) <= _SHORT and _has_only(first, _OF_REPLY)
+
+    def open(self, payload: bytes, asked: bytes) -> Response | None:
+        """Return the reply to ``asked`` in a message that begins with this form's key; ``None`` for another one."""
+        at = self._size
+        if len(payload) < at:
+            return None
+        _, _, _, _, _, before, answered, credential, said = self._unpack(payload)
+        if answered != asked or credential != self._credential or said != self._said or before != self._before:
+            return None
+        return Response(payload[at:], self._content_type, None, self._facts, self._peer)
+
+
+def _tlv(parts: Parts, kind: int) -> bytes:
+    return tlv(kind, parts.tlvs[kind] or b"")
+
+
+def _has_only(parts: Parts, kinds: tuple[int, ...]) -> bool:
+    """Whether a message has these TLVs and no others; those that a receiver skips count by their length."""
+    there = {kind: value for kind, value in enumerate(parts.tlvs) if value is not None}
+    return tuple(there) == kinds and sum(len(value) + 3 for value in there.values()) == parts.length
