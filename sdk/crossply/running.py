@@ -14,8 +14,9 @@ from crossply.discovery.catalog import Catalog
 from crossply.discovery.presence import Presence
 from crossply.discovery.vigil import Vigil
 from crossply.errors import Unavailable
+from crossply.handler import BYTES, Request
 from crossply.layers.admit import Admission
-from crossply.names import new_instance
+from crossply.names import new_id, new_instance
 from crossply.routing.routes import Routes
 from crossply.stacks import Surroundings
 from crossply.tasks import Tasks
@@ -34,10 +35,13 @@ if TYPE_CHECKING:
     from crossply.codec import Decoder
     from crossply.config import MeshConfig
     from crossply.declared import Declared
-    from crossply.handler import Handler, Request
+    from crossply.handler import Handler
+    from crossply.identity.member import Member
     from crossply.wire.link import Closable, Connect, Link
     from crossply_policy.snapshot import Snapshot
 
+RENEW = "authority.renew"
+_RENEW_WITHIN = 10.0
 _RECONNECT_PAUSE = 0.5
 _ONE_TRY = 2.0
 _LOOK_EVERY = 0.01
@@ -58,7 +62,8 @@ class Running:
         self._declared = declared
         self._config = config
         self._connect = connect
-        self.instance = config.instance or new_instance()
+        self.member = member(config, declared.service)
+        self.instance = self.member.instance if self.member else config.instance or new_instance()
         self._hello = Hello(
             service=declared.service,
             instance=self.instance,
@@ -94,17 +99,25 @@ class Running:
 
     async def start(self) -> None:
         """Connect, load policy, serve, and be known; raise ``Unavailable`` when no broker answers in time."""
-        self.link = await self._connected()
+        try:
+            if self.member is not None:
+                await self.member.begin()
+            self.link = await self._connected()
+        except BaseException:
+            self._forget_identity()
+            raise
         try:
             await self._begin()
         except BaseException:
             await self._tasks.aclose()
             await self.link.aclose()
+            self._forget_identity()
             raise
 
     async def _begin(self) -> None:
         self.catalog = Catalog(self.link, self.instance, self._tasks, self.now, self.around.chance)
-        self._feed = PolicyFeed(self.link, self._config.registry_key, self._adopt, self._tasks)
+        key = self._config.registry_key or (self.member.registry_key if self.member else None)
+        self._feed = PolicyFeed(self.link, key, self._adopt, self._tasks)
         self.routes = Routes(self.link, self.catalog, self._feed, self.around, self._tasks)
         self._presence = Presence(
             self.link,
@@ -126,6 +139,8 @@ class Running:
         self._tasks.for_ever(self._presence.say_hello, "hello")
         vigil = Vigil(self.link, self.catalog, self._tasks, self.now)
         self._tasks.for_ever(vigil.watch, "vigil")
+        if self.member is not None:
+            self._tasks.spawn(self.member.renew_for_ever(self.ask_authority), "renewal of the identity")
         self.outflow.start()
         self._tasks.for_ever(lambda: self.outflow.step(self.link.report), "telemetry")
         self._log.info("started", broker=self.link.server, revision=self._feed.revision)
@@ -140,6 +155,8 @@ class Running:
             tenant=config.tenant,
             trust_domain=config.trust_domain,
             connect_timeout=min(_ONE_TRY, config.connect_timeout),
+            tls=self.member.tls if self.member else None,
+            renewals=self.member.renewals if self.member else None,
         )
         said = False
         while True:
@@ -152,6 +169,16 @@ class Running:
                     self._log.warning("broker_unreachable", why=error.message, retrying_for=config.connect_timeout)
                 said = True
             await asyncio.sleep(_RECONNECT_PAUSE)
+
+    async def ask_authority(self, renewal: bytes) -> bytes:
+        """Send a renewal to whichever authority gets it, and return its answer; raise ``CallError``."""
+        request = Request(RENEW, renewal, BYTES, id=new_id())
+        request.deadline = self.now() + _RENEW_WITHIN
+        return (await self.routes.outbound(RENEW)(request)).body
+
+    def _forget_identity(self) -> None:
+        if self.member is not None:
+            self.member.close()
 
     def _adopt(self, snapshot: Snapshot) -> None:
         self.routes.adopt(snapshot)
@@ -249,5 +276,15 @@ class Running:
         finally:
             await self._tasks.aclose()
             await self.link.aclose()
+            self._forget_identity()
             if self._executor is not None:
                 self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+def member(config: MeshConfig, service: str) -> Member | None:
+    """Return who this process is, where an authority is named; raise ``ConfigError``."""
+    if not config.authority:
+        return None
+    from crossply.identity.member import Member
+
+    return Member(config, service, chance_of_loop())

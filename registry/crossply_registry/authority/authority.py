@@ -28,6 +28,7 @@ from crossply_registry.authority.issuer import Issuer
 from crossply_registry.authority.joining import Joining
 from crossply_registry.authority.journal import Journal
 from crossply_registry.authority.kubernetes import ApiServer, Reviewer
+from crossply_registry.authority.renewing import Renewing
 from crossply_registry.authority.revocations import Revocations
 from crossply_registry.authority.state import State, StateFault
 from crossply_registry.authority.tokens import Tokens
@@ -59,6 +60,7 @@ class Parts:
     revocations: Revocations
     journal: Journal
     joining: Joining
+    renewing: Renewing
 
 
 class Authority:
@@ -133,7 +135,8 @@ class Authority:
             now=self._now,
         )
         entries = await journal.refresh()
-        self._parts = Parts(link, issuer, tokens, revocations, journal, joining)
+        renewing = Renewing(issuer, joining, revocations, now=self._now)
+        self._parts = Parts(link, issuer, tokens, revocations, journal, joining, renewing)
         _log.info("ready", instance=self.instance, trust_domain=issuer.trust_domain, entries=entries)
 
     async def aclose(self) -> None:
@@ -153,10 +156,14 @@ class Authority:
             instance=self.instance,
             tenant=self._config.tenant,
             trust_domain="mesh.local",
-            tls=self._tls() if any(each.startswith("tls://") for each in self._config.servers) else None,
+            tls=self.tls,
         )
 
-    def _tls(self) -> ssl.SSLContext:
+    @property
+    def tls(self) -> ssl.SSLContext | None:
+        """Return what shows the authority's own certificate to brokers; None where they are reached without TLS."""
+        if not any(each.startswith("tls://") for each in self._config.servers):
+            return None
         folder = self._config.folder
         context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=folder.root)
         context.minimum_version = ssl.TLSVersion.TLSv1_3

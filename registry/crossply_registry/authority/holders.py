@@ -11,6 +11,7 @@ from crossply_registry.authority.revocations import Verdict
 if TYPE_CHECKING:
     from crossply_registry.authority.journal import Journal
 
+_GIVEN: Final = frozenset({"issued", "renewed"})
 _LONGEST: Final = 90 * 86_400.0
 
 
@@ -29,7 +30,7 @@ async def holders(journal: Journal, verdicts: Mapping[str, Verdict], now: float)
     """Return the holders and the revoked, by name; what was issued before a verdict does not count."""
     found = {identity: Holder(identity, verdict=verdict) for identity, verdict in verdicts.items() if verdict.barred}
     for entry in await journal.since(now - _LONGEST):
-        if entry.what != "issued" or entry.not_after <= now:
+        if entry.what not in _GIVEN or entry.not_after <= now:
             continue
         verdict = verdicts.get(entry.identity)
         if verdict is not None and entry.at <= verdict.before:

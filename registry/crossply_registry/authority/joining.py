@@ -100,11 +100,17 @@ class Joining:
         keys = check_keys(said, identity)
         by = await self._proved(said, identity)
         await self._check_revoked(identity)
-        issued = self._issuer.issue(identity, said.instance, keys, now=self._now(), lifetime=self._lifetime)
+        return await self.issue(identity, said.instance, keys, by=by)
+
+    async def issue(
+        self, identity: Identity, instance: str, keys: WorkloadKeys, *, by: str, what: str = "issued"
+    ) -> Issued:
+        """Return what was issued, once the journal has it."""
+        issued = self._issuer.issue(identity, instance, keys, now=self._now(), lifetime=self._lifetime)
         await self._journal.append(
-            "issued",
+            what,
             identity=str(identity),
-            instance=said.instance,
+            instance=instance,
             serial=issued.serial,
             cid=credential.cid(issued.credential),
             not_after=issued.not_after,

@@ -12,6 +12,7 @@ from crossply_registry.authority.api.app import build
 from crossply_registry.authority.authority import Authority
 from crossply_registry.authority.config import AuthorityConfig
 from crossply_registry.authority.folder import Folder
+from crossply_registry.authority.member import AuthorityProcess
 from crossply_registry.http_protocol import Protocol
 from crossply_registry.http_serving import listen, run
 
@@ -20,9 +21,9 @@ _GRACE: Final = 1
 
 async def serve(config: AuthorityConfig) -> None:
     """Serve until SIGINT or SIGTERM; raise ``Unavailable``, ``CertificateFault``, ``KekFault`` or ``StateFault``."""
-    authority = Authority(config)
+    process = AuthorityProcess(config)
     listener = listen(config.host, config.port, "CROSSPLY_AUTHORITY_LISTEN")
-    await run(authority, https_config(authority, config.folder), listener)
+    await run(process, https_config(process.authority, config.folder), listener)
 
 
 def https_config(authority: Authority, folder: Folder) -> uvicorn.Config:

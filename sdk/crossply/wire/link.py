@@ -24,9 +24,28 @@ class ConnectionEvent(Enum):
     CLOSED = "closed"
 
 
+class Renewals:
+    """Tells connections that the certificate they were opened with has a successor."""
+
+    def __init__(self) -> None:
+        self._listeners: list[Callable[[], None]] = []
+
+    def on_renewal(self, listener: Callable[[], None]) -> None:
+        """Call ``listener`` at every renewal."""
+        self._listeners.append(listener)
+
+    def tell(self) -> None:
+        """Say that there was one."""
+        for listener in self._listeners:
+            listener()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkConfig:
-    """Who connects to which brokers. ``reconnect`` is False for commands that should fail at once; seconds."""
+    """Who connects to which brokers. ``reconnect`` is False for commands that should fail at once; seconds.
+
+    At each of the ``renewals`` the link moves, make before break, to a connection with what ``tls`` shows by then.
+    """
 
     servers: tuple[str, ...]
     service: str
@@ -35,6 +54,7 @@ class LinkConfig:
     trust_domain: str = "mesh.local"
     connect_timeout: float = 5.0
     tls: ssl.SSLContext | None = None
+    renewals: Renewals | None = None
     reconnect: bool = True
 
 

@@ -9,18 +9,6 @@ from msgspec import Meta, Struct
 UnixSeconds: TypeAlias = Annotated[float, Meta(description="seconds since 1970, UTC; 0 for never")]
 
 
-class JoinedBody(Struct, frozen=True, kw_only=True):
-    """What a process gets."""
-
-    identity: str
-    instance: str
-    certificate: Annotated[str, Meta(description="PEM: its own certificate, then the issuer's")]
-    trust: Annotated[str, Meta(description="PEM: the root, by which it knows the others")]
-    credential: Annotated[bytes, Meta(description="the credential of docs/protocol.md, in base64")]
-    not_after: UnixSeconds
-    registry: Annotated[str, Meta(description="PEM: the registry's signing key, certified by the root; may be empty")]
-
-
 class TokenRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A token to make; `lifetime` in seconds, 0 for ever."""
 

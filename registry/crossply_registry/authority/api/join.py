@@ -8,11 +8,9 @@ from litestar import Request, post
 from litestar.di import NamedDependency
 from litestar.exceptions import HTTPException
 
-from crossply.wire import credential
 from crossply_registry.api.problems import refusals
-from crossply_registry.authority.api.bodies import JoinedBody
+from crossply_registry.authority.answer import JoinedBody, answer
 from crossply_registry.authority.authority import Authority
-from crossply_registry.authority.certificates import identity_of, pem
 from crossply_registry.authority.joining import LONGEST
 from crossply_registry.authority.refusal import Refused
 
@@ -28,14 +26,4 @@ async def join(request: Request[Any, Any, Any], authority: NamedDependency[Autho
         await parts.joining.refused(refused)
         raise refused from error
     issued = await parts.joining.join(raw)
-    opened = credential.unpack(issued.credential)
-    registry = authority.registry
-    return JoinedBody(
-        identity=str(identity_of(issued.certificate)),
-        instance=opened.instance,
-        certificate=pem(issued.certificate, parts.issuer.certificate).decode(),
-        trust=pem(parts.issuer.root).decode(),
-        credential=issued.credential,
-        not_after=issued.not_after,
-        registry="" if registry is None else pem(registry).decode(),
-    )
+    return answer(issued, parts.issuer, authority.registry)

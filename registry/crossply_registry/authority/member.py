@@ -1,0 +1,79 @@
+"""The authority as a service of the mesh: `authority.renew` takes renewals as calls, whichever replica gets them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import msgspec
+
+from crossply.config import MeshConfig
+from crossply.errors import Code, EndpointFailed
+from crossply.mesh import Mesh
+from crossply.wire import connect as connect_nats
+from crossply.wire.link import Connect, Link, LinkConfig, StoreUnavailable
+from crossply_registry.authority.answer import answer
+from crossply_registry.authority.authority import Authority
+from crossply_registry.authority.config import AuthorityConfig
+from crossply_registry.authority.identity import AUTHORITY
+from crossply_registry.authority.refusal import Refused
+from crossply_registry.authority.state import StateFault
+from crossply_registry.version import version
+
+
+class AuthorityProcess:
+    """The authority, and its place in the mesh: both start and stop together."""
+
+    def __init__(self, config: AuthorityConfig, connect: Connect = connect_nats) -> None:
+        self.authority = Authority(config, connect=connect)
+        self._config = config
+        self._connect = connect
+        self._mesh: Mesh | None = None
+
+    @property
+    def instance(self) -> str:
+        """Name this process."""
+        return self.authority.instance
+
+    async def start(self) -> None:
+        """Start the authority, then serve renewals; raise what ``Authority.start`` raises."""
+        await self.authority.start()
+        mesh = self._mesh = serving(self.authority, self._config, self._connected)
+        await mesh.start()
+
+    async def aclose(self) -> None:
+        """Take no renewals any more, and stop."""
+        if self._mesh is not None:
+            await self._mesh.stop()
+        await self.authority.aclose()
+
+    async def _connected(self, config: LinkConfig) -> Link:
+        return await self._connect(replace(config, tls=self.authority.tls))
+
+
+def serving(authority: Authority, config: AuthorityConfig, connect: Connect) -> Mesh:
+    """Return the mesh that serves renewals with an authority that runs."""
+    parts = authority.parts
+    mesh = Mesh(
+        AUTHORITY,
+        version=version(),
+        description="issues identities",
+        config=MeshConfig(nats=config.servers, tenant=config.tenant, trust_domain=parts.issuer.trust_domain),
+        connect=connect,
+    )
+
+    @mesh.endpoint(idempotent=True)
+    async def renew(renewal: bytes) -> bytes:  # pyright: ignore[reportUnusedFunction]  # the mesh has it
+        try:
+            issued = await parts.renewing.renew(renewal)
+        except Refused as refused:
+            raise _told(refused) from refused
+        except (StoreUnavailable, StateFault) as error:
+            raise EndpointFailed(f"state: {error}", code=Code.UNAVAILABLE) from error
+        return msgspec.json.encode(answer(issued, parts.issuer, authority.registry))
+
+    return mesh
+
+
+def _told(refused: Refused) -> EndpointFailed:
+    codes = {401: Code.UNAUTHENTICATED, 403: Code.PERMISSION_DENIED}
+    return EndpointFailed(refused.why, code=codes.get(refused.status, Code.INVALID_ARGUMENT))
