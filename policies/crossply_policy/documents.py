@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
 from crossply_policy.access.spec import AccessSpec
+from crossply_policy.traffic import TrafficSpec
 
 RETRIED: Final = frozenset({"unavailable", "overloaded", "disconnected", "deadline_exceeded", "internal"})
 """The codes after which an idempotent call is tried again where no document speaks."""
@@ -159,7 +160,7 @@ class Document:
 
     kind: str
     name: str
-    spec: DefaultsSpec | ServiceSpec | TelemetrySpec | AccessSpec
+    spec: DefaultsSpec | ServiceSpec | TelemetrySpec | TrafficSpec | AccessSpec
 
     @property
     def key(self) -> str:

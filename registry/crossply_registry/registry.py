@@ -83,6 +83,7 @@ class Registry:
                 instance=self.instance,
                 tenant=self._config.tenant,
                 trust_domain=self._config.trust_domain,
+                tls=self._config.tls,
             ),
             self._config.connect_timeout,
             self._clock,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
 from crossply import codec
 from crossply.config import MeshConfig
@@ -15,17 +15,16 @@ from crossply.lifecycle import Lifecycle
 from crossply.names import new_id
 from crossply.routing.routes import publishing
 from crossply.running import Running
+from crossply.telemetry.given import Given
 from crossply.wire import connect as connect_nats
 from crossply.wire.presence import Hello
 from crossply_policy import names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
-    from opentelemetry.sdk.metrics.export import MetricReader
-    from opentelemetry.sdk.trace.export import SpanExporter
-
-    from crossply.handler import Handler
+    from crossply.handler import Handler, Layer
+    from crossply.telemetry.given import GivenExporters
     from crossply.wire.link import Connect, Link
 
 T = TypeVar("T")
@@ -41,7 +40,8 @@ class Mesh:
     ``config`` may be given whole; otherwise it is read from ``environ`` (``os.environ``): the CROSSPLY_* variables
     of docs/configuration.md, or the mesh that ``crossply up`` runs in this folder or above it. ``kind`` tells a
     ``service`` from a ``bridge`` and from a mere ``client``. ``exporters`` of the OpenTelemetry SDK get the spans,
-    and its metric readers the metrics, until the mesh stops. Raises ``ConfigError`` with every fault at once.
+    and its metric readers the metrics, until the mesh stops; a function makes them for each start. Raises
+    ``ConfigError`` with every fault at once.
     """
 
     def __init__(
@@ -54,14 +54,14 @@ class Mesh:
         config: MeshConfig | None = None,
         environ: Mapping[str, str] | None = None,
         connect: Connect = connect_nats,
-        exporters: Sequence[SpanExporter | MetricReader] = (),
+        exporters: GivenExporters = (),
     ) -> None:
         self._declared = Declared(service)
         self._hello = Hello(service, "", version, kind, description=description)
         self._config = config
         self._environ = environ
         self._connect = connect
-        self._exporters = exporters
+        self._exporters = Given(exporters)
         self._life = Lifecycle(service, self._make)
 
     @property
@@ -122,6 +122,10 @@ class Mesh:
     def serve_handler(self, name: str, handler: Handler, *, facts: Facts | None = None) -> None:
         """Serve a handler of raw requests as an endpoint; bridges do."""
         self._declared.handler(name, handler, facts or Facts())
+
+    def add_layer(self, layer: Layer, *, around: Literal["call", "attempt"]) -> None:
+        """Wrap every call out, or each of its attempts, in a layer of your own, from the next start on."""
+        self._declared.layer(layer, around)
 
     def outbound(self, operation: str) -> Handler:
         """Return the handler of raw calls to ``operation``; raise ``InvalidArgument`` for a bad name."""
@@ -252,7 +256,7 @@ class Mesh:
         await self._life.stop()
 
     def _make(self) -> Running:
-        return Running(self._declared, self._hello, self.config, self._connect, self._exporters)
+        return Running(self._declared, self._hello, self.config, self._connect, self._exporters())
 
     def connect_with(self, connect: Connect) -> None:
         """Open connections with ``connect`` from the next start on; ``crossply.testing`` does, for unit tests."""

@@ -27,16 +27,12 @@ from crossply.wire.link import ConnectionEvent, LinkConfig
 from crossply.wire.presence import Hello
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from opentelemetry.sdk.metrics.export import MetricReader
-    from opentelemetry.sdk.trace.export import SpanExporter
-
     from crossply.codec import Decoder
     from crossply.config import MeshConfig
     from crossply.declared import Declared
     from crossply.handler import Handler
     from crossply.identity.member import Member
+    from crossply.telemetry.given import Exporters
     from crossply.wire.link import Closable, Connect, Link
     from crossply_policy.snapshot import Snapshot
 
@@ -57,7 +53,7 @@ class Running:
         hello: Hello,
         config: MeshConfig,
         connect: Connect,
-        exporters: Sequence[SpanExporter | MetricReader] = (),
+        exporters: Exporters = (),
     ) -> None:
         self._declared = declared
         self._config = config
@@ -86,7 +82,14 @@ class Running:
             chance=chance,
         )
         self.recorder = self.outflow.recorder
-        self.around = Surroundings(recorder=self.recorder, now=self.now, wall=time.time_ns, chance=chance)
+        self.around = Surroundings(
+            recorder=self.recorder,
+            now=self.now,
+            wall=time.time_ns,
+            chance=chance,
+            around_call=declared.layers["call"],
+            around_attempt=declared.layers["attempt"],
+        )
         self.admission = Admission(limit=config.max_in_flight)
         self.called: dict[tuple[str, Any], tuple[Handler, Decoder]] = {}
         self._tasks = Tasks(lambda name, error: self._log.error("task_failed", task=name, error=repr(error)))
@@ -118,7 +121,7 @@ class Running:
         self.catalog = Catalog(self.link, self.instance, self._tasks, self.now, self.around.chance)
         key = self._config.registry_key or (self.member.registry_key if self.member else None)
         self._feed = PolicyFeed(self.link, key, self._adopt, self._tasks)
-        self.routes = Routes(self.link, self.catalog, self._feed, self.around, self._tasks)
+        self.routes = Routes(self._declared.service, self.link, self.catalog, self._feed, self.around, self._tasks)
         self._presence = Presence(
             self.link,
             self._hello,
@@ -155,7 +158,7 @@ class Running:
             tenant=config.tenant,
             trust_domain=config.trust_domain,
             connect_timeout=min(_ONE_TRY, config.connect_timeout),
-            tls=self.member.tls if self.member else None,
+            tls=self.member or config.tls,
             renewals=self.member.renewals if self.member else None,
         )
         said = False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from crossply.clock import Clock, monotonic
 from crossply.errors import Unavailable
 from crossply.names import new_instance
 from crossply.telemetry.logs import get_logger
+from crossply.tls import SCHEME, TlsFiles
 from crossply.wire.link import Connect, LinkConfig, StoreUnavailable
 from crossply_registry.authority import state
 from crossply_registry.authority.certificates import CertificateFault
@@ -160,15 +160,12 @@ class Authority:
         )
 
     @property
-    def tls(self) -> ssl.SSLContext | None:
+    def tls(self) -> TlsFiles | None:
         """Return what shows the authority's own certificate to brokers; None where they are reached without TLS."""
-        if not any(each.startswith("tls://") for each in self._config.servers):
+        if not any(each.startswith(SCHEME) for each in self._config.servers):
             return None
         folder = self._config.folder
-        context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=folder.root)
-        context.minimum_version = ssl.TLSVersion.TLSv1_3
-        context.load_cert_chain(folder.tls, folder.tls_key)
-        return context
+        return TlsFiles(ca=folder.root, certificate=folder.tls, key=folder.tls_key)
 
     async def _when_the_store_answers(self, link: Link, kept: State, deadline: float) -> Issuer:
         while True:

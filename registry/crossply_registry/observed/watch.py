@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from crossply.handler import Peer
     from crossply.wire.link import Closable, Link
 
+_WARN_AGAIN: Final = 60.0
 _log = get_logger("registry.observed")
 
 
@@ -25,6 +26,8 @@ class Observed:
 
     def __init__(self, link: Link, clock: Clock) -> None:
         self._link = link
+        self._clock = clock
+        self._warned = -_WARN_AGAIN
         self._watch: Closable | None = None
         self.window = Window(clock)
         self.totals = Totals()
@@ -44,10 +47,17 @@ class Observed:
         try:
             said = report.decode(raw)
         except msgspec.DecodeError as fault:
-            _log.warning("report_refused", service=peer.service, instance=peer.instance, reason=str(fault))
+            self._refuse(peer, str(fault))
             return
         for counted in said.counted:
             self.window.add(counted)
             self.totals.add(counted)
         for span in said.spans:
             self.traces.add(Told(peer.service, peer.instance, span))
+
+    def _refuse(self, peer: Peer, reason: str) -> None:
+        """Say so, and not again for a minute: the next report comes in two seconds."""
+        now = self._clock()
+        if now - self._warned >= _WARN_AGAIN:
+            self._warned = now
+            _log.warning("report_refused", service=peer.service, instance=peer.instance, reason=reason)

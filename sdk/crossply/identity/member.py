@@ -22,6 +22,8 @@ from crossply.wire.credential import identity
 from crossply.wire.link import Renewals
 
 if TYPE_CHECKING:
+    import ssl
+
     from crossply.clock import Chance
     from crossply.config import MeshConfig
 
@@ -36,7 +38,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 300.0
 
 
 class Member:
-    """Who this process is; ``tls`` shows its certificate, ``renewals`` tells connections of a new one."""
+    """Who this process is; connections are opened with it, and ``renewals`` tells them of a new certificate."""
 
     def __init__(
         self,
@@ -53,7 +55,8 @@ class Member:
             )
         try:
             self._root = config.authority_ca.read_bytes()
-            self.tls = trusting(config.authority_ca)
+            self._tls = trusting(config.authority_ca)
+            self.ca = config.authority_ca
         except (OSError, ValueError) as error:
             raise ConfigError([f"CROSSPLY_AUTHORITY_CA: cannot read {str(config.authority_ca)!r}: {error}"]) from error
         self._config = config
@@ -84,6 +87,10 @@ class Member:
             raise Unavailable(f"{self._identity} has not joined yet")
         return self._held[0]
 
+    def context(self) -> ssl.SSLContext:
+        """Return what shows this process's newest certificate."""
+        return self._tls
+
     @property
     def registry_key(self) -> bytes | None:
         """Return the key by which revisions are known, where the authority named one."""
@@ -110,7 +117,7 @@ class Member:
             except Unavailable as error:
                 if self._held is not None:
                     self._log.warning("identity_kept", until=self._held[1].not_after, why=error.message)
-                    show(self.tls, self._held[1], self._held[0])
+                    show(self._tls, self._held[1], self._held[0])
                     return
                 if time.monotonic() + _PAUSE >= until:
                     raise
@@ -186,7 +193,7 @@ class Member:
     def _take(self, keys: Keys, issued: Issued) -> None:
         checked(issued, keys, self._identity, self._root)
         self._held = keys, issued
-        show(self.tls, issued, keys)
+        show(self._tls, issued, keys)
         if self._kept is not None:
             self._kept.save(keys, issued)
         self._log.info("identity", identity=issued.identity, until=issued.not_after)

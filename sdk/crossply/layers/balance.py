@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from crossply.errors import DeadlineExceeded, NoResponders
+from crossply.errors import Absent, DeadlineExceeded, NoResponders
 from crossply.handler import Handler, Request, Response, layer
 from crossply.routing.picker import observe
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from crossply.discovery.catalog import Catalog
     from crossply.routing.instances import Callee, Instance
     from crossply.routing.picker import Picker
+    from crossply.routing.subsets import Subsets
 
 
 @layer
@@ -28,9 +29,9 @@ def balance(inner: Handler, chooser: Chooser, catalog: Catalog, now: Clock) -> H
             return await inner(request)
         started, latest, absences = now(), request.deadline, 0
         while True:
-            began = now() if absences else started
-            chosen = chooser.choose(request, began)
+            began, chosen = now() if absences else started, None
             try:
+                chosen = chooser.choose(request, began)
                 if chosen is None:
                     return await inner(request)
                 request.instance = chosen.id
@@ -53,25 +54,47 @@ def balance(inner: Handler, chooser: Chooser, catalog: Catalog, now: Clock) -> H
                     catalog.forget(chooser.callee.service, chosen.id)
                     continue
             # Returns after a pause, or raises: by the deadline, and after two seconds at the latest.
-            await catalog.nobody(chooser.callee, chooser.endpoint, started, latest, absences)
+            await chooser.nobody(catalog, request, started, latest, absences)
             absences += 1
 
     return balancing
 
 
+def _nobody_of(request: Request) -> str:
+    return f"{request.operation}: no instance of subset {request.subset} is known"
+
+
 class Chooser:
     """Chooses among the instances that serve one endpoint; without a picker, none."""
 
-    def __init__(self, callee: Callee, endpoint: str, picker: Picker | None) -> None:
+    def __init__(self, callee: Callee, endpoint: str, picker: Picker | None, subsets: Subsets | None = None) -> None:
         self.callee = callee
         self.endpoint = endpoint
         self._picker = picker
+        self._subsets = subsets
 
     def choose(self, request: Request, moment: float) -> Instance | None:
-        """Return the instance for an attempt: one that was not tried yet, where there is one."""
+        """Return the instance for an attempt: one that was not tried yet, where there is one.
+
+        Raise ``NoResponders`` when nobody of the request's subset is known: the queue group may be others.
+        """
         if self._picker is None:
             return None
-        serving = self.callee.serving(self.endpoint)
+        if request.subset is None or self._subsets is None:
+            serving = self.callee.serving(self.endpoint)
+        else:
+            serving = self._subsets.serving(request.subset)
+            if not serving:
+                raise NoResponders(_nobody_of(request))
         if request.tried:
             serving = [each for each in serving if each.id not in request.tried] or serving
         return self._picker.pick(serving, moment) if serving else None
+
+    async def nobody(self, catalog: Catalog, request: Request, started: float, deadline: float, tries: int) -> None:
+        """Wait as the catalog says when nobody listens, or raise; of a subset, its name is in the error."""
+        try:
+            await catalog.nobody(self.callee, self.endpoint, started, deadline, tries)
+        except Absent as absent:
+            if request.subset is None:
+                raise
+            raise Absent(_nobody_of(request), origin=absent.origin) from absent

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from crossply.handler import Facts
 
 KEPT_INSTANCES = 64
@@ -47,6 +49,7 @@ class Callee:
         self._ranked: list[tuple[bytes, str]] = []
         self._chosen: list[Instance] = []
         self._serving: dict[str, list[Instance]] = {}
+        self.changes = 0
 
     def seen_lately(self, now: float) -> bool:
         """Whether any instance was heard of within the last minute."""
@@ -81,14 +84,23 @@ class Callee:
         """Take an instance out of the choice, or back into it."""
         if instance.suspect is not suspect:
             instance.suspect = suspect
-            self._serving.clear()
+            self.changed()
 
     def offers(self, endpoint: str) -> bool:
         """Whether any instance known says that it has the endpoint."""
         return any(endpoint in each.endpoints for each in self.instances.values())
 
-    def _choose(self) -> None:
+    def ranked(self) -> Iterator[Instance]:
+        """Yield every instance, those that this caller keeps first."""
+        return (self.instances[instance] for _, instance in self._ranked)
+
+    def changed(self) -> None:
+        """Work out anew who serves what: an instance came, went, or is another than it was."""
         self._serving.clear()
+        self.changes += 1
+
+    def _choose(self) -> None:
+        self.changed()
         kept = self._ranked if len(self._ranked) <= KEPT_INSTANCES else self._ranked[:CHOSEN_INSTANCES]
         self._chosen = [self.instances[instance] for _, instance in kept]
 

@@ -85,7 +85,7 @@ class Exporting:
         key = context._SUPPRESS_INSTRUMENTATION_KEY  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # pinned by a contract test
         context.attach(context.set_value(key, value=True))
         while (spans := self._waiting.get()) is not None:
-            self._export(spans)
+            self._tried(partial(self._export, spans))
         for exporter in self._exporters:
             self._tried(exporter.shutdown)
         if self._metrics is not None:

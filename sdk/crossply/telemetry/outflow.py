@@ -11,13 +11,14 @@ from crossply.telemetry.exporting import Exporting, otlp, resource_of
 from crossply.telemetry.recorder import MemoryRecorder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from opentelemetry.sdk.metrics.export import MetricReader
     from opentelemetry.sdk.trace.export import SpanExporter
 
     from crossply.clock import Chance, Clock
     from crossply.config import MeshConfig
+    from crossply.telemetry.given import Exporters
     from crossply_policy.documents import TelemetryPolicy
 
 _TAKE_EVERY: Final = 1.0
@@ -31,7 +32,7 @@ class Outflow:
     def __init__(
         self,
         config: MeshConfig,
-        exporters: Sequence[SpanExporter | MetricReader],
+        exporters: Exporters,
         *,
         service: str,
         version: str,

@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple, Protocol, TypeAlias
+
+import msgspec
 
 from crossply import clock
 from crossply.errors import CallError, Code
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 _OK: Final = Code.OK
 _SAMPLED: Final = frozenset("13579bdf")
 _FLAGS: Final = 54
+_LONGEST_STATE: Final = 512
 
 
 class Side(StrEnum):
@@ -36,29 +39,39 @@ class Side(StrEnum):
     SUBSCRIBER = "subscriber"
 
 
+_Trace: TypeAlias = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
+_Id: TypeAlias = Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{16})?$")]
+_Name: TypeAlias = Annotated[str, msgspec.Meta(max_length=255)]
+_Text: TypeAlias = Annotated[str, msgspec.Meta(max_length=512)]
+_UnixNanoseconds: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
+_Seconds: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
+_Number: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**31)]
+
+
 class Span(NamedTuple):
     """One finished span; ``start`` in unix nanoseconds, ``duration`` in seconds, ids in hexadecimal.
 
-    ``link`` is the trace context of the event that was handled; an event that is fresh has it for its parent as
-    well. ``kept`` says why a span of a trace that is not sampled is here: ``error`` or ``slow``.
+    ``link`` is the trace context of the event that was handled; one that is fresh has it for its parent as well.
+    ``kept`` says why a span of a trace that is not sampled is here: ``error`` or ``slow``. The bounds are for those
+    that others report.
     """
 
-    trace_id: str
-    span_id: str
-    parent_id: str
+    trace_id: _Trace
+    span_id: _Id
+    parent_id: _Id
     side: Side
-    operation: str
-    start: int
-    duration: float
+    operation: _Name
+    start: _UnixNanoseconds
+    duration: _Seconds
     code: Code
-    attempts: int = 1
-    caller: str = ""
-    callee: str = ""
+    attempts: _Number = 1
+    caller: _Name = ""
+    callee: _Name = ""
     sampled: bool = True
-    kept: str = ""
-    link: str = ""
-    tracestate: str = ""
-    delivery: int = 1
+    kept: _Name = ""
+    link: _Name = ""
+    tracestate: _Text = ""
+    delivery: _Number = 1
 
 
 def outcome(error: BaseException) -> Code:
@@ -270,6 +283,6 @@ def _span(kept: _Kept, offset: int) -> Span:
         sampled=sampled,
         kept="" if sampled else ("slow" if code is _OK else "error"),
         link=parent or "" if edge.side is Side.SUBSCRIBER else "",
-        tracestate=state or "",
+        tracestate=(state or "")[:_LONGEST_STATE],
         delivery=delivery,
     )

@@ -24,18 +24,20 @@ MOST_EDGES: Final = 500
 MOST_SPANS: Final = 500
 
 _Bucket = Annotated[int, msgspec.Meta(ge=0, le=LAST)]
-_Count = Annotated[int, msgspec.Meta(ge=0)]
+_Count = Annotated[int, msgspec.Meta(ge=0, le=2**40)]
+_Name = Annotated[str, msgspec.Meta(max_length=255)]
+_Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e15)]
 
 
 class Counted(NamedTuple):
     """How often one outcome of an edge was within the time of a report, by bucket; ``seconds`` is their sum."""
 
     side: Side
-    caller: str
-    callee: str
-    operation: str
+    caller: _Name
+    callee: _Name
+    operation: _Name
     code: Code
-    seconds: float
+    seconds: _Seconds
     buckets: dict[_Bucket, _Count]
 
 
@@ -47,6 +49,7 @@ class Report(msgspec.Struct, frozen=True):
     dropped: int = 0
 
 
+_NOTHING: Final = [0] * (LAST + 1), 0.0
 _decoder = msgspec.msgpack.Decoder(Report)
 _encoder = msgspec.msgpack.Encoder()
 
@@ -87,13 +90,14 @@ class Reporter:
     def _changed(self) -> Iterator[tuple[Edge, Code, Histogram]]:
         for edge in self._recorder.edges():
             for code, durations in edge.outcomes():
-                before = self._said.get((edge, code))
-                if durations.buckets != before[0] if before is not None else any(durations.buckets):
+                buckets, seconds = self._said.get((edge, code), _NOTHING)
+                # Instead of all buckets: what leaves the sum as it was took no time, and is in the first.
+                if durations.seconds != seconds or durations.buckets[0] != buckets[0]:
                     yield edge, code, durations
 
     def _counted(self, edge: Edge, code: Code, durations: Histogram) -> Counted:
         now = list(durations.buckets), durations.seconds
-        before = self._said.get((edge, code), ([0] * (LAST + 1), 0.0))
+        before = self._said.get((edge, code), _NOTHING)
         self._said[edge, code] = now
         more = {
             at: after - earlier

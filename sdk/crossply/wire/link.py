@@ -8,9 +8,8 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    import ssl
-
     from crossply.handler import Handler, Peer, Request, Response
+    from crossply.tls import Tls
     from crossply.wire.presence import Presence
 
 
@@ -53,7 +52,7 @@ class LinkConfig:
     tenant: str = "default"
     trust_domain: str = "mesh.local"
     connect_timeout: float = 5.0
-    tls: ssl.SSLContext | None = None
+    tls: Tls | None = None
     renewals: Renewals | None = None
     reconnect: bool = True
 
