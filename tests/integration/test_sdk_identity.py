@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,40 +15,8 @@ from crossply.identity.member import Member
 from crossply.running import Running
 from tests.support.authority_process import AuthorityProcess, initialised
 from tests.support.closed_broker import ClosedBroker
-
-
-@dataclass
-class Closed:
-    """A broker, an authority, and how a service is told of both."""
-
-    broker: ClosedBroker
-    authority: AuthorityProcess
-    out: Path
-    state: Path
-
-    def config(self, service: str, **other: Any) -> MeshConfig:
-        said: dict[str, Any] = {
-            "nats": (self.broker.url,),
-            "authority": self.authority.url,
-            "authority_ca": self.out / "services" / service / "ca.pem",
-            "token_file": self.out / "services" / service / "token",
-            "state": self.state,
-            "connect_timeout": 3.0,
-        }
-        return MeshConfig(**{**said, **other})
-
-    def orders(self, **other: Any) -> Mesh:
-        mesh = Mesh("orders", config=self.config("orders", **other))
-
-        @mesh.endpoint()
-        async def quote(number: int) -> int:
-            await asyncio.sleep(0.002)
-            return number + 1
-
-        return mesh
-
-    def web(self, **other: Any) -> Mesh:
-        return Mesh("web", config=self.config("web", **other))
+from tests.support.closed_mesh import Closed
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -59,8 +25,8 @@ def out(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def closed_broker(tmp_path: Path, out: Path) -> Iterator[ClosedBroker]:
-    with ClosedBroker(tmp_path / "broker", out) as running:
+def closed_broker(out: Path) -> Iterator[ClosedBroker]:
+    with ClosedBroker(out) as running:
         yield running
 
 
@@ -140,6 +106,29 @@ async def test_renewals_under_traffic_fail_no_call_and_leave_no_moment_without_a
         last = {member(each).issued.certificate for each in (orders, web)}
         assert not first & last
         assert made > 100
+
+
+async def test_policy_signed_by_the_key_that_the_root_vouches_for_is_in_force(closed: Closed, tmp_path: Path) -> None:
+    async with closed.registry(tmp_path / "registry") as running, closed.orders() as orders, closed.web() as web:
+        await running.ready()
+        answer = await running.put("orders", {"timeout": {"total": 2}})
+        assert answer.status_code == 201
+        revision = answer.json()["revision"]
+        await eventually(lambda: [each.status()["revision"] for each in (orders, web)] == [revision, revision])
+        assert await web.call("orders.quote", {"number": 1}) == 2
+
+
+async def test_policy_signed_by_a_key_that_the_root_does_not_vouch_for_is_refused(
+    closed: Closed, tmp_path: Path
+) -> None:
+    seed = tmp_path / "seed"
+    seed.write_text("11" * 32)
+    async with closed.registry(tmp_path / "registry", CROSSPLY_SIGNING_KEY=str(seed)) as running:
+        await running.ready()
+        await running.put("orders", {"timeout": {"total": 2}})
+        async with closed.orders() as orders:
+            await asyncio.sleep(1.0)
+            assert orders.status()["revision"] == 0
 
 
 async def test_a_service_restarts_with_its_kept_identity_while_every_authority_is_down(closed: Closed) -> None:

@@ -19,7 +19,7 @@ _READY_WITHIN = 20.0
 
 def initialised(out: Path, *services: str) -> Path:
     """Write a mesh's folder, and return it."""
-    Bootstrap(Wanted(out=out, services=services), {}).run()
+    Bootstrap(Wanted(out=out, services=services, broker_port=free_port()), {}).run()
     return out
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -37,16 +38,30 @@ def authority() -> None:
     metavar="NAME",
     help="Under which broker and authority are reached, besides localhost; may come again.",
 )
+@click.option(
+    "--broker-port",
+    type=click.IntRange(1, 65_535),
+    default=4222,
+    show_default=True,
+    help="For the broker's configuration.",
+)
 @format_option()
 def init(
-    *, out: Path, trust_domain: str, tenant: str, services: tuple[str, ...], hosts: tuple[str, ...], output: Format
+    *,
+    out: Path,
+    trust_domain: str,
+    tenant: str,
+    services: tuple[str, ...],
+    hosts: tuple[str, ...],
+    broker_port: int,
+    output: Format,
 ) -> None:
     """Write what a mesh needs for its first start: root, issuer, certificates, tokens. What is there is kept.
 
     Run it again to add services or hosts, and every six months: it renews the certificates of brokers, authority
     and registry in the last third of their year.
     """
-    wanted = _wanted(out, trust_domain, tenant, services, hosts)
+    wanted = replace(_wanted(out, trust_domain, tenant, services, hosts), broker_port=broker_port)
     try:
         made = Bootstrap(wanted).run()
     except (CertificateFault, KekFault, OSError, ValueError) as error:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
+from typing import Final
 
 import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from crossply.config import MeshConfig
 from crossply.errors import Code, EndpointFailed
 from crossply.mesh import Mesh
+from crossply.telemetry.logs import get_logger
 from crossply.wire import connect as connect_nats
 from crossply.wire.link import Connect, Link, LinkConfig, StoreUnavailable
 from crossply_registry.authority.answer import answer
@@ -17,7 +21,10 @@ from crossply_registry.authority.config import AuthorityConfig
 from crossply_registry.authority.identity import AUTHORITY
 from crossply_registry.authority.refusal import Refused
 from crossply_registry.authority.state import StateFault
+from crossply_registry.connecting import TRY_AGAIN
 from crossply_registry.version import version
+
+_log: Final = get_logger("authority")
 
 
 class AuthorityProcess:
@@ -38,7 +45,13 @@ class AuthorityProcess:
         """Start the authority, then serve renewals; raise what ``Authority.start`` raises."""
         await self.authority.start()
         mesh = self._mesh = serving(self.authority, self._config, self._connected)
-        await mesh.start()
+        while True:
+            try:
+                await mesh.start()
+                return
+            except Exception as error:  # noqa: BLE001 - whatever it is: joins are served, and a broker comes back
+                _log.warning("renewals_wait", why=str(error) or type(error).__name__)
+            await asyncio.sleep(TRY_AGAIN)
 
     async def aclose(self) -> None:
         """Take no renewals any more, and stop."""
@@ -57,7 +70,12 @@ def serving(authority: Authority, config: AuthorityConfig, connect: Connect) -> 
         AUTHORITY,
         version=version(),
         description="issues identities",
-        config=MeshConfig(nats=config.servers, tenant=config.tenant, trust_domain=parts.issuer.trust_domain),
+        config=MeshConfig(
+            nats=config.servers,
+            tenant=config.tenant,
+            trust_domain=parts.issuer.trust_domain,
+            registry_key=_key(authority),
+        ),
         connect=connect,
     )
 
@@ -72,6 +90,13 @@ def serving(authority: Authority, config: AuthorityConfig, connect: Connect) -> 
         return msgspec.json.encode(answer(issued, parts.issuer, authority.registry))
 
     return mesh
+
+
+def _key(authority: Authority) -> bytes | None:
+    """Return the key that signs revisions here; None is the development key."""
+    held = authority.registry
+    key = None if held is None else held.public_key()
+    return key.public_bytes_raw() if isinstance(key, Ed25519PublicKey) else None
 
 
 def _told(refused: Refused) -> EndpointFailed:

@@ -38,6 +38,7 @@ from crossply_registry.authority.identity import AUTHORITY, BROKER, REGISTRY, Id
 from crossply_registry.authority.issuer import Issuer, new_serial
 from crossply_registry.authority.kek import Kek
 from crossply_registry.authority.tokens import Token, new_token
+from crossply_registry.broker_config import BrokerConfig, Certificates, render
 
 LOOPBACK: Final = ("localhost", "127.0.0.1")
 YEAR: Final = 365 * 86_400.0
@@ -53,6 +54,7 @@ class Wanted:
     tenant: str = "default"
     services: tuple[str, ...] = ()
     hosts: tuple[str, ...] = LOOPBACK
+    broker_port: int = 4222
 
 
 class Bootstrap:
@@ -79,6 +81,7 @@ class Bootstrap:
             self._server(issuer, name, where / "tls.pem", where / "tls.key", hosts if name == BROKER else ())
         for where in (folder.path, self._places.broker, self._places.registry):
             self._copy_root(root, where)
+        self._broker_config()
         self._signing_key(root)
         self._operator()
         self._tokens(root)
@@ -132,6 +135,17 @@ class Bootstrap:
         )
         self._put(key_path, key_pem(key))
         self._put(path, pem(made, issuer.certificate), PUBLIC)
+
+    def _broker_config(self) -> None:
+        """Write a configuration for nats-server, with paths relative to its folder; one that is there stays."""
+        path = self._places.broker / "nats.conf"
+        if path.exists():
+            return
+        # A broker that is reached under other names than this machine's own listens to others.
+        host = "127.0.0.1" if set(self._wanted.hosts) <= set(LOOPBACK) else "0.0.0.0"  # noqa: S104 - see above
+        files = Certificates(certificate="tls.pem", key="tls.key", root="ca.pem")
+        text = render(BrokerConfig(store_dir="jetstream", host=host, port=self._wanted.broker_port, certificates=files))
+        self._put(path, text.encode(), PUBLIC)
 
     def _signing_key(self, root: x509.Certificate) -> None:
         """Make the key that signs revisions, certified by the root itself; no authority, it signs no credential."""

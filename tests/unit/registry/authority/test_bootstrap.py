@@ -85,6 +85,25 @@ def test_certificates_are_renewed_in_the_last_third_of_their_life_without_the_ro
     assert expires(certificate(tmp_path / "broker/tls.pem")) > time.seconds + 364 * 86_400
 
 
+def test_the_brokers_configuration_takes_certificates_only_and_stays_as_it_was_changed(tmp_path: Path) -> None:
+    Bootstrap(Wanted(out=tmp_path, broker_port=4333), ENVIRONMENT).run()
+    path = tmp_path / "broker" / "nats.conf"
+    text = path.read_text()
+    assert "port: 4333" in text
+    assert 'host: "127.0.0.1"' in text
+    assert "verify: true" in text
+    assert 'min_version: "1.3"' in text
+    assert "password" not in text
+    path.write_text("mine")
+    Bootstrap(Wanted(out=tmp_path, hosts=("nats",)), ENVIRONMENT).run()
+    assert path.read_text() == "mine"
+
+
+def test_a_broker_with_another_name_than_this_machines_own_listens_to_others(tmp_path: Path) -> None:
+    Bootstrap(Wanted(out=tmp_path, hosts=("nats",)), ENVIRONMENT).run()
+    assert 'host: "0.0.0.0"' in (tmp_path / "broker" / "nats.conf").read_text()
+
+
 def test_hosts_are_added_and_none_is_lost(tmp_path: Path) -> None:
     Bootstrap(Wanted(out=tmp_path, hosts=("one",)), ENVIRONMENT).run()
     Bootstrap(Wanted(out=tmp_path, hosts=("two",)), ENVIRONMENT).run()
