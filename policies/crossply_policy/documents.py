@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
 from crossply_policy.access.spec import AccessSpec
+from crossply_policy.rate_limit import RateLimitSpec
 from crossply_policy.traffic import TrafficSpec
 
 RETRIED: Final = frozenset({"unavailable", "overloaded", "disconnected", "deadline_exceeded", "internal"})
@@ -57,6 +58,15 @@ class DrainPolicy:
     """How long an instance that stops may take to finish what it runs, in seconds."""
 
     timeout: float = 25.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdmissionPolicy:
+    """How many calls an instance runs at a time, and how many wait beside them; no limit of its own is None."""
+
+    adaptive: bool = True
+    limit: int | None = None
+    queue: int = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +124,15 @@ class DrainSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AdmissionSpec:
+    """The section `admission` as said."""
+
+    adaptive: bool | None = None
+    limit: int | None = None
+    queue: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointSpec:
     """What a `Service` document says of one endpoint."""
 
@@ -131,6 +150,7 @@ class ServiceSpec:
     retry: RetrySpec | None = None
     balance: BalanceSpec | None = None
     drain: DrainSpec | None = None
+    admission: AdmissionSpec | None = None
     idempotent: bool | None = None
     endpoints: Mapping[str, EndpointSpec] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -143,6 +163,7 @@ class DefaultsSpec:
     retry: RetrySpec | None = None
     balance: BalanceSpec | None = None
     drain: DrainSpec | None = None
+    admission: AdmissionSpec | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +181,7 @@ class Document:
 
     kind: str
     name: str
-    spec: DefaultsSpec | ServiceSpec | TelemetrySpec | TrafficSpec | AccessSpec
+    spec: DefaultsSpec | ServiceSpec | RateLimitSpec | TelemetrySpec | TrafficSpec | AccessSpec
 
     @property
     def key(self) -> str:

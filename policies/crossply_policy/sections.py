@@ -17,7 +17,7 @@ from crossply_policy.shapes import Schema, Shape, listed, unknown
 class Field:
     """One field: what it may hold, what it means, and what holds where no document says it.
 
-    `attribute` is where the made type keeps it, for a word that Python keeps for itself.
+    ``attribute`` is what the spec calls it, where the field's own name is a word of Python's.
     """
 
     shape: Shape
@@ -30,7 +30,7 @@ class Field:
 class Section:
     """An object with these fields and no others; `refused` says why a known one is not among them.
 
-    `check` notes what is wrong with fields that are each well formed.
+    `required` must be there; `check` notes what is wrong with fields that are each well formed.
     """
 
     make: Callable[..., object]
@@ -50,8 +50,7 @@ class Section:
                 break
             path = step(at, name)
             if isinstance(name, str) and name in self.fields:
-                one = self.fields[name]
-                said[one.attribute or name] = one.shape.read(held, path, faults)
+                said[self._attribute(name)] = self.fields[name].shape.read(held, path, faults)
             else:
                 faults.add(path, self._unknown(name))
         for name in self.required:
@@ -64,7 +63,7 @@ class Section:
 
     def plain(self, value: Any) -> object:
         """Return the fields that are said, in the section's order."""
-        said = ((name, one.shape, getattr(value, one.attribute or name)) for name, one in self.fields.items())
+        said = ((name, one.shape, getattr(value, self._attribute(name))) for name, one in self.fields.items())
         rendered = ((name, shape.plain(held)) for name, shape, held in said if held is not None)
         return {name: held for name, held in rendered if held is not None}
 
@@ -73,6 +72,9 @@ class Section:
         properties = {name: _property(one) for name, one in self.fields.items()}
         required = {"required": list(self.required)} if self.required else {}
         return {"type": "object", "properties": properties, **required, "additionalProperties": False}
+
+    def _attribute(self, name: str) -> str:
+        return self.fields[name].attribute or name
 
     def _unknown(self, name: object) -> str:
         if isinstance(name, str) and name in self.refused:

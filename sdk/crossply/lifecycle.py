@@ -43,10 +43,16 @@ class Lifecycle:
                 await running.start()
             except BaseException:
                 self._running = None
+                running.member.close()
                 raise
 
     async def stop(self) -> None:
-        """Stop it, after a start that is under way; goes on although its caller gives up."""
+        """Stop it, after a start that is under way; goes on although its caller gives up.
+
+        Raise ``MeshError`` in a handler, which would wait for its own end.
+        """
+        if self._running is not None and self._running.begun:
+            self._running.check_outside("stop")
         if self._stopping is None:
             self._stopping = asyncio.get_running_loop().create_task(self._stop(), name=f"stop {self._service}")
             self._stopping.add_done_callback(self._stopped)
@@ -60,6 +66,7 @@ class Lifecycle:
                 # Handlers that still run may call and publish to their end.
                 await self._running.stop()
             finally:
+                self._running.member.close()
                 self._running = None
 
     def _stopped(self, _task: asyncio.Task[None]) -> None:

@@ -11,8 +11,8 @@ import pytest
 from crossply import Mesh
 from crossply.config import MeshConfig
 from crossply.errors import CallError, ConfigError, Unavailable
+from crossply.identity.asking import asking
 from crossply.identity.member import Member
-from crossply.running import Running
 from tests.support.authority_process import AuthorityProcess, initialised
 from tests.support.closed_broker import ClosedBroker
 from tests.support.closed_mesh import Closed
@@ -40,14 +40,13 @@ async def closed(closed_broker: ClosedBroker, out: Path, tmp_path: Path) -> Asyn
 def member(mesh: Mesh) -> Member:
     """Return who a mesh is."""
     found = mesh.running.member
-    assert found is not None
+    assert isinstance(found, Member)
     return found
 
 
 async def renewed(mesh: Mesh) -> None:
     """Have a mesh renew now, as it does at half of its life."""
-    running: Running = mesh.running
-    assert await member(mesh).renew(running.ask_authority)
+    assert await member(mesh).renew(asking(mesh.running.routes.outbound, mesh.running.now))
 
 
 async def test_services_join_with_their_tokens_and_call_each_other(closed: Closed) -> None:
@@ -149,7 +148,7 @@ async def test_a_revoked_identity_is_not_renewed_and_does_not_join_again(closed:
         answer = await closed.authority.api.post("/v1/identities/orders/revoke", json={}, headers=headers)
         assert answer.status_code == 200
         with pytest.raises(CallError, match="is revoked"):
-            await orders.running.ask_authority(await _renewal(orders))
+            await asking(orders.running.routes.outbound, orders.running.now)(await _renewal(orders))
     with pytest.raises(ConfigError, match="is revoked"):
         async with closed.orders():
             raise AssertionError("it joined")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from crossply import Mesh
+from crossply.identity.member import Member
 from tests.support.authority_process import AuthorityProcess, initialised
 from tests.support.closed_broker import ClosedBroker
 from tests.support.closed_mesh import Closed
@@ -80,7 +81,7 @@ class Soak:
 
 def certificate(mesh: Mesh) -> str:
     held = mesh.running.member
-    assert held is not None
+    assert isinstance(held, Member)
     return held.issued.certificate
 
 

@@ -92,9 +92,14 @@ class Member:
         return self._tls
 
     @property
+    def tls(self) -> Member:
+        """Return what connections are opened with: itself."""
+        return self
+
+    @property
     def registry_key(self) -> bytes | None:
-        """Return the key by which revisions are known, where the authority named one."""
-        return registry_key(self.issued)
+        """Return the key by which revisions are known: what the configuration says, else what the authority named."""
+        return self._config.registry_key or registry_key(self.issued)
 
     async def begin(self) -> None:
         """Join, or go on as who this process was when no authority answers.

@@ -24,11 +24,12 @@ from crossply_policy.snapshot import Snapshot
 from crossply_policy.traffic import MirrorPolicy, operation_at
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable
 
     from crossply.control.feed import PolicyFeed
     from crossply.discovery.catalog import Catalog
     from crossply.handler import Facts, Handler
+    from crossply.protection.rates import Rates
     from crossply.stacks import Surroundings
     from crossply.tasks import Tasks
     from crossply.wire.link import Link
@@ -45,10 +46,18 @@ class Routes:
     """Finds the stack of an operation: composed on its first call, and again after each adoption."""
 
     def __init__(
-        self, service: str, link: Link, catalog: Catalog, feed: PolicyFeed, around: Surroundings, tasks: Tasks
+        self,
+        service: str,
+        link: Link,
+        catalog: Catalog,
+        feed: PolicyFeed,
+        around: Surroundings,
+        tasks: Tasks,
+        rates: Rates,
     ) -> None:
         self._service = service
         self._link = link
+        self._rates = rates
         self._tasks = tasks
         self._preparing: dict[str, asyncio.Task[None]] = {}
         self._catalog = catalog
@@ -182,6 +191,7 @@ class Routes:
             catalog=self._catalog,
             budget=self._budget(service, (route.retry or RetryPolicy()).budget),
             idempotent=idempotent,
+            limits=self._rates.called(self.snapshot, service, endpoint),
             wire=self._link.call,
             steering=steering,
         )
@@ -219,18 +229,3 @@ class Routes:
 def _callee_of(key: str) -> str:
     """Return the service that a stack leads to, after all redirects."""
     return key.rpartition(_FROM)[2].partition(".")[0]
-
-
-def publishing(link: Link, around: Surroundings, within: float) -> Callable[[str], Handler]:
-    """Return how to get the handler of events to a channel; raises ``NameFault`` for a bad name."""
-    stack = stacks.publishing(around=around, within=within, wire=link.publish)
-
-    async def publishing_event(request: Request) -> Response:
-        request.id = request.id or new_id()
-        return await stack(request)
-
-    def to(channel: str) -> Handler:
-        names.channel(channel)
-        return publishing_event
-
-    return to

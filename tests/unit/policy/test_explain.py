@@ -44,6 +44,9 @@ def test_every_value_is_there_the_built_in_ones_included() -> None:
         "retry.budget.window",
         "balance.method",
         "drain.timeout",
+        "admission.adaptive",
+        "admission.limit",
+        "admission.queue",
         "idempotent",
         "traffic",
     ]
