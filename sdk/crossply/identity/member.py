@@ -19,7 +19,7 @@ from crossply.identity.keys import Keys
 from crossply.names import new_instance
 from crossply.telemetry.logs import get_logger
 from crossply.wire.credential import identity
-from crossply.wire.link import Renewals
+from crossply.wire.renewals import Renewals
 
 if TYPE_CHECKING:
     import ssl

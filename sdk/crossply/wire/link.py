@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from crossply.tls import Tls
     from crossply.wire.lease import SharesOfRates
     from crossply.wire.presence import Presence
+    from crossply.wire.renewals import Renewals
 
 
 class ConnectionEvent(Enum):
@@ -24,22 +25,6 @@ class ConnectionEvent(Enum):
     RECONNECTED = "reconnected"
     LAME_DUCK = "lame_duck"
     CLOSED = "closed"
-
-
-class Renewals:
-    """Tells connections that the certificate they were opened with has a successor."""
-
-    def __init__(self) -> None:
-        self._listeners: list[Callable[[], None]] = []
-
-    def on_renewal(self, listener: Callable[[], None]) -> None:
-        """Call ``listener`` at every renewal."""
-        self._listeners.append(listener)
-
-    def tell(self) -> None:
-        """Say that there was one."""
-        for listener in self._listeners:
-            listener()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
