@@ -31,7 +31,7 @@ class Observed:
         self._watch: Closable | None = None
         self.window = Window(clock)
         self.totals = Totals()
-        self.traces = Traces()
+        self.traces = Traces(clock)
 
     async def start(self) -> None:
         """Begin to listen."""

@@ -55,7 +55,7 @@ def test_edges_beyond_the_bound_are_one() -> None:
 
 
 def test_the_traces_that_were_told_of_longest_ago_go_first() -> None:
-    traces = Traces(most=100, most_of_one=20)
+    traces = Traces(lambda: 0.0, most=100, most_of_one=20)
     for number in range(500):
         told = Told("web", "aaaaaaaaaaaa", span(trace_id=f"{number // 10:032x}", start=number))
         traces.add(told)
@@ -65,8 +65,20 @@ def test_the_traces_that_were_told_of_longest_ago_go_first() -> None:
 
 
 def test_a_trace_without_end_is_kept_in_part() -> None:
-    traces = Traces(most_of_one=20)
+    traces = Traces(lambda: 0.0, most_of_one=20)
     for number in range(50):
         traces.add(Told("web", "aaaaaaaaaaaa", span(start=number)))
     [trace] = traces.last(1)
     assert (len(trace.spans), trace.left_out) == (20, 30)
+
+
+def test_the_last_traces_are_those_that_all_have_told_of() -> None:
+    at = 0.0
+    traces = Traces(lambda: at)
+    for number, heard in enumerate((0.0, 1.0, 2.5)):
+        at = heard
+        traces.add(Told("web", "aaaaaaaaaaaa", span(trace_id=f"{number:032x}", start=number)))
+    at = 4.0
+    assert [int(each.trace_id, 16) for each in traces.last(3)] == [1, 0, 2]
+    at = 5.5
+    assert [int(each.trace_id, 16) for each in traces.last(3)] == [2, 1, 0]
