@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from crossply_policy.documents import BalancePolicy, DrainPolicy, RetryPolicy, TimeoutPolicy
+from crossply_policy.protection import BreakerPolicy, HedgePolicy, LimitPolicy, OutlierPolicy, WarmupPolicy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +17,11 @@ class Route:
     timeout: TimeoutPolicy = field(default_factory=TimeoutPolicy)
     retry: RetryPolicy | None = field(default_factory=RetryPolicy)
     balance: BalancePolicy = field(default_factory=BalancePolicy)
+    hedge: HedgePolicy = field(default_factory=HedgePolicy)
+    breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
+    outlier: OutlierPolicy = field(default_factory=OutlierPolicy)
+    limit: LimitPolicy = field(default_factory=LimitPolicy)
+    warmup: WarmupPolicy = field(default_factory=WarmupPolicy)
     drain: DrainPolicy = field(default_factory=DrainPolicy)
     idempotent: bool | None = None
 

@@ -280,6 +280,7 @@ class Mesh:
             "endpoints": sorted(self._declared.facts()),
             "in_flight": running.admission.in_flight,
             "draining": running.draining,
+            "callees": running.routes.held.status(),
         }
 
     def run(self) -> None:

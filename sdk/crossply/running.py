@@ -83,7 +83,7 @@ class Running:
     async def _begin(self) -> None:
         self.catalog = Catalog(self.link, self.instance, self._tasks, self.now, self.around.chance)
         self._feed = PolicyFeed(self.link, self._config.registry_key, self._adopt, self._tasks)
-        self.routes = Routes(self.link, self.catalog, self._feed, self.around, self._tasks)
+        self.routes = Routes(self.link, self.catalog, self._feed, self.around, self._tasks, self._config.zone)
         self._presence = Presence(
             self.link,
             self._hello,

@@ -161,7 +161,7 @@ class Catalog:
 
 
 def _instance(hello: Hello, known: Instance | None, now: float) -> Instance:
-    instance = known or Instance(hello.instance, now)
+    instance = known or Instance(hello.instance, now, since=now)
     instance.heard = now
     instance.suspect = False
     instance.zone, instance.labels, instance.version = hello.zone, hello.labels, hello.version
@@ -172,4 +172,6 @@ def _instance(hello: Hello, known: Instance | None, now: float) -> Instance:
 def _refresh(callee: Callee, instance: Instance, heartbeat: Heartbeat, now: float) -> None:
     instance.heard = now
     callee.suspect(instance, suspect=False)
-    instance.zone, instance.labels = heartbeat.zone, heartbeat.labels
+    if (instance.zone, instance.labels) != (heartbeat.zone, heartbeat.labels):
+        instance.zone, instance.labels = heartbeat.zone, heartbeat.labels
+        callee.changed()

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 from crossply import stacks
 from crossply.handler import Request, Response
-from crossply.layers.balance import Chooser
 from crossply.names import new_id
-from crossply.routing.budget import RetryBudget
-from crossply.routing.picker import LeastLatency
+from crossply.routing.chooser import Chooser
+from crossply.routing.eligible import Eligible
+from crossply.routing.held import Held, Protection
+from crossply.routing.picker import InTurn, LeastLatency
+from crossply.routing.ring import ByKey
+from crossply.routing.warmth import Warmth
 from crossply_policy import names
-from crossply_policy.documents import BudgetPolicy, RetryPolicy
+from crossply_policy.documents import RetryPolicy
 from crossply_policy.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -21,9 +24,13 @@ if TYPE_CHECKING:
     from crossply.control.feed import PolicyFeed
     from crossply.discovery.catalog import Catalog
     from crossply.handler import Facts, Handler
+    from crossply.routing.instances import Callee
+    from crossply.routing.outliers import Outliers
+    from crossply.routing.picker import Picker
     from crossply.stacks import Surroundings
     from crossply.tasks import Tasks
     from crossply.wire.link import Link
+    from crossply_policy.snapshot import Route
 
 _PREPARE_TIMEOUT = 0.5
 _OPERATIONS = 2048
@@ -32,7 +39,9 @@ _OPERATIONS = 2048
 class Routes:
     """Finds the stack of an operation: composed on its first call, and again after each adoption."""
 
-    def __init__(self, link: Link, catalog: Catalog, feed: PolicyFeed, around: Surroundings, tasks: Tasks) -> None:
+    def __init__(
+        self, link: Link, catalog: Catalog, feed: PolicyFeed, around: Surroundings, tasks: Tasks, zone: str = ""
+    ) -> None:
         self._link = link
         self._tasks = tasks
         self._preparing: dict[str, asyncio.Task[None]] = {}
@@ -41,22 +50,22 @@ class Routes:
         self._around = around
         self._calling: dict[str, Handler] = {}
         self._stacks: dict[str, Handler] = {}
-        self._budgets: dict[tuple[str, BudgetPolicy], RetryBudget] = {}
-        self._picker = LeastLatency(around.chance)
+        self._zone = zone
+        self.held = Held(around.now)
         self._known: set[str] = set()
         self.snapshot = Snapshot()
 
     def adopt(self, snapshot: Snapshot) -> None:
         """Use a new snapshot from the next call on; calls in flight finish on the stack they began on."""
         self.snapshot, self._stacks = snapshot, {}
+        self.held.keep(snapshot)
 
     def forget(self, services: list[str]) -> None:
         """Drop what belongs to services that do not exist."""
         for service in services:
             self._known.discard(service)
             self._feed.unwant(service)
-            for budget in [each for each in self._budgets if each[0] == service]:
-                del self._budgets[budget]
+            self.held.forget(service)
             for operation in [each for each in self._calling if each.partition(".")[0] == service]:
                 del self._calling[operation]
                 self._stacks.pop(operation, None)
@@ -131,23 +140,43 @@ class Routes:
             facts = callee.facts.get(endpoint)
             return facts is not None and facts.idempotent
 
+        chooses = route.balance.method != "queue"
+        outliers = self.held.outliers(callee, route.outlier) if route.outlier.enabled and chooses else None
         return stacks.outbound(
             route,
-            Chooser(callee, endpoint, None if route.balance.method == "queue" else self._picker),
+            self._chooser(route, callee, endpoint, outliers),
             around=self._around,
             catalog=self._catalog,
-            budget=self._budget(service, (route.retry or RetryPolicy()).budget),
+            budget=self.held.budget(service, (route.retry or RetryPolicy()).budget),
+            protection=Protection(
+                breakers=self.held.breakers(service, route.breaker) if route.breaker.enabled else None,
+                slots=self.held.slots(service, route.limit) if route.limit.enabled else None,
+                latencies=self.held.latencies(service, endpoint) if route.hedge.enabled else None,
+                outliers=outliers,
+            ),
             idempotent=idempotent,
             wire=self._link.call,
         )
 
-    def _budget(self, service: str, policy: BudgetPolicy) -> RetryBudget:
-        """Return the service's budget; it outlives a snapshot unless its own policy changed."""
-        key = (service, policy)
-        known = self._budgets.get(key)
-        if known is None:
-            known = self._budgets[key] = RetryBudget(policy, self._around.now)
-        return known
+    def _chooser(self, route: Route, callee: Callee, endpoint: str, outliers: Outliers | None) -> Chooser:
+        """Return how instances are chosen; who may be chosen is only asked where more than suspicion decides."""
+        policy = route.balance
+        asks = outliers is not None or policy.panic > 0 or (self._zone and policy.zone == "first")
+        eligible = Eligible(policy, self._zone, outliers) if asks else None
+        return Chooser(callee, endpoint, self._picker(route), eligible, outliers)
+
+    def _picker(self, route: Route) -> Picker | None:
+        chance = self._around.chance
+        warmth = Warmth(route.warmup, chance)
+        match route.balance.method:
+            case "queue":
+                return None
+            case "round_robin":
+                return InTurn(chance, warmth)
+            case "hash":
+                return ByKey(LeastLatency(chance, warmth))
+            case "least_latency":
+                return LeastLatency(chance, warmth)
 
 
 def publishing(link: Link, around: Surroundings, within: float) -> Callable[[str], Handler]:
