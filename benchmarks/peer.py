@@ -17,7 +17,17 @@ Close = Callable[[], Awaitable[None]]
 
 async def serve(env: dict[str, Any]) -> None:
     """Be the callee until cancelled; say ``ready`` once it can be called."""
-    mesh = Mesh("echoes", config=MeshConfig(nats=(env["nats"],)))
+    await answer(MeshConfig(nats=(env["nats"],)))
+
+
+async def connect(env: dict[str, Any]) -> tuple[Call, Close]:
+    """Return the caller, and how to end it."""
+    return await ask(MeshConfig(nats=(env["nats"],)))
+
+
+async def answer(config: MeshConfig) -> None:
+    """Echo what comes from the mesh of ``config``."""
+    mesh = Mesh("echoes", config=config)
 
     @mesh.endpoint(idempotent=True)
     async def echo(body: bytes) -> bytes:
@@ -28,9 +38,9 @@ async def serve(env: dict[str, Any]) -> None:
         await asyncio.Event().wait()
 
 
-async def connect(env: dict[str, Any]) -> tuple[Call, Close]:
-    """Return the caller, and how to end it."""
-    mesh = Mesh("asker", kind="client", config=MeshConfig(nats=(env["nats"],)))
+async def ask(config: MeshConfig) -> tuple[Call, Close]:
+    """Return the caller in the mesh of ``config``, and how to end it."""
+    mesh = Mesh("asker", kind="client", config=config)
     await mesh.start()
 
     async def call() -> None:

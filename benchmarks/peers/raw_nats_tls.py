@@ -6,18 +6,16 @@
 from __future__ import annotations
 
 import ssl
-import sys
 from collections.abc import Awaitable, Callable
-from contextlib import aclosing
-from pathlib import Path
 from typing import Any
 
 import nats
 from nats.aio.client import Client
 
-from benchmarks.certificates import ADDRESS, files, write
+from benchmarks.certificates import files
 from benchmarks.peers.raw_nats import answer, ask
-from benchmarks.processes import Program, while_running
+from benchmarks.processes import while_running
+from benchmarks.tls_broker import tls_address, tls_broker
 
 Call = Callable[[], Awaitable[None]]
 Close = Callable[[], Awaitable[None]]
@@ -25,14 +23,7 @@ Close = Callable[[], Awaitable[None]]
 
 async def serve(env: dict[str, Any]) -> None:
     """Run the broker and be the callee until cancelled; say ``ready`` once it can be called."""
-    tls = write(env["dir"])
-    command = [
-        str(Path(sys.executable).parent / "nats-server"), "-a", ADDRESS, "-p", str(env["ports"][0]), "--tlsverify",
-        f"--tlscacert={tls.authority}", f"--tlscert={tls.certificate}", f"--tlskey={tls.key}",
-    ]  # fmt: skip
-    started = Program.start("nats-server with TLS", *command, word="Server is ready", own_group=False)
-    async with aclosing(await started) as broker:
-        await broker.said(10)
+    async with tls_broker(env) as broker:
         await while_running([broker], answer(await _connected(env)))
 
 
@@ -45,4 +36,4 @@ async def _connected(env: dict[str, Any]) -> Client:
     tls = files(env["dir"])
     context = ssl.create_default_context(cafile=tls.authority)
     context.load_cert_chain(tls.certificate, tls.key)
-    return await nats.connect(f"tls://{ADDRESS}:{env['ports'][0]}", tls=context)
+    return await nats.connect(tls_address(env), tls=context)

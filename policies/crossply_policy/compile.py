@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
 from crossply_policy.defaults import FLOOR
-from crossply_policy.documents import DefaultsSpec, Document, ServiceSpec
+from crossply_policy.documents import DefaultsSpec, Document, ServiceSpec, TelemetryPolicy, TelemetrySpec
 from crossply_policy.faults import Fault, PolicyInvalid
-from crossply_policy.snapshot import Route, Snapshot
+from crossply_policy.snapshot import MESH, Route, Snapshot
 
 
 def compile_snapshot(documents: Iterable[Document], *, generation: int, revision: int) -> Snapshot:
@@ -32,7 +32,16 @@ def compile_snapshot(documents: Iterable[Document], *, generation: int, revision
         default=_settled(floor),
         services=MappingProxyType(services),
         endpoints=MappingProxyType(endpoints),
+        telemetry=_telemetry(by_key),
     )
+
+
+def _telemetry(by_key: Mapping[str, Document]) -> Mapping[str, TelemetryPolicy]:
+    """Return what each service keeps, over what `mesh` says for all; that stands under its own name."""
+    said = {one.name: one.spec for one in by_key.values() if isinstance(one.spec, TelemetrySpec)}
+    floor = overlaid(TelemetryPolicy(), *(spec for name, spec in said.items() if name == MESH))
+    services = {name: overlaid(floor, spec) for name, spec in said.items() if name != MESH}
+    return MappingProxyType({MESH: floor, **services})
 
 
 def unique(documents: Iterable[Document]) -> dict[str, Document]:

@@ -14,6 +14,7 @@ RETRIED: Final = frozenset({"unavailable", "overloaded", "disconnected", "deadli
 
 Method: TypeAlias = Literal["least_latency", "round_robin", "hash", "queue"]
 Zone: TypeAlias = Literal["first", "any"]
+LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,18 @@ class DrainPolicy:
     """How long an instance that stops may take to finish what it runs, in seconds."""
 
     timeout: float = 25.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TelemetryPolicy:
+    """What a service keeps of what happens: the share of traces that begin there, and calls slower than seconds.
+
+    A log level of None leaves it to the process's own configuration.
+    """
+
+    sampling: float = 0.01
+    slow: float = 1.0
+    log_level: LogLevel | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,12 +165,21 @@ class DefaultsSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TelemetrySpec:
+    """What a `Telemetry` document says: of one service, or of all where its name is `mesh`."""
+
+    sampling: float | None = None
+    slow: float | None = None
+    log_level: LogLevel | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
     """One document: its kind, its name (unique within the kind) and what it says."""
 
     kind: str
     name: str
-    spec: DefaultsSpec | ServiceSpec
+    spec: DefaultsSpec | ServiceSpec | TelemetrySpec
 
     @property
     def key(self) -> str:

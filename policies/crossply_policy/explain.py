@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from crossply_policy.compile import overlaid, unique
 from crossply_policy.defaults import FLOOR
-from crossply_policy.documents import Document, ServiceSpec
+from crossply_policy.documents import Document, ServiceSpec, TelemetryPolicy
 
 BUILT_IN: Final = "built-in"
 
@@ -33,6 +33,23 @@ def explain(documents: Iterable[Document], service: str, endpoint: str) -> tuple
     route = overlaid(FLOOR, *(spec for _, spec in layers))
     return tuple(
         Effective(path=path, value=value, source=sources.get(path, BUILT_IN)) for path, value in _values(route)
+    )
+
+
+def explain_telemetry(documents: Iterable[Document], service: str) -> tuple[Effective, ...]:
+    """Return every value of what a service keeps; raise PolicyInvalid as `compile_snapshot` does.
+
+    None as the value of `log_level` means that the process's own configuration says it.
+    """
+    by_key = unique(documents)
+    keys = [key for key in ("Telemetry/mesh", f"Telemetry/{service}") if key in by_key]
+    specs = [by_key[key].spec for key in keys]
+    sources = {
+        path: key for key, spec in zip(keys, specs, strict=True) for path, value in _values(spec) if value is not None
+    }
+    policy = overlaid(TelemetryPolicy(), *specs)
+    return tuple(
+        Effective(path=path, value=value, source=sources.get(path, BUILT_IN)) for path, value in _values(policy)
     )
 
 

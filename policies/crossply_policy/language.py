@@ -19,6 +19,8 @@ from crossply_policy.documents import (
     RetryPolicy,
     RetrySpec,
     ServiceSpec,
+    TelemetryPolicy,
+    TelemetrySpec,
     TimeoutSpec,
 )
 from crossply_policy.protection_table import PROTECTIONS
@@ -29,7 +31,8 @@ NOT_YET: Final = "is not available in this version"
 
 _RETRY: Final = FLOOR.retry or RetryPolicy(attempts=0)
 _BUDGET: Final = BudgetPolicy()
-_MESH_TO_COME: Final[tuple[str, ...]] = ("encryption", "replay", "sampling", "redaction")
+_TELEMETRY: Final = TelemetryPolicy()
+_MESH_TO_COME: Final[tuple[str, ...]] = ("encryption", "replay", "redaction")
 _NEVER_RETRIED: Final = (
     "invalid_argument",
     "unauthenticated",
@@ -176,8 +179,36 @@ DEFAULTS: Final = Section(
     fields={"timeout": _TIMEOUT, "retry": _FURTHER, "balance": _BALANCE, **PROTECTIONS, "drain": _DRAIN},
     refused={
         **dict.fromkeys(_MESH_TO_COME, NOT_YET),
+        "sampling": "is said in a Telemetry document; move it to Telemetry/mesh",
         "idempotent": "is said of a service or an endpoint; move it to a Service document",
         "endpoints": "belong to a service; move them to a Service document",
+    },
+)
+
+
+LOG_LEVEL: Final = Choice(words=("debug", "info", "warning", "error"))
+"""The levels that may stand in `log_level`."""
+TELEMETRY: Final = Section(
+    make=TelemetrySpec,
+    fields={
+        "sampling": Field(
+            shape=Number(low=0, high=1),
+            about="The share of the traces beginning at a service that are kept whole.",
+            default=_TELEMETRY.sampling,
+        ),
+        "slow": Field(
+            shape=Duration(),
+            about="Calls and events that take longer are kept whatever was sampled, as failed ones are.",
+            default=_TELEMETRY.slow,
+        ),
+        "log_level": Field(
+            shape=LOG_LEVEL,
+            about="What is logged at least; the process's own configuration where nothing is said.",
+        ),
+    },
+    refused={
+        "tap": NOT_YET,
+        "redaction": NOT_YET,
     },
 )
 
@@ -212,6 +243,12 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
             name=names.service,
             name_schema={"type": "string", "pattern": names.NAME_PATTERN},
             spec=SERVICE,
+        ),
+        "Telemetry": Kind(
+            about="What is kept of what happens: in one service, or in all where the name is `mesh`.",
+            name=names.service,
+            name_schema={"type": "string", "pattern": names.NAME_PATTERN},
+            spec=TELEMETRY,
         ),
     },
 )

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Final
 
-from crossply_policy.documents import BalancePolicy, DrainPolicy, RetryPolicy, TimeoutPolicy
+from crossply_policy.documents import BalancePolicy, DrainPolicy, RetryPolicy, TelemetryPolicy, TimeoutPolicy
 from crossply_policy.protection import BreakerPolicy, HedgePolicy, LimitPolicy, OutlierPolicy, WarmupPolicy
+
+MESH: Final = "mesh"
+"""The name of what is said of all services."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +39,13 @@ class Snapshot:
     default: Route = field(default_factory=Route)
     services: Mapping[str, Route] = field(default_factory=lambda: MappingProxyType({}))
     endpoints: Mapping[tuple[str, str], Route] = field(default_factory=lambda: MappingProxyType({}))
+    telemetry: Mapping[str, TelemetryPolicy] = field(default_factory=lambda: MappingProxyType({}))
 
     def route(self, service: str, endpoint: str) -> Route:
         """Return the route of one endpoint: the same object every time, by at most two lookups."""
         route = self.endpoints.get((service, endpoint))
         return route if route is not None else self.services.get(service, self.default)
+
+    def kept_by(self, service: str) -> TelemetryPolicy:
+        """Return what a service keeps of what happens in it."""
+        return self.telemetry.get(service) or self.telemetry.get(MESH) or TelemetryPolicy()

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _NATS_URL: Final = "CROSSPLY_NATS_URL"
 _REFUSED: Final = "authorization violation"
 """The broker's own words; the wire has no other sign."""
+_TLS: Final = ("CROSSPLY_TLS_", "TLS", "certificate")
+_TLS_HINT: Final = "look at CROSSPLY_TLS_CA, CROSSPLY_TLS_CERT and CROSSPLY_TLS_KEY, described in docs/configuration.md"
 
 
 def broker_failure(config: MeshConfig, error: Unavailable) -> Failure:
@@ -26,7 +28,7 @@ def broker_failure(config: MeshConfig, error: Unavailable) -> Failure:
             hint=_credentials_hint(config),
             code=ExitCode.DENIED,
         )
-    hint = start_hint(config, _NATS_URL)
+    hint = _TLS_HINT if any(word in error.message for word in _TLS) else start_hint(config, _NATS_URL)
     return Failure("the broker cannot be reached", why=error.message, hint=hint, code=ExitCode.UNREACHABLE)
 
 

@@ -46,6 +46,7 @@ async def _broker(config: MeshConfig) -> Finding:
         tenant=config.tenant,
         trust_domain=config.trust_domain,
         connect_timeout=config.connect_timeout,
+        tls=config.tls,
         reconnect=False,
     )
     try:

@@ -19,6 +19,8 @@ COMMANDS: Final = {
     "call": Entry("crossply_cli.commands.call:call", "Call an endpoint and print what it returns."),
     "services": Entry("crossply_cli.commands.services:services", "List services, or show one with its instances."),
     "policy": Entry("crossply_cli.commands.policy:policy", "Apply, read and delete policy documents."),
+    "stat": Entry("crossply_cli.commands.stat:stat", "Show rate, success and latency of what calls what."),
+    "trace": Entry("crossply_cli.commands.trace:trace", "Show what a request did, as a tree."),
     "check": Entry("crossply_cli.commands.check:check", "Check broker, registry and data planes."),
     "registry": Entry("crossply_cli.commands.serve:registry", "Run the registry."),
     "bridge": Entry("crossply_cli.commands.serve:bridge", "Run a bridge."),

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import urlsplit
 
+from crossply import tls
 from crossply.control.record import development_key
 from crossply.errors import ConfigError
+from crossply.tls import TlsFiles
 from crossply_policy import names
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ class RegistryConfig:
     """Where the broker is, where the API listens; seconds. No ``signing_seed`` is the development key."""
 
     servers: tuple[str, ...] = ("nats://127.0.0.1:4222",)
+    tls: TlsFiles | None = None
     host: str = "127.0.0.1"
     port: int = 8700
     tenant: str = "default"
@@ -49,8 +52,11 @@ class RegistryConfig:
         default = cls()
         read = _Reading(mapping)
         host, port = read("CROSSPLY_REGISTRY_LISTEN", _listen, (default.host, default.port))
+        files, faults = tls.from_mapping(mapping)
+        read.faults += faults
         config = cls(
             servers=read("CROSSPLY_NATS_URL", _servers, default.servers),
+            tls=files,
             host=host,
             port=port,
             tenant=read("CROSSPLY_TENANT", names.service, default.tenant),

@@ -18,6 +18,7 @@ from crossply.wire.link import Connect, LinkConfig, StoreUnavailable
 from crossply_registry.catalog.catalog import Catalog
 from crossply_registry.catalog.watch import CatalogWatch
 from crossply_registry.feed import Feed
+from crossply_registry.observed.watch import Observed
 from crossply_registry.presence import SERVICE, OwnPresence
 from crossply_registry.provisioning import Provisioning
 from crossply_registry.revisions.log import RevisionLog
@@ -45,6 +46,7 @@ class Parts:
     revisions: RevisionLog
     catalog: Catalog
     provisioning: Provisioning
+    observed: Observed
 
 
 class Registry:
@@ -57,7 +59,7 @@ class Registry:
         self._tasks = Tasks(_failed)
         self._link: Link | None = None
         self._parts: Parts | None = None
-        self._closing: list[Feed | CatalogWatch | OwnPresence] = []
+        self._closing: list[Feed | CatalogWatch | OwnPresence | Observed] = []
         self.instance = new_instance()
         self.started = time.time()
 
@@ -84,14 +86,15 @@ class Registry:
         provisioning = Provisioning(link.streams, self._config.replicas, self._tasks, self._clock)
         watch = CatalogWatch(link, catalog, provisioning.declare, self._tasks, self._clock)
         presence = OwnPresence(link, self.instance, revisions, self._tasks)
+        observed = Observed(link, self._clock)
         link.on_event(provisioning.connection)
         provisioning.start()
-        for part in (watch, presence):
+        for part in (watch, observed, presence):
             await part.start()
             self._closing.append(part)
         await feed.start(revisions)
         self._closing.append(feed)
-        self._parts = Parts(link, revisions, catalog, provisioning)
+        self._parts = Parts(link, revisions, catalog, provisioning, observed)
         _log.info("ready", instance=self.instance, broker=link.server, place=revisions.contents.place)
 
     async def aclose(self) -> None:
@@ -118,6 +121,7 @@ class Registry:
                         tenant=self._config.tenant,
                         trust_domain=self._config.trust_domain,
                         connect_timeout=max(0.1, min(one_try, left)),
+                        tls=self._config.tls,
                     )
                 )
             except Unavailable as error:

@@ -10,12 +10,15 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from crossply import tls
 from crossply.errors import ConfigError
 from crossply.telemetry.logs import FORMATS, LEVELS
+from crossply.tls import TlsFiles
 from crossply_policy import names
 
 LOCAL_MESH = Path(".crossply") / "mesh.json"
 T = TypeVar("T")
+_OTLP = "OTEL_EXPORTER_OTLP_ENDPOINT"
 
 
 class LocalMesh(msgspec.Struct, frozen=True):
@@ -34,6 +37,7 @@ class MeshConfig:
     """Where the mesh is and how this process appears in it; durations in seconds."""
 
     nats: tuple[str, ...] = ("nats://127.0.0.1:4222",)
+    tls: TlsFiles | None = None
     registry: str = ""
     tenant: str = "default"
     trust_domain: str = "mesh.local"
@@ -45,6 +49,7 @@ class MeshConfig:
     max_in_flight: int = 1024
     log_level: str = "info"
     log_format: str = "console"
+    otlp: str = ""
     state: Path | None = None
     local: Path | None = None
 
@@ -56,8 +61,11 @@ class MeshConfig:
         """
         read = Reader(environ)
         local, path = (None, None) if "CROSSPLY_NATS_URL" in environ else _local(start or Path.cwd(), read)
+        files, faults = tls.from_mapping(environ)
+        read.faults += faults
         config = cls(
             nats=read.value("CROSSPLY_NATS_URL", _urls, local.nats if local else cls.nats_default()),
+            tls=files,
             registry=read.value("CROSSPLY_REGISTRY_URL", _http, local.registry if local else ""),
             tenant=read.value("CROSSPLY_TENANT", names.service, local.tenant if local else "default"),
             trust_domain=read.value("CROSSPLY_TRUST_DOMAIN", _domain, local.trust_domain if local else "mesh.local"),
@@ -69,6 +77,7 @@ class MeshConfig:
             max_in_flight=read.value("CROSSPLY_MAX_IN_FLIGHT", positive, 1024),
             log_level=read.value("CROSSPLY_LOG_LEVEL", one_of(LEVELS), "info"),
             log_format=read.value("CROSSPLY_LOG_FORMAT", one_of(FORMATS), "console"),
+            otlp="" if environ.get("OTEL_SDK_DISABLED", "").lower() == "true" else read.value(_OTLP, _http, ""),
             state=read.value("CROSSPLY_STATE", Path, None),
             local=path,
         )

@@ -21,6 +21,7 @@ from crossply.context import AMBIENT, Current
 from crossply.errors import ConfigError, EndpointFailed, InvalidArgument, Origin
 from crossply.event import Event
 from crossply.handler import FOREIGN, JSON, MSGPACK, Facts, Request, Response
+from crossply.telemetry import otel_context
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -91,20 +92,23 @@ def event_handler(
 
 
 async def _run(
-    run: Callable[[dict[str, Any]], Any],
+    run: Callable[..., Any],
     arguments: dict[str, Any],
     request: Request,
     report: Callable[[Request, BaseException], None],
 ) -> Any:
     token = AMBIENT.set(Current(request, request.peer or FOREIGN))
+    leave = otel_context.enter(request)
     try:
-        return await run(arguments)
+        return await run(**arguments)
     except Exception as error:
         if _on_purpose(error):
             raise
         report(request, error)
         raise EndpointFailed("", trace_id=_trace_id(request)) from error
     finally:
+        if leave is not None:
+            leave()
         AMBIENT.reset(token)
 
 
@@ -117,15 +121,15 @@ def _trace_id(request: Request) -> str | None:
     return request.traceparent and request.traceparent[3:35]
 
 
-def _runner(function: Callable[..., Any], executor: Callable[[], Executor]) -> Callable[[dict[str, Any]], Any]:
+def _runner(function: Callable[..., Any], executor: Callable[[], Executor]) -> Callable[..., Any]:
     """Return how to run a function: on the loop, or in the thread pool when it is a plain ``def``."""
     called = getattr(function, "__call__", function)  # noqa: B004 - an object with an async __call__ is asked for it
     if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(called):
-        return lambda arguments: function(**arguments)
+        return function
     if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
         raise ConfigError([f"{named(function)}: generators are streams, and streams are not available in this version"])
 
-    async def in_thread(arguments: dict[str, Any]) -> Any:
+    async def in_thread(**arguments: Any) -> Any:
         context = contextvars.copy_context()
         call = functools.partial(context.run, function, **arguments)
         value = await asyncio.get_running_loop().run_in_executor(executor(), call)

@@ -15,6 +15,7 @@ from crossply.lifecycle import Lifecycle
 from crossply.names import new_id
 from crossply.routing.routes import publishing
 from crossply.running import Running
+from crossply.telemetry.given import Given
 from crossply.wire import connect as connect_nats
 from crossply.wire.presence import Hello
 from crossply_policy import names
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from crossply.handler import Handler
+    from crossply.telemetry.given import GivenExporters
     from crossply.wire.link import Connect, Link
 
 T = TypeVar("T")
@@ -37,7 +39,9 @@ class Mesh:
 
     ``config`` may be given whole; otherwise it is read from ``environ`` (``os.environ``): the CROSSPLY_* variables
     of docs/configuration.md, or the mesh that ``crossply up`` runs in this folder or above it. ``kind`` tells a
-    ``service`` from a ``bridge`` and from a mere ``client``. Raises ``ConfigError`` with every fault at once.
+    ``service`` from a ``bridge`` and from a mere ``client``. ``exporters`` of the OpenTelemetry SDK get the spans,
+    and its metric readers the metrics, until the mesh stops; a function makes them for each start. Raises
+    ``ConfigError`` with every fault at once.
     """
 
     def __init__(
@@ -50,12 +54,14 @@ class Mesh:
         config: MeshConfig | None = None,
         environ: Mapping[str, str] | None = None,
         connect: Connect = connect_nats,
+        exporters: GivenExporters = (),
     ) -> None:
         self._declared = Declared(service)
         self._hello = Hello(service, "", version, kind, description=description)
         self._config = config
         self._environ = environ
         self._connect = connect
+        self._exporters = Given(exporters)
         self._life = Lifecycle(service, self._make)
 
     @property
@@ -246,7 +252,7 @@ class Mesh:
         await self._life.stop()
 
     def _make(self) -> Running:
-        return Running(self._declared, self._hello, self.config, self._connect)
+        return Running(self._declared, self._hello, self.config, self._connect, self._exporters())
 
     def connect_with(self, connect: Connect) -> None:
         """Open connections with ``connect`` from the next start on; ``crossply.testing`` does, for unit tests."""

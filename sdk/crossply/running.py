@@ -20,7 +20,8 @@ from crossply.routing.routes import Routes
 from crossply.stacks import Surroundings
 from crossply.tasks import Tasks
 from crossply.telemetry.logs import get_logger
-from crossply.telemetry.recorder import MemoryRecorder, Side
+from crossply.telemetry.outflow import Outflow
+from crossply.telemetry.recorder import Side
 from crossply.wire.link import ConnectionEvent, LinkConfig
 from crossply.wire.presence import Hello
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from crossply.config import MeshConfig
     from crossply.declared import Declared
     from crossply.handler import Handler, Request
+    from crossply.telemetry.given import Exporters
     from crossply.wire.link import Closable, Connect, Link
     from crossply_policy.snapshot import Snapshot
 
@@ -41,7 +43,14 @@ _THREADS = 32
 class Running:
     """Everything that lives between ``start`` and ``stop``."""
 
-    def __init__(self, declared: Declared, hello: Hello, config: MeshConfig, connect: Connect) -> None:
+    def __init__(
+        self,
+        declared: Declared,
+        hello: Hello,
+        config: MeshConfig,
+        connect: Connect,
+        exporters: Exporters = (),
+    ) -> None:
         self._declared = declared
         self._config = config
         self._connect = connect
@@ -57,9 +66,18 @@ class Running:
             started=time.time(),
         )
         self._log = get_logger("mesh").bind(service=declared.service, instance=self.instance)
-        self.recorder = MemoryRecorder()
-        self.now = of_loop()
-        self.around = Surroundings(recorder=self.recorder, now=self.now, wall=time.time_ns, chance=chance_of_loop())
+        self.now, chance = of_loop(), chance_of_loop()
+        self.outflow = Outflow(
+            config,
+            exporters,
+            service=declared.service,
+            version=hello.version,
+            instance=self.instance,
+            now=self.now,
+            chance=chance,
+        )
+        self.recorder = self.outflow.recorder
+        self.around = Surroundings(recorder=self.recorder, now=self.now, wall=time.time_ns, chance=chance)
         self.admission = Admission(limit=config.max_in_flight)
         self.called: dict[tuple[str, Any], tuple[Handler, Decoder]] = {}
         self._tasks = Tasks(lambda name, error: self._log.error("task_failed", task=name, error=repr(error)))
@@ -104,6 +122,8 @@ class Running:
         self._tasks.for_ever(self._presence.say_hello, "hello")
         vigil = Vigil(self.link, self.catalog, self._tasks, self.now)
         self._tasks.for_ever(vigil.watch, "vigil")
+        self.outflow.start()
+        self._tasks.for_ever(lambda: self.outflow.step(self.link.report), "telemetry")
         self._log.info("started", broker=self.link.server, revision=self._feed.revision)
 
     async def _connected(self) -> Link:
@@ -116,6 +136,7 @@ class Running:
             tenant=config.tenant,
             trust_domain=config.trust_domain,
             connect_timeout=min(_ONE_TRY, config.connect_timeout),
+            tls=config.tls,
         )
         said = False
         while True:
@@ -131,6 +152,7 @@ class Running:
 
     def _adopt(self, snapshot: Snapshot) -> None:
         self.routes.adopt(snapshot)
+        self.outflow.adopt(snapshot.kept_by(self._declared.service))
         self._tasks.spawn(self._presence.applied(snapshot.generation, snapshot.revision), "policy acknowledged")
 
     def _happened(self, event: ConnectionEvent) -> None:
@@ -220,6 +242,7 @@ class Running:
             self.admission.draining = True
             await self.catalog.aclose()
             await self._feed.aclose()
+            await self.outflow.aclose(self.link.report)
         finally:
             await self._tasks.aclose()
             await self.link.aclose()

@@ -99,7 +99,7 @@ def outbound(
     return compose(
         [
             # Outermost, so that the span covers what the caller waits for, and its id is on every attempt.
-            trace(around.recorder, Side.CALLER, around.now, around.wall, around.chance),
+            trace(around.recorder, Side.CALLER),
             # Outside everything that can refuse, so that a refusal is counted as well.
             measure(around.recorder, Side.CALLER, around.now),
             # Before any waiting: all that follows spends from this.
@@ -129,7 +129,7 @@ def publishing(*, around: Surroundings, within: float, wire: Handler) -> Handler
     """Return the handler of events to one channel; the wire itself sends the same bytes again until ``within``."""
     return compose(
         [
-            trace(around.recorder, Side.PUBLISHER, around.now, around.wall, around.chance),
+            trace(around.recorder, Side.PUBLISHER),
             measure(around.recorder, Side.PUBLISHER, around.now),
             deadline(within, around.now),
             propagate(),
@@ -151,7 +151,7 @@ def inbound(
     return compose(
         [
             # Outermost, as outbound: the span continues the caller's trace.
-            trace(around.recorder, side, around.now, around.wall, around.chance),
+            trace(around.recorder, side),
             # Counts the very outcome the caller will see, so it stands outside rescue.
             measure(around.recorder, side, around.now),
             # Everything below may raise; from here out there are only replies.

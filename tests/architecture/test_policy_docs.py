@@ -9,7 +9,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from crossply_policy import names
-from crossply_policy.language import DEFAULTS, ENDPOINT, KINDS, SERVICE
+from crossply_policy.language import DEFAULTS, ENDPOINT, KINDS, SERVICE, TELEMETRY
 from crossply_policy.parse import parse
 from crossply_policy.sections import Field, Section
 from crossply_policy.shapes import Choice, Duration
@@ -33,7 +33,7 @@ def leaves(section: Section, within: str = "") -> Iterator[tuple[str, Field]]:
             yield f"{within}{name}", one
 
 
-FIELDS = dict(leaves(SERVICE)) | dict(leaves(DEFAULTS))
+FIELDS = dict(leaves(SERVICE)) | dict(leaves(DEFAULTS)) | dict(leaves(TELEMETRY))
 
 
 def shown(one: Field) -> str | None:
@@ -43,7 +43,7 @@ def shown(one: Field) -> str | None:
         if not isinstance(one.shape, Duration):
             return f"{default:g}"
         return f"{default:g} s" if default >= 1 else f"{default * 1000:g} ms"
-    if isinstance(one.shape, Choice):
+    if isinstance(one.shape, Choice) and default is not None:
         return f"`{default}`"
     return str(default) if isinstance(default, int) else None
 
@@ -69,17 +69,17 @@ def test_every_field_has_its_row_with_its_default(path: str) -> None:
 
 @pytest.mark.parametrize("path", FIELDS)
 def test_the_row_of_a_field_says_where_it_may_stand(path: str) -> None:
-    places = {"D": DEFAULTS, "S": SERVICE, "E": ENDPOINT}
+    places = {"D": DEFAULTS, "S": SERVICE, "E": ENDPOINT, "T": TELEMETRY}
     where = [letter for letter, section in places.items() if path in dict(leaves(section))]
     assert ROWS[path][1].split() == where
 
 
 def test_every_field_in_the_docs_is_there() -> None:
-    rows = {path for path, cells in ROWS.items() if re.fullmatch(r"[DSE](?: [DSE])*", cells[1])}
+    rows = {path for path, cells in ROWS.items() if re.fullmatch(r"[DSET](?: [DSET])*", cells[1])}
     assert rows == set(FIELDS)
 
 
-@pytest.mark.parametrize("name", sorted({*SERVICE.refused, *DEFAULTS.refused}))
+@pytest.mark.parametrize("name", sorted({*SERVICE.refused, *DEFAULTS.refused, *TELEMETRY.refused}))
 def test_what_is_not_available_is_named(name: str) -> None:
     assert f"`{name}`" in TEXT
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 from typing import Any, Self
 
 import msgspec
+import pytest
 from nats.aio.client import Client
 
+from crossply.tls import TlsFiles
 from crossply.wire.connection import Connection
-from crossply.wire.dial import dial
+from crossply.wire.dial import DialFault, dial
 from crossply.wire.link import LinkConfig
 
 INFO = {"server_id": "S", "version": "2.15.1", "max_payload": 1048576, "headers": True}
@@ -38,8 +41,9 @@ class Told:
 class Scripted:
     """A broker that shakes hands, says what the test gives it, and writes down what it gets."""
 
-    def __init__(self, *, after_pong: bytes = b"") -> None:
+    def __init__(self, *, after_pong: bytes = b"", pongs: bool = True) -> None:
         self._after_pong = after_pong
+        self._pongs = pongs
         self.lines: list[bytes] = []
         self.port = 0
 
@@ -55,12 +59,14 @@ class Scripted:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"INFO " + msgspec.json.encode(INFO) + b"\r\n")
         pinged = False
-        while line := await reader.readline():
-            self.lines.append(line.strip())
-            if line.startswith(b"PING"):
-                writer.write(b"PONG\r\n" if pinged else b"PONG\r\n" + self._after_pong)
-                pinged = True
-        writer.close()
+        with contextlib.suppress(ConnectionResetError), contextlib.closing(writer):
+            while line := await reader.readline():
+                self.lines.append(line.strip())
+                if line.startswith(b"PING"):
+                    if not self._pongs:
+                        break
+                    writer.write(b"PONG\r\n" if pinged else b"PONG\r\n" + self._after_pong)
+                    pinged = True
 
 
 def ignore(_subject: bytes, _reply: bytes, _payload: bytes, _headers: bytes) -> None:
@@ -75,11 +81,12 @@ async def connected(broker: Scripted, told: Told) -> Connection:
 def test_the_client_keeps_its_parts_under_the_names_that_taking_over_uses() -> None:
     names = {"_transport", "_reading_task", "_ping_interval_task", "_flusher_task", "_server_info"}
     assert names <= vars(Client()).keys()
+    assert "_connect_command" in vars(Client)
 
 
 def test_the_client_takes_the_options_that_dialling_gives() -> None:
     options = {"name", "error_cb", "allow_reconnect", "max_reconnect_attempts", "reconnect_time_wait"}
-    assert options | {"connect_timeout", "tls", "user", "password", "token"} <= set(
+    assert options | {"connect_timeout", "tls", "tls_hostname", "user", "password", "token"} <= set(
         inspect.signature(Client.connect).parameters
     )
 
@@ -102,6 +109,20 @@ async def test_what_came_with_the_handshake_is_not_lost() -> None:
         assert ("informed", 2048, True) in told.said
         assert connection.max_payload == 2048
         await connection.aclose()
+
+
+async def test_a_broker_that_ends_the_connection_instead_of_answering_is_no_connection() -> None:
+    async with Scripted(pongs=False) as broker:
+        with pytest.raises(DialFault, match=r"closed the connection|reset|lost"):
+            await connected(broker, Told())
+
+
+async def test_nothing_is_said_of_oneself_without_tls_when_it_was_asked_for() -> None:
+    async with Scripted() as broker:
+        config = LinkConfig(servers=(), service="orders", instance="aaaaaaaaaaaa", tls=TlsFiles())
+        with pytest.raises(DialFault, match="offers no TLS"):
+            await dial(f"nats://127.0.0.1:{broker.port}", {"user": "u", "password": "p"}, config, Told(), 2.0)
+        assert broker.lines == []
 
 
 async def test_what_was_sent_before_a_ping_is_written_before_it() -> None:

@@ -15,6 +15,7 @@ from crossply_policy.documents import (
     EndpointSpec,
     RetrySpec,
     ServiceSpec,
+    TelemetrySpec,
     TimeoutSpec,
 )
 from crossply_policy.protection import BreakerSpec, HedgeSpec, LimitSpec, OutlierSpec, WarmupSpec
@@ -102,4 +103,11 @@ service_specs = st.builds(
 
 defaults = st.builds(Document, kind=st.just("Defaults"), name=st.just("mesh"), spec=defaults_specs)
 services = st.builds(Document, kind=st.just("Service"), name=tokens, spec=service_specs)
-documents = defaults | services
+telemetry_specs = st.builds(
+    TelemetrySpec,
+    sampling=said(st.floats(0.0, 1.0).map(abs)),
+    slow=seconds,
+    log_level=said(st.sampled_from(["debug", "info", "warning", "error"])),
+)
+telemetry = st.builds(Document, kind=st.just("Telemetry"), name=st.just("mesh") | tokens, spec=telemetry_specs)
+documents = defaults | services | telemetry

@@ -21,13 +21,14 @@ _TRIES: Final = 5
 class Broker:
     """One nats-server with JetStream; its port and its store stay the same over restarts.
 
-    It is configured by the very module that configures it for users. It ends with the test, and with the
-    process that runs the test.
+    It is configured by the very module that configures it for users, and by the lines of ``extra``. It ends with the
+    test, and with the process that runs the test.
     """
 
-    def __init__(self, directory: Path, *, max_payload: int = 1024 * 1024) -> None:
+    def __init__(self, directory: Path, *, max_payload: int = 1024 * 1024, extra: str = "") -> None:
         self._directory = directory
         self._max_payload = max_payload
+        self._extra = extra
         self._process: subprocess.Popen[bytes] | None = None
         self._config = self._at(free_port())
 
@@ -102,6 +103,8 @@ class Broker:
     def _start(self) -> None:
         path = self._directory / "nats.conf"
         write(self._config, path)
+        with path.open("a") as file:
+            file.write(self._extra)
         with (self._directory / "nats.log").open("ab") as log:
             argv = leashed(str(binary()), "--config", str(path))
             self._process = subprocess.Popen(argv, stdout=log, stderr=log)

@@ -19,8 +19,9 @@ _STARTED_WITHIN = 15.0
 class Cluster:
     """Brokers ``0`` and ``1``; each keeps its ports over restarts."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, extra: str = "") -> None:
         self._directory = directory
+        self._extra = extra
         self._routes = [free_port(), free_port()]
         self._configs = [
             BrokerConfig(
@@ -49,7 +50,7 @@ class Cluster:
     def start(self, number: int) -> None:
         """Start one of them and return when it takes connections."""
         path = self._directory / f"nats-{number}.conf"
-        path.write_text(render(self._configs[number]) + self._cluster(number))
+        path.write_text(render(self._configs[number]) + self._cluster(number) + self._extra)
         with (self._directory / f"nats-{number}.log").open("ab") as log:
             process = subprocess.Popen(leashed(str(binary()), "--config", str(path)), stdout=log, stderr=log)
         self._processes[number] = process

@@ -39,7 +39,7 @@ class Policies:
             parsed = parse(plain)
             raw = canonical.canonical(parsed)
             name, hash_ = f"{parsed.kind}/{parsed.name}", canonical.digest(raw)
-            concerns = ("*",) if parsed.kind == "Defaults" else (parsed.name,)
+            concerns = ("*",) if parsed.name == "mesh" else (parsed.name,)
             await self._link.store.create(keys.document(parsed.kind, parsed.name, hash_), raw)
             changed[name], carried[name] = Change(hash_, concerns), raw
             self._kept[name] = Kept(hash_, self.revision + 1, concerns)

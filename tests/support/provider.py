@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from crossply.names import new_instance
+from crossply.tls import TlsFiles
 from crossply.wire import connect
 from crossply.wire.link import Closable, ConsumerPlan, Link, LinkConfig, StoreUnavailable, StreamPlan
 from crossply.wire.presence import Hello, Presence
@@ -16,8 +17,8 @@ from tests.support.broker import Broker
 class Provider:
     """Hears every hello and creates what it asks for; ``ack_wait`` in seconds."""
 
-    def __init__(self, broker: Broker, *, ack_wait: float = 30.0) -> None:
-        self._config = LinkConfig(servers=(broker.url,), service="registry", instance=new_instance())
+    def __init__(self, broker: Broker, *, ack_wait: float = 30.0, tls: TlsFiles | None = None) -> None:
+        self._config = LinkConfig(servers=(broker.url,), service="registry", instance=new_instance(), tls=tls)
         self._ack_wait = ack_wait
         self._wanted: asyncio.Queue[Hello] = asyncio.Queue()
         self.link: Link

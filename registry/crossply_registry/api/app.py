@@ -16,6 +16,7 @@ from crossply_registry.api.document_text import LONGEST
 from crossply_registry.api.documents import Documents, list_documents
 from crossply_registry.api.health import live, ready
 from crossply_registry.api.history import list_revisions
+from crossply_registry.api.observed import list_traces, metrics, read_stat, read_trace
 from crossply_registry.api.problems import to_response
 from crossply_registry.api.services import Services
 from crossply_registry.api.status import read_status
@@ -31,7 +32,19 @@ def build(registry: Registry) -> Litestar:
         return registry
 
     return Litestar(
-        [list_documents, Documents, list_revisions, Services, read_status, live, ready],
+        [
+            list_documents,
+            Documents,
+            list_revisions,
+            Services,
+            read_status,
+            read_stat,
+            list_traces,
+            read_trace,
+            metrics,
+            live,
+            ready,
+        ],
         dependencies={
             "registry": Provide(provide, sync_to_thread=False),
             "said": Provide(authorship),

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from crossply.control.record import Kept
 from crossply_policy.documents import Document
+from crossply_policy.snapshot import MESH
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,4 +46,5 @@ class Contents:
 
 def concerns(document: Document) -> tuple[str, ...]:
     """Return whom a document concerns: the service it is about, or ``*`` for all."""
-    return (document.name,) if document.kind == "Service" else ("*",)
+    own = document.kind == "Service" or (document.kind == "Telemetry" and document.name != MESH)
+    return (document.name,) if own else ("*",)

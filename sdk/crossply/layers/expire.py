@@ -8,6 +8,8 @@ from crossply.errors import DeadlineExceeded, Executed
 from crossply.handler import Handler, Request, Response, layer
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from crossply.clock import Clock
 
 
@@ -15,12 +17,12 @@ if TYPE_CHECKING:
 def expire(inner: Handler, now: Clock) -> Handler:
     """Refuse a request that is past its deadline."""
 
-    async def expiring(request: Request) -> Response:
+    def expiring(request: Request) -> Awaitable[Response]:
         if now() >= request.deadline:
             raise DeadlineExceeded(
                 f"{request.operation}: the deadline passed before the endpoint was reached",
                 executed=Executed.NO,
             )
-        return await inner(request)
+        return inner(request)
 
     return expiring

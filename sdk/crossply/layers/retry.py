@@ -32,10 +32,8 @@ def retry(
         budget.deposit()
         # The layers below write into what they get: what a further attempt begins with is kept here.
         deadline, instance, tried = request.deadline, request.instance, request.tried
-        may_have_run = False
-        for number in range(1, policy.attempts + 2):
-            attempted = request if number == 1 else request.fork(number)
-            attempted.deadline, attempted.instance, attempted.tried = deadline, instance, tried
+        attempted, number, may_have_run = request, 1, False
+        while True:
             try:
                 return await inner(attempted)
             except CallError as error:
@@ -55,12 +53,13 @@ def retry(
                         )
                     raise
                 may_have_run = may_have_run or error.executed is not Executed.NO
-            finally:
-                request.attempt = number
             if attempted.instance is not None:
                 tried = (*tried, attempted.instance)
             await asyncio.sleep(pause)
-        raise AssertionError("unreachable: the last attempt returns or raises")
+            number += 1
+            attempted = request.fork(number)
+            attempted.deadline, attempted.instance, attempted.tried = deadline, instance, tried
+            request.attempt = number
 
     return retrying
 

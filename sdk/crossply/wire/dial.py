@@ -14,7 +14,9 @@ from urllib.parse import urlsplit
 from nats import errors as nats_errors
 from nats.aio.client import Client
 
+from crossply.tls import SCHEME, TlsFault, TlsFiles
 from crossply.wire.connection import Connection
+from crossply.wire.dial_tls import explained, name_to_check
 
 if TYPE_CHECKING:
     from crossply.wire.connection import Owner
@@ -35,8 +37,26 @@ class Dial(Protocol):
         ...
 
 
+class NoTls(nats_errors.Error):
+    """The broker offers no TLS where it was asked for."""
+
+    def __str__(self) -> str:
+        return "the broker offers no TLS, and nothing is said to it without"
+
+
 class Handshake(Client):
     """nats-py's client until it is connected, and nothing of it afterwards."""
+
+    def __init__(self, *, encrypted: bool) -> None:
+        super().__init__()
+        self._encrypted = encrypted
+
+    def _connect_command(self) -> bytes:
+        """Say who this is, but never in the clear to whoever merely claims that the broker speaks no TLS."""
+        streams: Any = self._transport
+        if self._encrypted and streams._io_writer.get_extra_info("ssl_object") is None:
+            raise NoTls
+        return super()._connect_command()
 
     def hand_over(self) -> tuple[asyncio.Transport, bytes, dict[str, Any]]:
         """Return the transport, what was read from it already, and the broker's INFO.
@@ -47,6 +67,12 @@ class Handshake(Client):
         streams: Any = self._transport
         reader: Any = streams._io_reader
         return streams._io_writer.transport, bytes(reader._buffer), self._server_info
+
+    @property
+    def broke(self) -> BaseException | None:
+        """What ended the connection, where asyncio knows more than the error that it raised: an alert of TLS."""
+        reader = getattr(self._transport, "_io_reader", None)
+        return reader.exception() if reader is not None else None
 
     def drop(self) -> None:
         """Leave a connection that did not come about."""
@@ -67,7 +93,8 @@ async def dial(
     address: str, credentials: dict[str, str], config: LinkConfig, owner: Owner, timeout: float
 ) -> Connection:
     """Return an open connection to one server; raise ``DialFault`` when there is none within ``timeout`` seconds."""
-    client = Handshake()
+    files = config.tls or (TlsFiles() if address.startswith(SCHEME) else None)
+    client = Handshake(encrypted=files is not None)
     refused: list[Exception] = []
 
     async def failed(error: Exception) -> None:
@@ -75,6 +102,8 @@ async def dial(
 
     try:
         async with asyncio.timeout(timeout):
+            # In a thread: to read all authorities of a system takes as long as a thousand calls.
+            context = await asyncio.to_thread(files.context) if files is not None else None
             await client.connect(
                 [address],
                 name=f"{config.service}/{config.instance}",
@@ -83,13 +112,18 @@ async def dial(
                 max_reconnect_attempts=1,
                 reconnect_time_wait=0,
                 connect_timeout=max(1, round(timeout)),
-                tls=config.tls,
+                tls=context,
+                tls_hostname=name_to_check(address, config.servers) if context is not None else None,
                 **credentials,  # type: ignore[arg-type]  # user, password or token, by name
             )
+        if not client.is_connected:
+            raise ConnectionResetError("the broker closed the connection during the handshake")  # noqa: TRY301 - said in one way
+    except TlsFault as fault:
+        raise DialFault(str(fault)) from fault
     except (OSError, TimeoutError, nats_errors.Error) as error:
         client.drop()
-        reason = (refused or [error])[0]
-        raise DialFault(str(reason) or type(reason).__name__) from error
+        reason = client.broke or (refused or [error])[0]
+        raise DialFault(explained(reason, files)) from error
     except BaseException:
         client.drop()
         raise

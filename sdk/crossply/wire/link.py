@@ -8,9 +8,8 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    import ssl
-
-    from crossply.handler import Handler, Request, Response
+    from crossply.handler import Handler, Peer, Request, Response
+    from crossply.tls import TlsFiles
     from crossply.wire.presence import Presence
 
 
@@ -34,7 +33,7 @@ class LinkConfig:
     tenant: str = "default"
     trust_domain: str = "mesh.local"
     connect_timeout: float = 5.0
-    tls: ssl.SSLContext | None = None
+    tls: TlsFiles | None = None
     reconnect: bool = True
 
 
@@ -131,6 +130,7 @@ class Streams(Protocol):
 PresenceHandler: TypeAlias = Callable[["Presence"], None]
 AskedHandler: TypeAlias = Callable[[], "Presence"]
 AnnouncementHandler: TypeAlias = Callable[[bytes], None]
+ReportHandler: TypeAlias = Callable[["Peer", bytes], None]
 EventHandler: TypeAlias = Callable[[ConnectionEvent], None]
 MissingHandler: TypeAlias = Callable[[str | None], None]
 MicroHandler: TypeAlias = Callable[[str], dict[str, Any]]
@@ -230,6 +230,14 @@ class Link(Protocol):
 
     async def watch_head(self, handler: AnnouncementHandler) -> Closable:
         """Listen to policy announcements."""
+        ...
+
+    def report(self, body: bytes) -> bool:
+        """Tell those who watch what happened here; return False when that was dropped, as it is before all else."""
+        ...
+
+    async def watch_reports(self, handler: ReportHandler) -> Closable:
+        """Hear what all instances report (the registry only)."""
         ...
 
     @property

@@ -21,6 +21,7 @@ from crossply.wire.senders import Sender, Senders, text_tlv
 MAX_BODY = 960 * 1024
 MAX_HEAD = 8 * 1024
 MAX_TTL = 3_600_000
+_LONGEST: Final = MAX_TTL / 1000
 ID = 16
 _FORMS: Final = 1024
 _LENGTH: Final = struct.Struct(">H")
@@ -53,7 +54,7 @@ def pack_request(sender: Sender, request: Request, *, reply: bytes, now: float) 
 
 def time_to_live(remaining: float) -> int:
     """Return the milliseconds that a request says it has, of the seconds that remain: at least one."""
-    return MAX_TTL if remaining >= MAX_TTL / 1000 else max(1, int(remaining * 1000))
+    return (int(remaining * 1000) or 1) if remaining < _LONGEST else MAX_TTL
 
 
 def pack_event(sender: Sender, request: Request) -> bytes:

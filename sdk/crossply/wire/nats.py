@@ -15,6 +15,7 @@ from crossply.wire.dial import dial
 from crossply.wire.jetstream import JetStream
 from crossply.wire.link import ConnectionEvent, EventHandler, LinkConfig
 from crossply.wire.mux import Mux, disconnected, instance_gone
+from crossply.wire.observing import Observer
 from crossply.wire.provision import Provisioner
 from crossply.wire.publishing import Publisher
 from crossply.wire.senders import Sender, Senders
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         MissingHandler,
         Pong,
         PresenceHandler,
+        ReportHandler,
         Store,
         Streams,
     )
@@ -69,6 +71,7 @@ class NatsLink:
         self._publisher = Publisher(broker, jetstream, self._sender, now, self._stream_missing)
         self._server = Server(config, broker, self._sender, self._senders, self._tasks, now, self._report)
         self._announcer = Announcer(config, broker, self._mux, self._sender, self._senders, self._report)
+        self._observer = Observer(config, broker, self._sender, self._senders, self._report)
         self._store = Bucket(jetstream, config.tenant)
         self._streams = Provisioner(jetstream, config.tenant)
 
@@ -208,6 +211,14 @@ class NatsLink:
 
         group = subjects.instance_group(self._config.instance).encode()
         return self._broker.listen(subjects.HEAD.encode(), heard, queue=group)
+
+    def report(self, body: bytes) -> bool:
+        """Tell what happened here."""
+        return self._observer.send(body)
+
+    async def watch_reports(self, handler: ReportHandler) -> Closable:
+        """Hear what all instances report."""
+        return self._observer.watch(handler)
 
     @property
     def store(self) -> Store:

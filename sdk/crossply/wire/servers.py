@@ -28,7 +28,9 @@ class Servers:
 
     def learn(self, places: Iterable[str]) -> None:
         """Take what a broker says of its cluster, in place of what was learned before: host:port each."""
-        scheme = urlsplit(self.addresses[0]).scheme
+        # Whoever was told of one over TLS must not be led to another without.
+        schemes = [urlsplit(each).scheme for each in self.addresses[: self._told]]
+        scheme = "tls" if "tls" in schemes else schemes[0]
         learned = [f"{scheme}://{place}" for place in places]
         self.addresses[self._told :] = [each for each in learned if each not in self.addresses[: self._told]]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from crossply.errors import CallError, EndpointFailed, InvalidArgument, NotFound, PayloadTooLarge, Unavailable
 from crossply.handler import Kind, Request, Response
@@ -153,7 +153,8 @@ class Server:
             payload = self._formed(endpoint, request, response) or message.pack_response(
                 self._sender, request.id, response, new_id()
             )
-            self._check_size(len(payload))
+            if len(payload) > self._broker.max_payload:
+                self._refuse_size(len(payload))
         except CallError as error:
             failed = Response(failure=_too_large(request, error))
             return message.pack_response(self._sender, request.id, failed, new_id())
@@ -190,7 +191,8 @@ class Server:
     async def _answer_foreign(self, endpoint: Endpoint, request: Request, reply: bytes) -> None:
         response = await endpoint.handler(request)
         try:
-            self._check_size(len(response.body) + message.MAX_HEAD)
+            if (size := len(response.body) + message.MAX_HEAD) > self._broker.max_payload:
+                self._refuse_size(size)
         except CallError as error:
             response = Response(failure=_too_large(request, error))
         payload, headers = foreign.reply(response)
@@ -198,15 +200,15 @@ class Server:
 
     def _send(self, reply: bytes, payload: bytes, headers: bytes) -> None:
         # The caller of a connection that is gone has been told so, and this reply would come too late.
-        if self._broker.connected:
-            self._broker.send(reply, payload, headers=headers)
+        connection = self._broker.current
+        if connection is not None and connection.open:
+            connection.send(reply, payload, b"", headers)
 
-    def _check_size(self, size: int) -> None:
-        if size > self._broker.max_payload:
-            raise PayloadTooLarge(
-                f"{size} bytes are above the broker's limit of {self._broker.max_payload};"
-                " raise its max_payload, or send less"
-            )
+    def _refuse_size(self, size: int) -> NoReturn:
+        raise PayloadTooLarge(
+            f"{size} bytes are above the broker's limit of {self._broker.max_payload};"
+            " raise its max_payload, or send less"
+        )
 
 
 @dataclass(frozen=True, slots=True)

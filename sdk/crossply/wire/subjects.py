@@ -5,6 +5,7 @@ from __future__ import annotations
 HEARTBEATS = "mesh.hb.>"
 HEAD = "mesh.ctl.head"
 EVENTS = "mesh.evt"
+REPORTS = "mesh.obs.>"
 MICRO = "$SRV"
 MAX_LENGTH = 255
 
@@ -47,6 +48,11 @@ def heartbeats(service: str) -> str:
 def who(service: str) -> str:
     """Where a new caller asks who serves ``service``."""
     return f"mesh.hb.{service}.who"
+
+
+def report(service: str, instance: str) -> str:
+    """Where an instance tells what happened in it."""
+    return f"mesh.obs.{service}.{instance}"
 
 
 def channel(name: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 
+from crossply.handler import Peer
 from crossply.wire.link import (
     Conflict,
     ConnectionEvent,
@@ -147,6 +148,7 @@ class FakeLink:
     listeners: list[Callable[[ConnectionEvent], None]] = field(default_factory=list)
     presence: list[Callable[[Presence], None]] = field(default_factory=list)
     head_handlers: list[Callable[[bytes], None]] = field(default_factory=list)
+    report_handlers: list[Callable[[Peer, bytes], None]] = field(default_factory=list)
     closed: bool = False
 
     def on_event(self, handler: Callable[[ConnectionEvent], None]) -> None:
@@ -167,6 +169,10 @@ class FakeLink:
 
     async def watch_head(self, handler: Callable[[bytes], None]) -> Open:
         self.head_handlers.append(handler)
+        return Open()
+
+    async def watch_reports(self, handler: Callable[[Peer, bytes], None]) -> Open:
+        self.report_handlers.append(handler)
         return Open()
 
     async def ask_who(self, service: str) -> None:

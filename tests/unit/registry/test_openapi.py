@@ -24,6 +24,10 @@ async def test_every_route_is_described(described: dict[str, Any]) -> None:
         "/v1/services": {"get"},
         "/v1/services/{name}": {"get"},
         "/v1/status": {"get"},
+        "/v1/stat": {"get"},
+        "/v1/traces": {"get"},
+        "/v1/traces/{trace_id}": {"get"},
+        "/metrics": {"get"},
         "/healthz": {"get"},
         "/readyz": {"get"},
     }

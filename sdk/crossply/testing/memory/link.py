@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         MissingHandler,
         Pong,
         PresenceHandler,
+        ReportHandler,
         Store,
         Streams,
     )
@@ -260,6 +261,14 @@ class MemoryLink:
     async def watch_head(self, handler: AnnouncementHandler) -> Closable:
         """Listen to policy announcements."""
         return Listening(self._heads, handler)
+
+    def report(self, body: bytes) -> bool:
+        """Tell what happened here."""
+        return self.connected and self.broker.reported(self, body)
+
+    async def watch_reports(self, handler: ReportHandler) -> Closable:
+        """Hear what all instances report."""
+        return Listening(self.broker.reports, handler)
 
     @property
     def store(self) -> Store:
