@@ -16,6 +16,7 @@ SETUP := for each in python3 python3.13 python3.12 python3.11; do \
 RUNTIME := .venv/.runtime
 TOOLS := .venv/.tools
 BENCH := .venv/.bench
+OLDEST := .venv/nats-oldest
 INPUTS := constraints.txt pyproject.toml scripts/setup.py
 
 .PHONY: help demo test soak check format bench constraints clean
@@ -42,10 +43,15 @@ $(BENCH): constraints/bench.txt $(INPUTS)
 	@$(SETUP) constraints/bench.txt
 	@touch $(BENCH) $(RUNTIME)
 
+# The oldest nats-py that the project supports stands beside the newest, for the tests that run on it.
+$(OLDEST): constraints/nats-oldest.txt $(TOOLS)
+	@$(BIN)/python -I scripts/setup.py constraints/nats-oldest.txt $(OLDEST)
+	@touch $(OLDEST)
+
 demo: $(RUNTIME)
 	@$(BIN)/crossply up --demo $(ARGS)
 
-test: $(TOOLS)
+test: $(TOOLS) $(OLDEST)
 	@$(RUN) pytest -q --durations=15 -m 'not soak' $(ARGS)
 
 # pytest says 5 when nothing is marked; that is no failure, and the run itself would only say that it ran nothing.
@@ -72,8 +78,8 @@ bench: $(BENCH)
 	@echo 'bench: calls' && $(BIN)/python -I benchmarks/calls.py $(ARGS)
 
 # The subsets take their versions from constraints.txt: build is the build backend, demo what `make demo` runs, bench
-# that and the peers of the benchmarks, which alone are pinned there; the others are what each image holds. No index,
-# path or command is written into any of them.
+# that and the peers of the benchmarks, which alone are pinned there, nats-oldest the lower bound of nats-py; the others
+# are what each image holds. No index, path or command is written into any of them.
 PIN := $(BIN)/uv pip compile -q --no-config --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-header
 SUBSET := $(PIN) -c constraints.txt
@@ -87,6 +93,8 @@ constraints: $(TOOLS)
 	@$(SUBSET) pyproject.toml --extra registry $(EXTRAS) -o constraints/registry.txt
 	@$(SUBSET) pyproject.toml --extra bridge $(EXTRAS) -o constraints/bridge.txt
 	@$(SUBSET) pyproject.toml $(EXTRAS) -o constraints/service.txt
+	@sed -n 's/^ *"\(nats-py>=[0-9.]*\).*/\1/p' pyproject.toml | \
+		$(PIN) --no-deps --resolution lowest - -o constraints/nats-oldest.txt
 	@echo 'constraints: written; the next target installs them'
 
 clean:

@@ -65,7 +65,7 @@ def outbound(*, protected: bool) -> Handler:
     assert route.retry is not None
     return stacks.outbound(
         route,
-        Chooser(callee, "create", picker, eligible, outliers),
+        Chooser(callee, "create", picker, eligible=eligible, outliers=outliers),
         around=around,
         catalog=cast("Catalog", None),  # asked only when nobody listens
         budget=RetryBudget(route.retry.budget, around.now),

@@ -1,4 +1,7 @@
-"""Make the tree's own environment: python3 scripts/setup.py PINS, a hash-pinned requirements file."""
+"""Make the tree's own environment: python3 scripts/setup.py PINS, a hash-pinned requirements file.
+
+With a folder after it, the wheels that PINS names are put there, beside the environment and not into it.
+"""
 
 from __future__ import annotations
 
@@ -42,9 +45,12 @@ class SetupFailed(Exception):
 
 def main(arguments: list[str]) -> int:
     """Make or renew `.venv`, saying on stderr what is done; 0, or 1 after a message."""
+    pins, *folder = arguments
     try:
-        [pins] = arguments
-        _make(ROOT / pins)
+        if folder:
+            _put(ROOT / pins, ROOT / folder[0])
+        else:
+            _make(ROOT / pins)
     except SetupFailed as fault:
         _say(f"failed: {fault}")
         return 1
@@ -63,6 +69,14 @@ def _make(pins: Path) -> None:
     project = ["--no-deps", "--no-build-isolation", "-e", str(ROOT)]
     _run([*pip, *project], "the project could not be installed")
     _say("ready")
+
+
+def _put(pins: Path, folder: Path) -> None:
+    _say(f"installing {pins.name} into {folder.relative_to(ROOT)}")
+    # Wheels alone: what must be built would bring a build backend that nobody pinned.
+    where = ["--no-deps", "--only-binary", ":all:", "--upgrade", "--target", str(folder)]
+    pip = [str(PYTHON), "-Im", "pip", "--disable-pip-version-check", "--no-input", "install"]
+    _run([*pip, "--require-hashes", *where, "-r", str(pins)], "the pinned packages could not be installed")
 
 
 def newest(candidates: Iterable[str]) -> str:

@@ -11,7 +11,9 @@ from typing import Any
 from crossply_policy.defaults import FLOOR
 from crossply_policy.documents import DefaultsSpec, Document, ServiceSpec, TelemetryPolicy, TelemetrySpec
 from crossply_policy.faults import Fault, PolicyInvalid
-from crossply_policy.snapshot import MESH, Route, Snapshot
+from crossply_policy.rules import rules_of
+from crossply_policy.snapshot import MESH, Route, Rule, Snapshot
+from crossply_policy.traffic import TrafficSpec
 
 
 def compile_snapshot(documents: Iterable[Document], *, generation: int, revision: int) -> Snapshot:
@@ -20,18 +22,22 @@ def compile_snapshot(documents: Iterable[Document], *, generation: int, revision
     floor = overlaid(FLOOR, *(one.spec for one in by_key.values() if isinstance(one.spec, DefaultsSpec)))
     services: dict[str, Route] = {}
     endpoints: dict[tuple[str, str], Route] = {}
+    traffic: dict[str, tuple[Rule, ...]] = {}
     for document in by_key.values():
         if isinstance(document.spec, ServiceSpec):
             whole = overlaid(floor, document.spec)
             services[document.name] = _settled(whole)
             for name, spec in document.spec.endpoints.items():
                 endpoints[document.name, name] = _settled(overlaid(whole, spec))
+        elif isinstance(document.spec, TrafficSpec) and (rules := rules_of(document.key, document.spec)):
+            traffic[document.name] = rules
     return Snapshot(
         generation=generation,
         revision=revision,
         default=_settled(floor),
         services=MappingProxyType(services),
         endpoints=MappingProxyType(endpoints),
+        traffic=MappingProxyType(traffic),
         telemetry=_telemetry(by_key),
     )
 

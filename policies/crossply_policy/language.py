@@ -26,6 +26,7 @@ from crossply_policy.documents import (
 from crossply_policy.protection_table import PROTECTIONS
 from crossply_policy.sections import Field, Named, Section
 from crossply_policy.shapes import Choice, Duration, Flag, Number, Whole, Words
+from crossply_policy.traffic_language import TRAFFIC
 
 NOT_YET: Final = "is not available in this version"
 
@@ -243,6 +244,12 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
             name=names.service,
             name_schema={"type": "string", "pattern": names.NAME_PATTERN},
             spec=SERVICE,
+        ),
+        "Traffic": Kind(
+            about="Where calls to one service go: subsets, splits, copies, experiments.",
+            name=names.service,
+            name_schema={"type": "string", "pattern": names.NAME_PATTERN},
+            spec=TRAFFIC,
         ),
         "Telemetry": Kind(
             about="What is kept of what happens: in one service, or in all where the name is `mesh`.",

@@ -10,10 +10,9 @@ CHANNEL_LENGTH: Final = 181
 """A channel in the longest subject made of it (`mesh.redo.<service>.<channel>`) stays within 255 bytes."""
 NAME_PATTERN: Final = r"^(?!(any|foreign)$|i-)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 """The grammar of a token, for an editor."""
-KINDS: Final = ("Defaults", "Service", "Telemetry")
+KINDS: Final = ("Defaults", "Service", "Traffic", "Telemetry")
 """The kinds of documents that parse."""
 KINDS_TO_COME: Final = (
-    "Traffic",
     "Access",
     "RateLimit",
     "Channel",
@@ -50,6 +49,13 @@ def endpoint(text: str) -> str:
     if _is_token(text):
         return text
     raise _refused("endpoint name", text, _token_fault(text), _similar(text))
+
+
+def subset(text: str) -> str:
+    """Return the text if it names a subset; raise NameFault."""
+    if _is_token(text):
+        return text
+    raise _refused("subset name", text, _token_fault(text), _similar(text))
 
 
 def operation(text: str) -> tuple[str, str]:

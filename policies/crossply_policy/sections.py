@@ -24,11 +24,15 @@ class Field:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """An object with these fields and no others; `refused` says why a known one is not among them."""
+    """An object with these fields and no others; `refused` says why a known one is not among them.
+
+    `check` notes what is wrong with fields that are each well formed.
+    """
 
     make: Callable[..., object]
     fields: Mapping[str, Field]
     refused: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    check: Callable[[object, str, Faults], None] | None = None
 
     def read(self, value: object, at: str, faults: Faults) -> object:
         """Return what `make` makes of the fields that are there; what is silent is left out."""
@@ -44,7 +48,10 @@ class Section:
                 said[name] = self.fields[name].shape.read(held, path, faults)
             else:
                 faults.add(path, self._unknown(name))
-        return self.make(**said)
+        made = self.make(**said)
+        if self.check is not None and None not in said.values():
+            self.check(made, at, faults)
+        return made
 
     def plain(self, value: Any) -> object:
         """Return the fields that are said, in the section's order."""

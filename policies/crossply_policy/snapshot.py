@@ -9,6 +9,7 @@ from typing import Final
 
 from crossply_policy.documents import BalancePolicy, DrainPolicy, RetryPolicy, TelemetryPolicy, TimeoutPolicy
 from crossply_policy.protection import BreakerPolicy, HedgePolicy, LimitPolicy, OutlierPolicy, WarmupPolicy
+from crossply_policy.traffic import Condition, RouteTimeoutSpec, TrafficPolicy
 
 MESH: Final = "mesh"
 """The name of what is said of all services."""
@@ -28,6 +29,22 @@ class Route:
     warmup: WarmupPolicy = field(default_factory=WarmupPolicy)
     drain: DrainPolicy = field(default_factory=DrainPolicy)
     idempotent: bool | None = None
+    traffic: TrafficPolicy | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A route of a `Traffic` document: for which endpoints and callers (None: all), on which condition, and what.
+
+    `source` is where it stands: `Traffic/orders routes[0]`.
+    """
+
+    source: str
+    endpoints: frozenset[str] | None
+    callers: frozenset[str] | None
+    condition: Condition
+    timeout: RouteTimeoutSpec | None
+    traffic: TrafficPolicy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +56,7 @@ class Snapshot:
     default: Route = field(default_factory=Route)
     services: Mapping[str, Route] = field(default_factory=lambda: MappingProxyType({}))
     endpoints: Mapping[tuple[str, str], Route] = field(default_factory=lambda: MappingProxyType({}))
+    traffic: Mapping[str, tuple[Rule, ...]] = field(default_factory=lambda: MappingProxyType({}))
     telemetry: Mapping[str, TelemetryPolicy] = field(default_factory=lambda: MappingProxyType({}))
 
     def route(self, service: str, endpoint: str) -> Route:

@@ -96,6 +96,18 @@ class RegistryApi:
         """Return one document in force."""
         return await self._get(_document_path(kind, name), f"document {kind}/{name}")
 
+    async def warnings(self) -> list[dict[str, str]]:
+        """Return the warnings about the documents in force."""
+        found: list[dict[str, str]] = (await self._get("/v1/warnings", "the warnings"))["warnings"]
+        return found
+
+    async def diff(self, documents: list[dict[str, object]]) -> dict[str, Any]:
+        """Return what writing documents would change, and the warnings about them then."""
+        answer = await self._send("POST", "/v1/diff", json={"documents": documents})
+        _raise_for(answer, "comparing", "the documents")
+        value: dict[str, Any] = answer.json()
+        return value
+
     async def write(self, document: Document, plain: Mapping[str, Any], reason: str) -> Written:
         """Create the document or change it, whichever it needs; another's change in between is a conflict."""
         path = _document_path(document.kind, document.name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
 from crossply import codec
 from crossply.config import MeshConfig
@@ -23,7 +23,7 @@ from crossply_policy import names
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from crossply.handler import Handler
+    from crossply.handler import Handler, Layer
     from crossply.telemetry.given import GivenExporters
     from crossply.wire.link import Connect, Link
 
@@ -122,6 +122,10 @@ class Mesh:
     def serve_handler(self, name: str, handler: Handler, *, facts: Facts | None = None) -> None:
         """Serve a handler of raw requests as an endpoint; bridges do."""
         self._declared.handler(name, handler, facts or Facts())
+
+    def add_layer(self, layer: Layer, *, around: Literal["call", "attempt"]) -> None:
+        """Wrap every call out, or each of its attempts, in a layer of your own, from the next start on."""
+        self._declared.layer(layer, around)
 
     def outbound(self, operation: str) -> Handler:
         """Return the handler of raw calls to ``operation``; raise ``InvalidArgument`` for a bad name."""

@@ -77,7 +77,14 @@ class Running:
             chance=chance,
         )
         self.recorder = self.outflow.recorder
-        self.around = Surroundings(recorder=self.recorder, now=self.now, wall=time.time_ns, chance=chance)
+        self.around = Surroundings(
+            recorder=self.recorder,
+            now=self.now,
+            wall=time.time_ns,
+            chance=chance,
+            around_call=declared.layers["call"],
+            around_attempt=declared.layers["attempt"],
+        )
         self.admission = Admission(limit=config.max_in_flight)
         self.called: dict[tuple[str, Any], tuple[Handler, Decoder]] = {}
         self._tasks = Tasks(lambda name, error: self._log.error("task_failed", task=name, error=repr(error)))
@@ -101,7 +108,9 @@ class Running:
     async def _begin(self) -> None:
         self.catalog = Catalog(self.link, self.instance, self._tasks, self.now, self.around.chance)
         self._feed = PolicyFeed(self.link, self._config.registry_key, self._adopt, self._tasks)
-        self.routes = Routes(self.link, self.catalog, self._feed, self.around, self._tasks, self._config.zone)
+        self.routes = Routes(
+            self._declared.service, self.link, self.catalog, self._feed, self.around, self._tasks, self._config.zone
+        )
         self._presence = Presence(
             self.link,
             self._hello,

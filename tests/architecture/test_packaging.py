@@ -24,7 +24,8 @@ PINS = ROOT / "constraints.txt"
 # The benchmarks' peers are pinned here and nowhere else, so that no other target installs them.
 BENCH = ROOT / "constraints" / "bench.txt"
 DEMO = ROOT / "constraints" / "demo.txt"
-SUBSETS = sorted({*(ROOT / "constraints").glob("*.txt")} - {BENCH})
+OLDEST = ROOT / "constraints" / "nats-oldest.txt"
+SUBSETS = sorted({*(ROOT / "constraints").glob("*.txt")} - {BENCH, OLDEST})
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;]+)( ; [^\\]+)? \\$")
 HASH = re.compile(r"^    --hash=sha256:[0-9a-f]{64}( \\)?$")
 
@@ -102,7 +103,7 @@ def test_the_command_is_installed_with_the_distribution(wheel: zipfile.ZipFile) 
     assert "crossply = crossply_cli.entry:main" in wheel.read(name).decode()
 
 
-@pytest.mark.parametrize("path", [PINS, BENCH, *SUBSETS], ids=shown)
+@pytest.mark.parametrize("path", [PINS, BENCH, OLDEST, *SUBSETS], ids=shown)
 def test_every_line_of_a_constraints_file_is_a_pin_or_its_hash(path: Path) -> None:
     lines = path.read_text(encoding="utf-8").splitlines()
     assert lines
@@ -129,6 +130,12 @@ def test_everything_the_project_names_is_pinned_within_its_bounds() -> None:
         version = pins.get(canonicalize_name(requirement.name))
         assert version is not None, f"{requirement.name} is not pinned: run make constraints"
         assert requirement.specifier.contains(version), f"{requirement} is pinned to {version}: run make constraints"
+
+
+def test_the_oldest_nats_py_that_is_tested_is_the_oldest_that_may_be_installed() -> None:
+    [requirement] = [each for each in _declared() if each.name == "nats-py"]
+    [bound] = [each.version for each in requirement.specifier if each.operator == ">="]
+    assert _pins(OLDEST) == {"nats-py": f"{bound}.0"}, "run make constraints"
 
 
 def test_no_lock_file_records_where_a_package_came_from() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,10 +22,17 @@ from crossply.telemetry.recorder import MemoryRecorder, Side
 from crossply_policy.documents import RetryPolicy
 from crossply_policy.protection import BreakerPolicy, LimitPolicy, OutlierPolicy
 from crossply_policy.snapshot import Route
+from crossply_policy.traffic import AbortPolicy, FaultPolicy, MirrorPolicy, TrafficPolicy
 from tests.architecture.tree import ROOT
 
 PAGE = (ROOT / "docs" / "layers.md").read_text(encoding="utf-8")
 ABSENT = "*not in this version*"
+EVERYTHING = TrafficPolicy(
+    split={"v1": 1.0},
+    mirror=MirrorPolicy(subset="v1"),
+    fault=FaultPolicy(document="Traffic/orders", abort=AbortPolicy(percentage=1, code="internal")),
+    failover=("v1",),
+)
 
 
 def documented(heading: str) -> dict[str, str]:
@@ -75,7 +83,7 @@ HEDGED = Protection(latencies=Latencies())
 def outbound(retry: RetryPolicy | None, protection: Protection = UNPROTECTED) -> None:
     nothing: Any = None
     stacks.outbound(
-        Route(retry=retry),
+        Route(retry=retry, traffic=EVERYTHING),
         nothing,
         around=surroundings(),
         catalog=nothing,
@@ -83,6 +91,7 @@ def outbound(retry: RetryPolicy | None, protection: Protection = UNPROTECTED) ->
         protection=protection,
         idempotent=lambda _request: False,
         wire=wire,
+        steering=stacks.Steering(subsets=nothing, copy=lambda _request: None),
     )
 
 
@@ -90,6 +99,33 @@ def inbound() -> None:
     def report(_request: Request, _error: BaseException) -> None: ...
 
     stacks.inbound(wire, side=Side.CALLEE, around=surroundings(), admission=Admission(limit=1), report=report)
+
+
+def test_a_copy_passes_what_the_page_says(composed: list[str]) -> None:
+    nothing: Any = None
+    stacks.copying(1.0, nothing, around=surroundings(), catalog=nothing, wire=wire)
+    sentence = PAGE.partition("A copy that `mirror` sends passes ")[2].partition(" and the wire")[0]
+    assert composed == re.findall(r"`(\w+)`", sentence)
+
+
+def test_the_users_own_layers_stand_where_the_page_says(composed: list[str]) -> None:
+    nothing: Any = None
+    call, attempt = (Layer(f"own-{slot}", lambda inner: inner) for slot in ("call", "attempt"))
+    stacks.outbound(
+        Route(traffic=EVERYTHING),
+        nothing,
+        around=replace(surroundings(), around_call=(call,), around_attempt=(attempt,)),
+        catalog=nothing,
+        budget=nothing,
+        idempotent=lambda _request: False,
+        wire=wire,
+        steering=stacks.Steering(subsets=nothing, copy=lambda _request: None),
+    )
+    said = PAGE.partition("**Your own layers** stand in two slots: ")[2].partition(" (")[0].partition("\n([")[0]
+    for slot, above, below in re.findall(r"around an? (\w+), between `(\w+)` and `(\w+)`", said):
+        place = composed.index(f"own-{slot}")
+        assert composed[place - 1 : place + 2] == [above, f"own-{slot}", below]
+    assert {"call", "attempt"} <= set(re.findall(r"around an? (\w+),", said))
 
 
 @pytest.mark.parametrize(
@@ -117,6 +153,20 @@ def test_a_hedge_stands_in_the_place_of_the_retry(composed: list[str]) -> None:
 def test_a_layer_that_no_policy_asks_for_is_not_composed(composed: list[str]) -> None:
     outbound(None)
     assert not {"hedge", "retry", "limit", "breaker", "outlier"} & set(composed)
+
+
+def test_without_traffic_there_is_none_of_its_layers(composed: list[str]) -> None:
+    nothing: Any = None
+    stacks.outbound(
+        Route(),
+        nothing,
+        around=surroundings(),
+        catalog=nothing,
+        budget=nothing,
+        idempotent=lambda _request: False,
+        wire=wire,
+    )
+    assert not {"mirror", "split", "failover", "fault"} & set(composed)
 
 
 def test_what_events_pass_is_what_the_page_says(composed: list[str]) -> None:

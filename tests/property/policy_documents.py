@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -19,6 +21,17 @@ from crossply_policy.documents import (
     TimeoutSpec,
 )
 from crossply_policy.protection import BreakerSpec, HedgeSpec, LimitSpec, OutlierSpec, WarmupSpec
+from crossply_policy.traffic import CODES as TRAFFIC_CODES
+from crossply_policy.traffic import (
+    AbortSpec,
+    DelaySpec,
+    FaultSpec,
+    MatchSpec,
+    MirrorSpec,
+    RouteSpec,
+    RouteTimeoutSpec,
+    TrafficSpec,
+)
 
 CODES = ("unavailable", "overloaded", "disconnected", "deadline_exceeded", "internal", "aborted")
 
@@ -26,6 +39,11 @@ CODES = ("unavailable", "overloaded", "disconnected", "deadline_exceeded", "inte
 def said(strategy: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
     """Return the strategy, or silence."""
     return st.none() | strategy
+
+
+def sorted_mapping(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the mapping as documents keep it: in the order of its keys."""
+    return MappingProxyType(dict(sorted(values.items())))
 
 
 tokens = st.from_regex(r"(?!i-|any|foreign)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", fullmatch=True)
@@ -100,9 +118,39 @@ service_specs = st.builds(
     idempotent=flags,
     endpoints=st.dictionaries(tokens, endpoint_specs, max_size=3).map(MappingProxyType),
 )
+words = st.text(st.characters(min_codepoint=33, max_codepoint=0x2FF), min_size=1, max_size=8).filter(str.isprintable)
+labels = st.dictionaries(words, words, min_size=1, max_size=3).map(sorted_mapping)
+targets = tokens | st.tuples(tokens, tokens).map(".".join)
+percentages = st.floats(0.0, 100.0).map(abs)
+matches = st.builds(
+    MatchSpec,
+    endpoints=said(st.frozensets(tokens, min_size=1, max_size=2)),
+    callers=said(st.frozensets(tokens, min_size=1, max_size=2)),
+    metadata=st.just(sorted_mapping({})) | labels,
+)
+mirrors = st.builds(MirrorSpec, to=targets, percentage=said(percentages)) | st.builds(MirrorSpec, subset=tokens)
+aborts = st.builds(AbortSpec, percentage=percentages, code=st.sampled_from(TRAFFIC_CODES))
+delays = st.builds(DelaySpec, percentage=percentages, duration=st.floats(0.001, 3600.0))
+injected = st.builds(FaultSpec, abort=aborts, delay=said(delays)) | st.builds(FaultSpec, delay=delays)
+weights = st.dictionaries(tokens, st.floats(0.001, 1_000_000.0), min_size=1, max_size=3).map(sorted_mapping)
+routes = st.builds(RouteSpec, match=said(matches), redirect=targets) | st.builds(
+    RouteSpec,
+    match=said(matches),
+    split=said(weights),
+    mirror=said(mirrors),
+    fault=said(injected),
+    timeout=said(st.builds(RouteTimeoutSpec, total=seconds, attempt=seconds)),
+)
+traffic_specs = st.builds(
+    TrafficSpec,
+    subsets=st.dictionaries(tokens, labels, max_size=3).map(sorted_mapping),
+    routes=st.lists(routes, max_size=3).map(tuple),
+    failover=st.lists(tokens, max_size=3, unique=True).map(tuple),
+)
 
 defaults = st.builds(Document, kind=st.just("Defaults"), name=st.just("mesh"), spec=defaults_specs)
 services = st.builds(Document, kind=st.just("Service"), name=tokens, spec=service_specs)
+traffics = st.builds(Document, kind=st.just("Traffic"), name=tokens, spec=traffic_specs)
 telemetry_specs = st.builds(
     TelemetrySpec,
     sampling=said(st.floats(0.0, 1.0).map(abs)),
@@ -110,4 +158,4 @@ telemetry_specs = st.builds(
     log_level=said(st.sampled_from(["debug", "info", "warning", "error"])),
 )
 telemetry = st.builds(Document, kind=st.just("Telemetry"), name=st.just("mesh") | tokens, spec=telemetry_specs)
-documents = defaults | services | telemetry
+documents = defaults | services | telemetry | traffics

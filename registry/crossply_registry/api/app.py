@@ -20,6 +20,7 @@ from crossply_registry.api.observed import list_traces, metrics, read_stat, read
 from crossply_registry.api.problems import to_response
 from crossply_registry.api.services import Services
 from crossply_registry.api.status import read_status
+from crossply_registry.api.warnings import compare, list_warnings
 from crossply_registry.registry import Registry
 
 _OPENAPI: Final = "/openapi.json"
@@ -35,6 +36,8 @@ def build(registry: Registry) -> Litestar:
         [
             list_documents,
             Documents,
+            list_warnings,
+            compare,
             list_revisions,
             Services,
             read_status,

@@ -49,6 +49,41 @@ class DeletedBody(Struct, frozen=True, kw_only=True):
     revision: int
 
 
+class WarningBody(Struct, frozen=True, kw_only=True):
+    """What is allowed in a document and probably not meant; docs/policies.md has the codes."""
+
+    code: str
+    document: Annotated[str, Meta(description="`kind/name`")]
+    path: Annotated[str, Meta(description="the place within the document")]
+    detail: str
+
+
+class WarningList(Struct, frozen=True, kw_only=True):
+    """The warnings about the documents in force at one revision."""
+
+    generation: int
+    revision: int
+    warnings: list[WarningBody]
+
+
+class PreviewBody(Struct, frozen=True, kw_only=True):
+    """What a write of one document would change; `before` is null where it would be created."""
+
+    document: Annotated[str, Meta(description="`kind/name`")]
+    action: Literal["created", "changed", "unchanged"]
+    before: dict[str, Any] | None
+    after: dict[str, Any]
+
+
+class DiffBody(Struct, frozen=True, kw_only=True):
+    """What a write of some documents would change at this revision, and the warnings about them then."""
+
+    generation: int
+    revision: int
+    changes: list[PreviewBody]
+    warnings: list[WarningBody]
+
+
 class ChangeBody(Struct, frozen=True, kw_only=True):
     """What one revision did to one document."""
 
@@ -212,63 +247,3 @@ class HealthBody(Struct, frozen=True, kw_only=True):
     """The process lives, or is ready."""
 
     status: Literal["ok"]
-
-
-class EdgeBody(Struct, frozen=True, kw_only=True):
-    """What happened between a caller and one operation of a callee; a publisher has no callee."""
-
-    action: Annotated[str, Meta(description="`call`, `publish` or `handle`")]
-    reporter: Annotated[str, Meta(description="which end tells: `caller`, `callee`, `publisher` or `subscriber`")]
-    caller: str
-    callee: str
-    operation: str
-    count: int
-    rate: Annotated[float, Meta(description="a second")]
-    success: Annotated[float, Meta(description="the share whose outcome is `ok`")]
-    outcomes: dict[str, int]
-    p50: Seconds | None
-    p95: Seconds | None
-    p99: Seconds | None
-
-
-class StatBody(Struct, frozen=True, kw_only=True):
-    """Every edge that anything was reported of; `window` is shorter than asked while the registry is younger."""
-
-    window: Seconds
-    edges: list[EdgeBody]
-
-
-class SpanBody(Struct, frozen=True, kw_only=True):
-    """One span as an instance reported it; `link` is the trace context of the event that was handled."""
-
-    span_id: str
-    parent_id: Annotated[str, Meta(description="empty for the first span of a trace")]
-    side: str
-    service: str
-    instance: str
-    operation: str
-    caller: str
-    callee: str
-    start: UnixSeconds
-    duration: Seconds
-    code: str
-    attempts: int
-    delivery: int
-    kept: Annotated[str, Meta(description="`error` or `slow` where the trace was not sampled")]
-    link: str
-
-
-class TraceBody(Struct, frozen=True, kw_only=True):
-    """The spans of one trace, by their start; `left_out` counts those beyond what is kept of one."""
-
-    trace_id: str
-    began: UnixSeconds
-    duration: Seconds
-    left_out: int
-    spans: list[SpanBody]
-
-
-class TraceList(Struct, frozen=True, kw_only=True):
-    """Traces, the newest first."""
-
-    traces: list[TraceBody]

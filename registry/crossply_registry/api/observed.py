@@ -12,7 +12,7 @@ from crossply.errors import Code
 from crossply.telemetry import prometheus
 from crossply.telemetry.histogram import quantile
 from crossply.telemetry.recorder import Side
-from crossply_registry.api.bodies import EdgeBody, SpanBody, StatBody, TraceBody, TraceList
+from crossply_registry.api.observed_bodies import EdgeBody, SpanBody, StatBody, TraceBody, TraceList
 from crossply_registry.api.problems import ApiFault, refusals
 from crossply_registry.observed.traces import Told, Trace
 from crossply_registry.observed.window import LONGEST, Key, Seen

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Final
 
 from crossply.control.record import Kept
 from crossply_policy.documents import Document
 from crossply_policy.snapshot import MESH
+
+_OF_ONE_SERVICE: Final = frozenset({"Service", "Traffic"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,5 +49,5 @@ class Contents:
 
 def concerns(document: Document) -> tuple[str, ...]:
     """Return whom a document concerns: the service it is about, or ``*`` for all."""
-    own = document.kind == "Service" or (document.kind == "Telemetry" and document.name != MESH)
+    own = document.kind in _OF_ONE_SERVICE or (document.kind == "Telemetry" and document.name != MESH)
     return (document.name,) if own else ("*",)

@@ -61,6 +61,12 @@ class Catalog:
                 self._watches[service] = await self._link.watch(service, self.hear)
                 await self._ask(self.callee(service))
 
+    async def acquaint(self, service: str) -> None:
+        """Wait until somebody of a service that was just asked for has answered, for 250 ms at most."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(WHO_TIMEOUT):
+                await self.callee(service).heard.wait()
+
     async def ask_again(self) -> None:
         """Ask all services who is there: after a reconnect, what was known may be old."""
         self._reconnected = self._now()

@@ -28,9 +28,9 @@ def balance(inner: Handler, chooser: Chooser, catalog: Catalog, now: Clock) -> H
             return await inner(request)
         started, latest, absences = now(), request.deadline, 0
         while True:
-            began = now() if absences else started
-            chosen = chooser.choose(request, began)
+            began, chosen = now() if absences else started, None
             try:
+                chosen = chooser.choose(request, began)
                 if chosen is None:
                     return await inner(request)
                 request.instance = chosen.id
@@ -54,7 +54,7 @@ def balance(inner: Handler, chooser: Chooser, catalog: Catalog, now: Clock) -> H
                     catalog.forget(chooser.callee.service, chosen.id)
                     continue
             # Returns after a pause, or raises: by the deadline, and after two seconds at the latest.
-            await catalog.nobody(chooser.callee, chooser.endpoint, started, latest, absences)
+            await chooser.nobody(catalog, request, started, latest, absences)
             absences += 1
 
     return balancing

@@ -94,7 +94,9 @@ class Held:
         def ejected(instance: str, seconds: float) -> None:
             self._ejected(service, instance, seconds)
 
-        return _known(self._outliers, (service, policy), lambda: Outliers(policy, callee, self._now, ejected))
+        known = _known(self._outliers, (service, policy), lambda: Outliers(policy, callee, self._now, ejected))
+        known.callee = callee  # what a caller knew during an outage was not kept
+        return known
 
     def latencies(self, service: str, endpoint: str) -> Latencies:
         """Return what attempts of an operation take."""

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from crossply.handler import Facts
 
 KEPT_INSTANCES = 64
@@ -107,6 +109,10 @@ class Callee:
     def offers(self, endpoint: str) -> bool:
         """Whether any instance known says that it has the endpoint."""
         return any(endpoint in each.endpoints for each in self.instances.values())
+
+    def ranked(self) -> Iterator[Instance]:
+        """Yield every instance, those that this caller keeps first."""
+        return (self.instances[instance] for _, instance in self._ranked)
 
     def changed(self) -> None:
         """Work out anew who serves what: an instance came, went, or is another than it was."""

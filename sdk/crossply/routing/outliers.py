@@ -43,7 +43,7 @@ class Outliers:
         self.changes = 0
         self.ejections = 0
         self.due = math.inf
-        self._callee = callee
+        self.callee = callee
         self._now = now
         self._report = report
 
@@ -103,8 +103,9 @@ class Outliers:
 
     def _may_eject(self) -> bool:
         """Whether one more may be ejected: not above the policy's share, and never the last that is well."""
-        instances = self._callee.kept
-        out = sum(self.ejected(each.id) for each in instances)
+        instances = self.callee.kept
+        # Of a subset there may be some that are not among those: they count as well.
+        out = sum(watched.ejected and each in self.callee.instances for each, watched in self.watched.items())
         well = sum(not each.suspect and not self.ejected(each.id) for each in instances)
         return out + 1 <= self.policy.share * len(instances) and well > 1
 
@@ -120,7 +121,7 @@ class Outliers:
         self._report(instance, length)
 
     def _forget_absent(self) -> None:
-        for gone in self.watched.keys() - self._callee.instances.keys():
+        for gone in self.watched.keys() - self.callee.instances.keys():
             del self.watched[gone]
         self._look_ahead()
 

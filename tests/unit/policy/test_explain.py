@@ -63,6 +63,7 @@ def test_every_value_is_there_the_built_in_ones_included() -> None:
         "warmup.floor",
         "drain.timeout",
         "idempotent",
+        "traffic",
     ]
     assert found["retry.base"] == Effective(path="retry.base", value=0.025, source="built-in")
     assert found["timeout.total"].source == "Defaults/mesh"

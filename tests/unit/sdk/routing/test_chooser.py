@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from crossply.routing.chooser import Chooser
+from crossply.errors import NoResponders
+from crossply.routing.chooser import Chooser, chooser
 from crossply.routing.eligible import Eligible
 from crossply.routing.instances import Callee
 from crossply.routing.outliers import Outliers
 from crossply.routing.picker import InTurn, LeastLatency
+from crossply.routing.subsets import Subsets
 from crossply.routing.warmth import Warmth
 from crossply.testing import JumpingClock, chance
-from crossply_policy.documents import BalancePolicy
+from crossply_policy.documents import BalancePolicy, Method
 from crossply_policy.protection import OutlierPolicy, WarmupPolicy
+from crossply_policy.snapshot import Route
 from tests.unit.sdk.stage import callee, instance, request
 
 SOURCE = chance(1)
@@ -47,7 +50,7 @@ def test_in_turn_each_gets_as_much_as_the_others() -> None:
 def test_an_ejected_instance_gets_nothing_but_one_probe_when_its_time_is_over() -> None:
     known, clock = service(), JumpingClock()
     outliers = Outliers(OutlierPolicy(), known, clock, lambda _name, _length: None)
-    chooser = Chooser(known, "create", BY_LATENCY, Eligible(BalancePolicy(), "", outliers), outliers)
+    chooser = Chooser(known, "create", BY_LATENCY, eligible=Eligible(BalancePolicy(), "", outliers), outliers=outliers)
 
     def chosen() -> list[str]:
         return [getattr(chooser.choose(request(), clock()), "id", "") for _ in range(40)]
@@ -62,8 +65,31 @@ def test_an_ejected_instance_gets_nothing_but_one_probe_when_its_time_is_over() 
 @pytest.mark.parametrize("suspect", [True, False])
 def test_a_suspect_is_left_out_from_the_moment_it_is_one(suspect: bool) -> None:
     known = service("ab")
-    chooser = Chooser(known, "create", BY_LATENCY, Eligible(BalancePolicy(), "", None))
+    chooser = Chooser(known, "create", BY_LATENCY, eligible=Eligible(BalancePolicy(), "", None))
     assert {getattr(chooser.choose(request(), 0.0), "id", "") for _ in range(40)} == {"a", "b"}
     known.suspect(known.instances["a"], suspect=suspect)
     chosen = {getattr(chooser.choose(request(), 0.0), "id", "") for _ in range(40)}
     assert chosen == ({"b"} if suspect else {"a", "b"})
+
+
+@pytest.mark.parametrize("method", ["least_latency", "round_robin", "hash", "queue"])
+@pytest.mark.parametrize("zone", ["", "x"])
+def test_a_call_stays_in_its_subset_by_every_method_and_in_every_zone(method: Method, zone: str) -> None:
+    known = service("abc")
+    for name, each in known.instances.items():
+        each.zone, each.labels = "x" if name == "a" else "y", {"tier": "lead" if name == "a" else "gold"}
+    subsets = Subsets(known, "create", {"gold": frozenset({("tier", "gold")}), "nobody": frozenset({("tier", "tin")})})
+    made = chooser(Route(balance=BalancePolicy(method=method)), known, "create", SOURCE, zone, subsets)
+    chosen = {getattr(made.choose(request(subset="gold", key=str(key)), 0.0), "id", "") for key in range(60)}
+    assert chosen == {"b", "c"}
+    with pytest.raises(NoResponders, match="no instance of subset nobody is known"):
+        made.choose(request(subset="nobody"), 0.0)
+
+
+@pytest.mark.parametrize("method", ["least_latency", "round_robin", "hash"])
+def test_the_own_zone_goes_first_by_every_method(method: Method) -> None:
+    known = service("abc")
+    for name, each in known.instances.items():
+        each.zone = "x" if name != "a" else "y"
+    made = chooser(Route(balance=BalancePolicy(method=method)), known, "create", SOURCE, "x")
+    assert {getattr(made.choose(request(key=str(key)), 0.0), "id", "") for key in range(60)} == {"b", "c"}

@@ -64,6 +64,16 @@ def test_a_budget_is_kept_though_nothing_is_tried_again_for_a_while() -> None:
     assert held.budget("orders", BudgetPolicy()) is not budget
 
 
+def test_outliers_go_by_the_instances_that_are_known_now() -> None:
+    held = Held(JumpingClock())
+    known = callee(instance("a", "create"), instance("b", "create"))
+    assert held.outliers(callee(), OUTLIER) is held.outliers(known, OUTLIER)
+    outliers = held.outliers(known, OUTLIER)
+    for _ in range(5):
+        outliers.failed(request(instance="a"))
+    assert outliers.ejected("a")
+
+
 def test_services_and_subsets_do_not_share_state() -> None:
     held = Held(JumpingClock())
     canary = held.breakers("orders", BREAKER).of("canary")
