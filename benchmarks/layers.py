@@ -15,21 +15,26 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))  # a script that runs 
 from crossply import stacks
 from crossply.clock import chance, monotonic
 from crossply.handler import Handler, Request, Response
-from crossply.layers.admit import Admission
+from crossply.protection.admission import Admission
+from crossply.protection.buckets import Buckets
 from crossply.routing.budget import RetryBudget
 from crossply.routing.chooser import Chooser
 from crossply.routing.eligible import Eligible
 from crossply.routing.held import UNPROTECTED, Held, Protection
 from crossply.routing.instances import Callee, Instance
 from crossply.routing.picker import LeastLatency
+from crossply.routing.subsets import Subsets
 from crossply.routing.warmth import Warmth
 from crossply.telemetry.recorder import MemoryRecorder, Side
 from crossply_policy.documents import BalancePolicy
 from crossply_policy.protection import BreakerPolicy, LimitPolicy, OutlierPolicy, WarmupPolicy
+from crossply_policy.rate_limit import RateLimitPolicy, Target
 from crossply_policy.snapshot import Route
+from crossply_policy.traffic import TrafficPolicy
 
 if TYPE_CHECKING:
     from crossply.discovery.catalog import Catalog
+    from crossply.protection.rates import Limited
 
 ROUNDS, CALLS = 20, 2000
 TARGET = 12.0
@@ -46,9 +51,17 @@ def surroundings() -> stacks.Surroundings:
     return stacks.Surroundings(recorder=MemoryRecorder(), now=monotonic, wall=time.time_ns, chance=chance(1))
 
 
-def outbound(*, protected: bool) -> Handler:
-    """Return the default stack of a call to one of three instances, or that with breaker, outlier and limit."""
-    around, callee, route = surroundings(), Callee("orders", "own"), Route()
+def limits() -> Limited:
+    """Return a rate limit that lets all through."""
+    policy = RateLimitPolicy(name="quota", target=Target(service="orders"), rate=1e6, burst=1e6)
+    return ((Buckets(policy, monotonic), lambda _request: ""),)
+
+
+def outbound(*, protected: bool, steered: bool = False) -> Handler:
+    """Return the default stack of a call to one of three instances, or that with what a document may ask for."""
+    around, callee = surroundings(), Callee("orders", "own")
+    traffic = TrafficPolicy(split={"all": 1.0, "none": 1.0}) if steered else None
+    route = Route(traffic=traffic)
     for name in "abc":
         callee.add(Instance(name, monotonic(), endpoints=frozenset({"create"}), latency=0.001, measured=monotonic()))
     held = Held(around.now)
@@ -63,25 +76,37 @@ def outbound(*, protected: bool) -> Handler:
     picker = LeastLatency(around.chance, Warmth(WarmupPolicy(), around.chance))
     eligible = Eligible(BalancePolicy(), "", outliers) if protected else None
     assert route.retry is not None
+    subsets = Subsets(callee, "create", {"all": frozenset(), "none": frozenset({("tier", "none")})})
+    steering = stacks.Steering(subsets=subsets, copy=lambda _request: None)
     return stacks.outbound(
         route,
-        Chooser(callee, "create", picker, eligible=eligible, outliers=outliers),
+        Chooser(callee, "create", picker, subsets=subsets, eligible=eligible, outliers=outliers),
         around=around,
         catalog=cast("Catalog", None),  # asked only when nobody listens
         budget=RetryBudget(route.retry.budget, around.now),
         protection=protection,
+        limits=limits() if steered else (),
+        steering=steering if steered else None,
         idempotent=lambda _request: True,
         wire=wire,
     )
 
 
-def inbound() -> Handler:
-    """Return the default stack around an endpoint."""
+def inbound(*, limited: bool) -> Handler:
+    """Return the default stack around an endpoint, or that with a rate limit."""
 
     def report(_request: Request, error: BaseException) -> None:
         raise error
 
-    return stacks.inbound(wire, side=Side.CALLEE, around=surroundings(), admission=Admission(limit=1000), report=report)
+    return stacks.inbound(
+        wire,
+        side=Side.CALLEE,
+        around=surroundings(),
+        admission=Admission(1000, monotonic),
+        operation="orders.create",
+        limits=limits() if limited else (),
+        report=report,
+    )
 
 
 async def cpu(handler: Handler) -> float:
@@ -108,7 +133,9 @@ def main() -> None:
     makers: dict[str, Callable[[], Handler]] = {
         "caller, default stack": lambda: outbound(protected=False),
         "caller, with breaker, outlier and limit": lambda: outbound(protected=True),
-        "callee, default stack": inbound,
+        "caller, with split and rate limit too": lambda: outbound(protected=True, steered=True),
+        "callee, default stack": lambda: inbound(limited=False),
+        "callee, with a rate limit": lambda: inbound(limited=True),
     }
     stands: dict[str, Any] = {"bare wire": wire, **{name: make() for name, make in makers.items()}}
     medians = asyncio.run(measured(stands))

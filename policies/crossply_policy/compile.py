@@ -11,6 +11,7 @@ from typing import Any
 from crossply_policy.defaults import FLOOR
 from crossply_policy.documents import DefaultsSpec, Document, ServiceSpec, TelemetryPolicy, TelemetrySpec
 from crossply_policy.faults import Fault, PolicyInvalid
+from crossply_policy.rate_limit import RateLimitPolicy, RateLimits, RateLimitSpec
 from crossply_policy.rules import rules_of
 from crossply_policy.snapshot import MESH, Route, Rule, Snapshot
 from crossply_policy.traffic import TrafficSpec
@@ -39,6 +40,14 @@ def compile_snapshot(documents: Iterable[Document], *, generation: int, revision
         endpoints=MappingProxyType(endpoints),
         traffic=MappingProxyType(traffic),
         telemetry=_telemetry(by_key),
+        rate_limits=rate_limits(by_key.values()),
+    )
+
+
+def rate_limits(documents: Iterable[Document]) -> RateLimits:
+    """Return the limits that documents say."""
+    return RateLimits.of(
+        RateLimitPolicy.of(one.name, one.spec) for one in documents if isinstance(one.spec, RateLimitSpec)
     )
 
 

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
 from crossply_policy.protection import BreakerSpec, HedgeSpec, LimitSpec, OutlierSpec, WarmupSpec
+from crossply_policy.rate_limit import RateLimitSpec
 from crossply_policy.traffic import TrafficSpec
 
 RETRIED: Final = frozenset({"unavailable", "overloaded", "disconnected", "deadline_exceeded", "internal"})
@@ -60,6 +61,15 @@ class DrainPolicy:
     """How long an instance that stops may take to finish what it runs, in seconds."""
 
     timeout: float = 25.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdmissionPolicy:
+    """How many calls an instance runs at a time, and how many wait beside them; no limit of its own is None."""
+
+    adaptive: bool = True
+    limit: int | None = None
+    queue: int = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +129,15 @@ class DrainSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AdmissionSpec:
+    """The section `admission` as said."""
+
+    adaptive: bool | None = None
+    limit: int | None = None
+    queue: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointSpec:
     """What a `Service` document says of one endpoint."""
 
@@ -146,6 +165,7 @@ class ServiceSpec:
     limit: LimitSpec | None = None
     warmup: WarmupSpec | None = None
     drain: DrainSpec | None = None
+    admission: AdmissionSpec | None = None
     idempotent: bool | None = None
     endpoints: Mapping[str, EndpointSpec] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -163,6 +183,7 @@ class DefaultsSpec:
     limit: LimitSpec | None = None
     warmup: WarmupSpec | None = None
     drain: DrainSpec | None = None
+    admission: AdmissionSpec | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +201,7 @@ class Document:
 
     kind: str
     name: str
-    spec: DefaultsSpec | ServiceSpec | TelemetrySpec | TrafficSpec
+    spec: DefaultsSpec | ServiceSpec | RateLimitSpec | TelemetrySpec | TrafficSpec
 
     @property
     def key(self) -> str:

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Final
 
-from crossply_policy.compile import compile_snapshot, overlaid, unique
+from crossply_policy.compile import compile_snapshot, overlaid, rate_limits, unique
 from crossply_policy.defaults import FLOOR
 from crossply_policy.documents import Document, ServiceSpec, TelemetryPolicy
+from crossply_policy.rate_limit import Place
 from crossply_policy.rules import chosen, routes_for
 from crossply_policy.snapshot import Rule
 from crossply_policy.traffic import RouteTimeoutSpec, TrafficPolicy
@@ -37,7 +38,9 @@ def explain(
 
     Raise PolicyInvalid as `compile_snapshot` does. A source is `built-in`, a document's `kind/name`, or that and
     `endpoints.<name>`, `routes[<number>]` or `failover`. None as the value of `timeout.attempt` or `idempotent`
-    means that the caller derives it; None as that of `traffic`, that no route of a `Traffic` document matches.
+    means that the caller derives it; None as that of `traffic`, that no route of a `Traffic` document matches, and as
+    that of `admission.limit`, that the callee's configuration says it. The endpoint's rate limits follow, as
+    `rate_limits.<name>.<field>`.
     """
     by_key = unique(documents)
     layers = list(_layers(by_key, service, endpoint))
@@ -47,9 +50,23 @@ def explain(
         layers.append((source, _Said(timeout=matched.timeout, traffic=traffic)))
         route = overlaid(replace(route, traffic=traffic), _Said(timeout=matched.timeout))
     sources = {path: source for source, spec in layers for path, value in _values(spec) if value is not None}
-    return tuple(
-        Effective(path=path, value=value, source=sources.get(path, BUILT_IN)) for path, value in _values(route)
-    )
+    routed = (Effective(path=path, value=value, source=sources.get(path, BUILT_IN)) for path, value in _values(route))
+    return (*routed, *_limits(by_key, service, endpoint))
+
+
+def _limits(by_key: dict[str, Document], service: str, endpoint: str) -> Iterator[Effective]:
+    """Yield the rate limits of calls to the endpoint, the callee's and then each caller's."""
+    limits = rate_limits(by_key.values())
+    places: tuple[Place, ...] = ("callee", "caller")
+    for policy in (one for at in places for one in limits.calls(service, endpoint, at)):
+        key = f"RateLimit/{policy.name}"
+        spec = by_key[key].spec
+        for name in ("rate", "burst", "per", "scope", "at"):
+            yield Effective(
+                path=f"rate_limits.{policy.name}.{name}",
+                value=getattr(policy, name),
+                source=key if getattr(spec, name) is not None else BUILT_IN,
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

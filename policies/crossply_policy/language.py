@@ -10,6 +10,7 @@ from typing import Final
 from crossply_policy import names
 from crossply_policy.defaults import FLOOR, LIMITS
 from crossply_policy.documents import (
+    AdmissionSpec,
     BalanceSpec,
     BudgetPolicy,
     BudgetSpec,
@@ -24,6 +25,7 @@ from crossply_policy.documents import (
     TimeoutSpec,
 )
 from crossply_policy.protection_table import PROTECTIONS
+from crossply_policy.rate_limit_table import RATE_LIMIT
 from crossply_policy.sections import Field, Named, Section
 from crossply_policy.shapes import Choice, Duration, Flag, Number, Whole, Words
 from crossply_policy.traffic_language import TRAFFIC
@@ -143,11 +145,31 @@ DRAIN: Final = Section(
         ),
     },
 )
+ADMISSION: Final = Section(
+    make=AdmissionSpec,
+    fields={
+        "adaptive": Field(
+            shape=Flag(),
+            about="Whether the limit follows how long calls take, and others wait or are refused in time.",
+            default=FLOOR.admission.adaptive,
+        ),
+        "limit": Field(
+            shape=Whole(low=1, high=1_000_000),
+            about="The most calls that an instance runs at a time; its configuration bounds it as well.",
+        ),
+        "queue": Field(
+            shape=Whole(low=0, high=100_000),
+            about="How many calls may wait beside those that run; only where the limit is adaptive.",
+            default=FLOOR.admission.queue,
+        ),
+    },
+)
 
 _TIMEOUT: Final = Field(shape=TIMEOUT, about="How long things may take.")
 _FURTHER: Final = Field(shape=RETRY, about="When a failed call is tried again.")
 _BALANCE: Final = Field(shape=BALANCE, about="Which instance gets a call.")
 _DRAIN: Final = Field(shape=DRAIN, about="How an instance stops.")
+_ADMISSION: Final = Field(shape=ADMISSION, about="How many calls an instance takes.")
 _IDEMPOTENT: Final = Field(
     shape=Flag(),
     about="Whether a call may run twice without harm; the endpoint's own declaration where nothing is said.",
@@ -158,6 +180,7 @@ ENDPOINT: Final = Section(
     fields={"timeout": _TIMEOUT, "retry": _FURTHER, "balance": _BALANCE, **PROTECTIONS, "idempotent": _IDEMPOTENT},
     refused={
         "drain": "is said of the whole service; move it to spec.drain",
+        "admission": "is said of the whole service; move it to spec.admission",
     },
 )
 SERVICE: Final = Section(
@@ -168,6 +191,7 @@ SERVICE: Final = Section(
         "balance": _BALANCE,
         **PROTECTIONS,
         "drain": _DRAIN,
+        "admission": _ADMISSION,
         "idempotent": _IDEMPOTENT,
         "endpoints": Field(
             shape=Named(section=ENDPOINT, name=names.endpoint, most=LIMITS.rules),
@@ -177,7 +201,14 @@ SERVICE: Final = Section(
 )
 DEFAULTS: Final = Section(
     make=DefaultsSpec,
-    fields={"timeout": _TIMEOUT, "retry": _FURTHER, "balance": _BALANCE, **PROTECTIONS, "drain": _DRAIN},
+    fields={
+        "timeout": _TIMEOUT,
+        "retry": _FURTHER,
+        "balance": _BALANCE,
+        **PROTECTIONS,
+        "drain": _DRAIN,
+        "admission": _ADMISSION,
+    },
     refused={
         **dict.fromkeys(_MESH_TO_COME, NOT_YET),
         "sampling": "is said in a Telemetry document; move it to Telemetry/mesh",
@@ -256,6 +287,12 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
             name=names.service,
             name_schema={"type": "string", "pattern": names.NAME_PATTERN},
             spec=TELEMETRY,
+        ),
+        "RateLimit": Kind(
+            about="How many calls or events a second may pass, of all together or of each.",
+            name=names.document,
+            name_schema={"type": "string", "pattern": names.NAME_PATTERN},
+            spec=RATE_LIMIT,
         ),
     },
 )

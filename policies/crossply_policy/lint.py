@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from crossply_policy.documents import Document
+from crossply_policy.rate_limit import RateLimitSpec
 from crossply_policy.redirects import circles
 from crossply_policy.shapes import listed
 from crossply_policy.traffic import MatchSpec, RouteSpec, TrafficSpec
@@ -51,6 +52,7 @@ def lint(documents: Iterable[Document], living: Living | None = None) -> tuple[D
             found += check(name, spec)
         if living is not None:
             found += [*_unlabelled(name, spec, living), *_absent(name, spec, living)]
+    found += [doubt for one in every if living is not None for doubt in _unserved(one, living)]
     found += [
         Doubt("CP104", f"Traffic/{one.service}", f"spec.routes[{one.number}].redirect", f"leads in a circle: {one.way}")
         for one in circles(traffic)
@@ -87,8 +89,9 @@ def _unlabelled(name: str, spec: TrafficSpec, living: Living) -> Iterator[Doubt]
 def _shadowed(name: str, spec: TrafficSpec) -> Iterator[Doubt]:
     for number, route in enumerate(spec.routes):
         for earlier, other in enumerate(spec.routes[:number]):
-            # A redirect is passed over by calls that are where it leads to already.
-            if other.redirect is None and _covers(other, route):
+            # A redirect within the service is passed over by the calls that are where it leads to already.
+            stays = other.redirect is not None and other.redirect.partition(".")[0] == name
+            if not stays and _covers(other, route):
                 detail = f"is never reached: routes[{earlier}] matches all that it does"
                 yield _doubt("CP103", name, f"spec.routes[{number}]", detail)
                 break
@@ -128,6 +131,14 @@ def _absent(name: str, spec: TrafficSpec, living: Living) -> Iterator[Doubt]:
             service = (target or name).partition(".")[0]
             if service != name and not living.get(service):
                 yield _doubt("CP106", name, f"spec.routes[{number}].{path}", f"no instance of {service} is known")
+
+
+def _unserved(document: Document, living: Living) -> Iterator[Doubt]:
+    """Yield the service of a rate limit that nobody runs."""
+    if isinstance(document.spec, RateLimitSpec) and document.spec.target is not None:
+        service = document.spec.target.service
+        if service is not None and not living.get(service):
+            yield Doubt("CP106", document.key, "spec.for.service", f"no instance of {service} is known")
 
 
 def _doubt(code: str, name: str, path: str, detail: str) -> Doubt:

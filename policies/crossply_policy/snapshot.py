@@ -7,8 +7,16 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
-from crossply_policy.documents import BalancePolicy, DrainPolicy, RetryPolicy, TelemetryPolicy, TimeoutPolicy
+from crossply_policy.documents import (
+    AdmissionPolicy,
+    BalancePolicy,
+    DrainPolicy,
+    RetryPolicy,
+    TelemetryPolicy,
+    TimeoutPolicy,
+)
 from crossply_policy.protection import BreakerPolicy, HedgePolicy, LimitPolicy, OutlierPolicy, WarmupPolicy
+from crossply_policy.rate_limit import RateLimits
 from crossply_policy.traffic import Condition, RouteTimeoutSpec, TrafficPolicy
 
 MESH: Final = "mesh"
@@ -28,6 +36,7 @@ class Route:
     limit: LimitPolicy = field(default_factory=LimitPolicy)
     warmup: WarmupPolicy = field(default_factory=WarmupPolicy)
     drain: DrainPolicy = field(default_factory=DrainPolicy)
+    admission: AdmissionPolicy = field(default_factory=AdmissionPolicy)
     idempotent: bool | None = None
     traffic: TrafficPolicy | None = None
 
@@ -58,6 +67,7 @@ class Snapshot:
     endpoints: Mapping[tuple[str, str], Route] = field(default_factory=lambda: MappingProxyType({}))
     traffic: Mapping[str, tuple[Rule, ...]] = field(default_factory=lambda: MappingProxyType({}))
     telemetry: Mapping[str, TelemetryPolicy] = field(default_factory=lambda: MappingProxyType({}))
+    rate_limits: RateLimits = field(default_factory=RateLimits)
 
     def route(self, service: str, endpoint: str) -> Route:
         """Return the route of one endpoint: the same object every time, by at most two lookups."""

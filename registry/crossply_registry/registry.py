@@ -22,6 +22,7 @@ from crossply_registry.observed.watch import Observed
 from crossply_registry.presence import SERVICE, OwnPresence
 from crossply_registry.provisioning import Provisioning
 from crossply_registry.revisions.log import RevisionLog
+from crossply_registry.shares import Leasing
 
 if TYPE_CHECKING:
     from crossply.wire.link import Link
@@ -59,7 +60,7 @@ class Registry:
         self._tasks = Tasks(_failed)
         self._link: Link | None = None
         self._parts: Parts | None = None
-        self._closing: list[Feed | CatalogWatch | OwnPresence | Observed] = []
+        self._closing: list[Feed | CatalogWatch | OwnPresence | Observed | Leasing] = []
         self.instance = new_instance()
         self.started = time.time()
 
@@ -89,7 +90,8 @@ class Registry:
         observed = Observed(link, self._clock)
         link.on_event(provisioning.connection)
         provisioning.start()
-        for part in (watch, observed, presence):
+        leasing = Leasing(link, self.instance, revisions, catalog, self._clock)
+        for part in (watch, observed, presence, leasing):
             await part.start()
             self._closing.append(part)
         await feed.start(revisions)

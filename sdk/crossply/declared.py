@@ -32,10 +32,14 @@ class Declared:
         self.subscriptions: dict[str, Subscribed] = {}
         self.layers: dict[str, tuple[Layer, ...]] = {"call": (), "attempt": ()}
 
-    def endpoint(self, function: F, name: str | None, *, idempotent: bool) -> F:
+    def endpoint(self, function: F, name: str | None, *, idempotent: bool, idempotency: str = "") -> F:
         """Declare a function as an endpoint; raise ``ConfigError`` for a bad or taken name or signature."""
         known = self._name(name, function)
-        declared = Endpoint(known, Facts(idempotent=idempotent), function)
+        if idempotency not in {"", "kv"}:
+            raise ConfigError([f'{known}: idempotency is {idempotency!r}; write "kv", or leave it out'])
+        # What is answered from the first reply may be tried again: it does not run twice.
+        kept = bool(idempotency)
+        declared = Endpoint(known, Facts(idempotent=idempotent or kept, kept=kept), function)
         endpoint_handler(declared, f"{self.service}.{known}", _no_executor, _no_report)
         self.endpoints[known] = declared
         return function

@@ -52,11 +52,15 @@ FOREIGN = Peer(service="foreign")
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a callee says of one endpoint; callers remember it for each operation."""
+    """What a callee says of one endpoint; callers remember it for each operation.
+
+    ``kept``: its replies are kept, so that a repetition finds the first; said to the registry, not to callers.
+    """
 
     idempotent: bool = False
     stream: bool = False
     schema: str | None = None
+    kept: bool = False
 
 
 @dataclass(slots=True)

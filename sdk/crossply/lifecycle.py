@@ -46,7 +46,12 @@ class Lifecycle:
                 raise
 
     async def stop(self) -> None:
-        """Stop it, after a start that is under way; goes on although its caller gives up."""
+        """Stop it, after a start that is under way; goes on although its caller gives up.
+
+        Raise ``MeshError`` in a handler, which would wait for its own end.
+        """
+        if self._running is not None and self._running.begun:
+            self._running.check_outside("stop")
         if self._stopping is None:
             self._stopping = asyncio.get_running_loop().create_task(self._stop(), name=f"stop {self._service}")
             self._stopping.add_done_callback(self._stopped)

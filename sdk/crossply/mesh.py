@@ -13,8 +13,7 @@ from crossply.errors import ConfigError, Executed, IntegrityFailed, InvalidArgum
 from crossply.handler import BYTES, Facts, Kind, Request
 from crossply.lifecycle import Lifecycle
 from crossply.names import new_id
-from crossply.routing.routes import publishing
-from crossply.running import Running
+from crossply.running import PUBLISH_WITHIN, Running
 from crossply.telemetry.given import Given
 from crossply.wire import connect as connect_nats
 from crossply.wire.presence import Hello
@@ -30,8 +29,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 F = TypeVar("F", bound="Callable[..., Any]")
 
-PUBLISH_WITHIN = 60.0
-_CALLED, _ID = 2048, 16
+_ID = 16
 
 
 class Mesh:
@@ -95,19 +93,19 @@ class Mesh:
     def endpoint(self, function: F, /) -> F: ...
     @overload
     def endpoint(
-        self, function: None = None, /, *, name: str | None = None, idempotent: bool = False
+        self, function: None = None, /, *, name: str | None = None, idempotent: bool = False, idempotency: str = ""
     ) -> Callable[[F], F]: ...
     def endpoint(
-        self, function: F | None = None, /, *, name: str | None = None, idempotent: bool = False
+        self, function: F | None = None, /, *, name: str | None = None, idempotent: bool = False, idempotency: str = ""
     ) -> F | Callable[[F], F]:
         """Serve a function as ``<service>.<name>``; the name is the function's, with ``-`` for ``_``.
 
-        Its annotations validate what callers send. ``idempotent`` says that running it twice does no harm, so
-        that callers may try again. A plain ``def`` runs in a thread.
+        Its annotations validate what callers send; a plain ``def`` runs in a thread. ``idempotent`` says that callers
+        may try again. ``idempotency="kv"`` makes it so: a call's first reply is kept, and answers its repetitions.
         """
         if function is not None:
             return self._declared.endpoint(function, name, idempotent=idempotent)
-        return lambda given: self._declared.endpoint(given, name, idempotent=idempotent)
+        return lambda given: self._declared.endpoint(given, name, idempotent=idempotent, idempotency=idempotency)
 
     def on(self, pattern: str, *, concurrency: int = 16) -> Callable[[F], F]:
         """Handle the events of a channel, or of a pattern with ``*`` and ``>``: durable, at least once, one a service.
@@ -137,9 +135,8 @@ class Mesh:
 
     def publishing(self, channel: str) -> Handler:
         """Return the handler of raw events to ``channel``; raise ``InvalidArgument`` for a bad name."""
-        running = self.running
         try:
-            return publishing(running.link, running.around, PUBLISH_WITHIN)(channel)
+            return self.running.publishing.to(channel)
         except names.NameFault as fault:
             raise InvalidArgument(str(fault), details=[("", str(fault))]) from fault
 
@@ -189,7 +186,7 @@ class Mesh:
         """
         running = self._life.running
         known = running.called.get((operation, returns))
-        handler, decoder = known or self._called(running, operation, returns)
+        handler, decoder = known or running.calls(operation, returns, self.outbound(operation))
         body, content_type = codec.encode(payload)
         request = Request(
             operation,
@@ -213,14 +210,6 @@ class Mesh:
         except InvalidArgument as fault:
             # Not the callee's word that the request was wrong: it ran, and answered something else.
             raise IntegrityFailed(fault.message, executed=Executed.YES, details=fault.details) from fault
-
-    def _called(self, running: Running, operation: str, returns: Any) -> tuple[Handler, codec.Decoder]:
-        """Remember how an operation is called, and how its reply is decoded."""
-        decoder = codec.Decoder(Any if returns is None else returns, f"reply of {operation}")
-        if len(running.called) >= _CALLED:
-            running.called.clear()
-        known = running.called[operation, returns] = (self.outbound(operation), decoder)
-        return known
 
     async def publish(
         self,
@@ -252,7 +241,10 @@ class Mesh:
         await self._life.start()
 
     async def stop(self) -> None:
-        """Drain and close: no call and no event that was taken is lost. It goes on although its caller gives up."""
+        """Drain and close: no call and no event that was taken is lost. It goes on although its caller gives up.
+
+        A handler cannot wait for it, since it waits for the handlers; that raises ``MeshError``.
+        """
         await self._life.stop()
 
     def _make(self) -> Running:
@@ -288,7 +280,7 @@ class Mesh:
             "generation": snapshot.generation,
             "revision": snapshot.revision,
             "endpoints": sorted(self._declared.facts()),
-            "in_flight": running.admission.in_flight,
+            "in_flight": running.held,
             "draining": running.draining,
             "callees": running.routes.held.status(),
         }

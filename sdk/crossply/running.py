@@ -7,26 +7,30 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from crossply import stacks
 from crossply.clock import chance_of_loop, of_loop
+from crossply.codec import Decoder
 from crossply.control.feed import PolicyFeed
 from crossply.discovery.catalog import Catalog
 from crossply.discovery.presence import Presence
 from crossply.discovery.vigil import Vigil
-from crossply.errors import Unavailable
-from crossply.layers.admit import Admission
+from crossply.errors import MeshError, Unavailable
 from crossply.names import new_instance
+from crossply.protection.admission import Admission
+from crossply.protection.leases import Leases
+from crossply.protection.rates import Rates
+from crossply.protection.replies import Replies
+from crossply.routing.inbound import Inbound
+from crossply.routing.publishing import Publishing
 from crossply.routing.routes import Routes
 from crossply.stacks import Surroundings
 from crossply.tasks import Tasks
 from crossply.telemetry.logs import get_logger
 from crossply.telemetry.outflow import Outflow
-from crossply.telemetry.recorder import Side
 from crossply.wire.link import ConnectionEvent, LinkConfig
 from crossply.wire.presence import Hello
+from crossply_policy.documents import AdmissionPolicy
 
 if TYPE_CHECKING:
-    from crossply.codec import Decoder
     from crossply.config import MeshConfig
     from crossply.declared import Declared
     from crossply.handler import Handler, Request
@@ -38,6 +42,8 @@ _RECONNECT_PAUSE = 0.5
 _ONE_TRY = 2.0
 _LOOK_EVERY = 0.01
 _THREADS = 32
+_CALLED = 2048
+PUBLISH_WITHIN = 60.0
 
 
 class Running:
@@ -82,10 +88,14 @@ class Running:
             now=self.now,
             wall=time.time_ns,
             chance=chance,
+            zone=config.zone,
             around_call=declared.layers["call"],
             around_attempt=declared.layers["attempt"],
         )
-        self.admission = Admission(limit=config.max_in_flight)
+        self.admission = Admission(config.max_in_flight, self.now)
+        self.intake = Admission(config.max_in_flight, self.now)
+        self.intake.adopt(AdmissionPolicy(adaptive=False))
+        self.rates = Rates(declared.service, self.now)
         self.called: dict[tuple[str, Any], tuple[Handler, Decoder]] = {}
         self._tasks = Tasks(lambda name, error: self._log.error("task_failed", task=name, error=repr(error)))
         self._serving: list[Closable] = []
@@ -94,6 +104,14 @@ class Running:
         self._joining = asyncio.Lock()
         self.begun = False
         self.draining = False
+
+    def calls(self, operation: str, returns: Any, handler: Handler) -> tuple[Handler, Decoder]:
+        """Remember in ``called`` how an operation is called and its reply decoded; return both."""
+        if len(self.called) >= _CALLED:
+            self.called.clear()
+        decoder = Decoder(Any if returns is None else returns, f"reply of {operation}")
+        known = self.called[operation, returns] = (handler, decoder)
+        return known
 
     async def start(self) -> None:
         """Connect, load policy, serve, and be known; raise ``Unavailable`` when no broker answers in time."""
@@ -109,7 +127,12 @@ class Running:
         self.catalog = Catalog(self.link, self.instance, self._tasks, self.now, self.around.chance)
         self._feed = PolicyFeed(self.link, self._config.registry_key, self._adopt, self._tasks)
         self.routes = Routes(
-            self._declared.service, self.link, self.catalog, self._feed, self.around, self._tasks, self._config.zone
+            self._declared.service, self.link, self.catalog, self._feed, self.around, self._tasks, self.rates
+        )
+        self.publishing = Publishing(self.link, self.around, self.rates, PUBLISH_WITHIN)
+        replies = Replies(self.link.replies, self.now, time.time_ns)
+        self._inbound = Inbound(
+            self._declared.service, self.around, self.admission, self.intake, self.rates, replies, self._report
         )
         self._presence = Presence(
             self.link,
@@ -128,6 +151,7 @@ class Running:
         self.begun = True
         await self.rejoin()
         self._tasks.for_ever(self._beat, "heartbeat")
+        self._tasks.for_ever(Leases(self.link.shares, self.rates, self.now).renewing, "shares of rates")
         self._tasks.for_ever(self._presence.say_hello, "hello")
         vigil = Vigil(self.link, self.catalog, self._tasks, self.now)
         self._tasks.for_ever(vigil.watch, "vigil")
@@ -160,7 +184,10 @@ class Running:
             await asyncio.sleep(_RECONNECT_PAUSE)
 
     def _adopt(self, snapshot: Snapshot) -> None:
+        self.rates.adopt(snapshot)
         self.routes.adopt(snapshot)
+        self.publishing.adopt(snapshot)
+        self._inbound.adopt(snapshot)
         self.outflow.adopt(snapshot.kept_by(self._declared.service))
         self._tasks.spawn(self._presence.applied(snapshot.generation, snapshot.revision), "policy acknowledged")
 
@@ -189,13 +216,14 @@ class Running:
                 await self._join()
 
     async def _join(self) -> None:
+        facts = self._declared.facts()
         for name, handler in self._declared.handlers(self._threads, self._report).items():
             prompt = self._declared.prompt(name)
-            stack = self._inbound(handler, Side.CALLEE, prompt=prompt)
+            stack = self._inbound.endpoint(name, handler, facts[name], prompt=prompt)
             self._serving.append(await self.link.serve(name, stack, prompt=prompt))
         events = self._declared.event_handlers(self._threads, self._report)
         for pattern, (handler, concurrency) in events.items():
-            stack = self._inbound(handler, Side.SUBSCRIBER)
+            stack = self._inbound.events(pattern, handler)
             self._subscribed.append(await self.link.subscribe(pattern, stack, concurrency=concurrency))
         # The subscriptions must be at the broker before anybody hears of them.
         await self.link.flush()
@@ -206,8 +234,17 @@ class Running:
 
         Until it is, the instance answers pings: a caller that asks after a call must not take it for lost.
         """
+        self.check_outside("withdraw")
         async with self._joining:
             await self._leave()
+
+    def check_outside(self, what: str) -> None:
+        """Raise ``MeshError`` in a handler of this instance: what waits for all handlers would wait for itself."""
+        if self.link.works_in(asyncio.current_task()):
+            raise MeshError(
+                f"await mesh.{what}() in a handler of {self._declared.service} waits for that handler to end;"
+                f" let a task of its own do it: asyncio.create_task(mesh.{what}())"
+            )
 
     async def _leave(self) -> None:
         until = self.now() + self.routes.snapshot.route(self._declared.service, "any").drain.timeout
@@ -217,16 +254,16 @@ class Running:
         try:
             async with asyncio.timeout(until - self.now()):
                 await asyncio.gather(*(each.aclose() for each in (*serving, *subscribed)))
-                while self.admission.in_flight:  # noqa: ASYNC110 - once in a process's life
+                while self.held:  # noqa: ASYNC110 - once in a process's life
                     await asyncio.sleep(_LOOK_EVERY)
         except TimeoutError:
-            self._log.warning("drain_incomplete", in_flight=self.admission.in_flight)
+            self._log.warning("drain_incomplete", in_flight=self.held)
         await self.link.retire()
 
-    def _inbound(self, handler: Handler, side: Side, *, prompt: bool = False) -> Handler:
-        return stacks.inbound(
-            handler, side=side, around=self.around, admission=self.admission, prompt=prompt, report=self._report
-        )
+    @property
+    def held(self) -> int:
+        """How many calls and events are being served, or wait to be."""
+        return self.admission.held + self.intake.held
 
     def _threads(self) -> ThreadPoolExecutor:
         if self._executor is None:
@@ -248,7 +285,7 @@ class Running:
         self.draining = True
         try:
             await self.withdraw()
-            self.admission.draining = True
+            self.admission.draining = self.intake.draining = True
             await self.catalog.aclose()
             await self._feed.aclose()
             await self.outflow.aclose(self.link.report)

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from crossply.handler import Handler, Layer, Request, compose
-from crossply.layers.admit import Admission, admit
+from crossply.layers.admit import admit
 from crossply.layers.attempt import attempt
 from crossply.layers.balance import balance
 from crossply.layers.bound import bound
 from crossply.layers.breaker import breaker
 from crossply.layers.deadline import deadline
+from crossply.layers.dedupe import dedupe
 from crossply.layers.expire import expire
 from crossply.layers.failover import failover
 from crossply.layers.fault import fault
@@ -29,6 +30,7 @@ from crossply.layers.propagate import propagate
 from crossply.layers.rescue import rescue
 from crossply.layers.retry import retry
 from crossply.layers.split import split
+from crossply.layers.throttle import throttle
 from crossply.layers.trace import trace
 from crossply.routing.held import UNPROTECTED, Protection
 from crossply.telemetry.recorder import Recorder, Side
@@ -37,6 +39,10 @@ from crossply_policy.traffic import TrafficPolicy
 if TYPE_CHECKING:
     from crossply.clock import Chance, Clock
     from crossply.discovery.catalog import Catalog
+    from crossply.handler import Facts
+    from crossply.protection.admission import Admission
+    from crossply.protection.rates import Limited
+    from crossply.protection.replies import Replies
     from crossply.routing.budget import RetryBudget
     from crossply.routing.chooser import Chooser
     from crossply.routing.subsets import Subsets
@@ -80,12 +86,13 @@ INBOUND = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What every stack of a process shares: clocks, chance, where it tells what happened, the user's own layers."""
+    """What every stack of a process shares: clocks, chance, zone, where it tells what happened, user's layers."""
 
     recorder: Recorder
     now: Clock
     wall: Callable[[], int]
     chance: Chance
+    zone: str = ""
     around_call: tuple[Layer, ...] = ()
     around_attempt: tuple[Layer, ...] = ()
 
@@ -98,7 +105,7 @@ class Steering:
     copy: Callable[[Request], None]
 
 
-def outbound(  # noqa: PLR0913 - what the layers share, all keyword-only but for the first two
+def outbound(  # noqa: PLR0913 - all that one stack is made of
     route: Route,
     chooser: Chooser,
     *,
@@ -107,6 +114,7 @@ def outbound(  # noqa: PLR0913 - what the layers share, all keyword-only but for
     budget: RetryBudget,
     protection: Protection = UNPROTECTED,
     idempotent: Callable[[Request], bool],
+    limits: Limited = (),
     wire: Handler,
     steering: Steering | None = None,
 ) -> Handler:
@@ -127,6 +135,8 @@ def outbound(  # noqa: PLR0913 - what the layers share, all keyword-only but for
             *around.around_call,
             # Before any waiting: all that follows spends from this.
             deadline(route.timeout.total, around.now),
+            # Once per call, and before anything is done for it: what it refuses never left.
+            throttle(limits) if limits else None,
             # Once per call, whatever becomes of it: a copy for each attempt would multiply load.
             mirror(traffic.mirror.percentage, steering.copy, around.chance) if traffic.mirror and steering else None,
             # Outside retry: a call stays in its subset, so that what is measured of a canary is the canary's.
@@ -177,25 +187,30 @@ def copying(total: float, chooser: Chooser, *, around: Surroundings, catalog: Ca
     )
 
 
-def publishing(*, around: Surroundings, within: float, wire: Handler) -> Handler:
+def publishing(*, around: Surroundings, within: float, limits: Limited = (), wire: Handler) -> Handler:
     """Return the handler of events to one channel; the wire itself sends the same bytes again until ``within``."""
     return compose(
         [
             trace(around.recorder, Side.PUBLISHER),
             measure(around.recorder, Side.PUBLISHER, around.now),
             deadline(within, around.now),
+            # Where events are made: what subscribers have not taken yet is the stream's matter.
+            throttle(limits) if limits else None,
             propagate(),
         ],
         wire,
     )
 
 
-def inbound(
+def inbound(  # noqa: PLR0913 - all that one stack is made of
     endpoint: Handler,
     *,
     side: Side,
     around: Surroundings,
     admission: Admission,
+    operation: str,
+    limits: Limited = (),
+    kept: tuple[Replies, Facts] | None = None,
     prompt: bool = False,
     report: Callable[[Request, BaseException], None],
 ) -> Handler:
@@ -209,9 +224,13 @@ def inbound(
             # Everything below may raise; from here out there are only replies.
             rescue(report),
             # Before any work: a refusal must be cheap.
-            admit(admission),
+            admit(admission, operation, around.now, prompt=prompt),
             # After admission, so that what waited too long is dropped before it costs anything.
             expire(around.now),
+            # Needs the peer that is calling; before anything is decoded.
+            throttle(limits) if limits else None,
+            # After all that may refuse: what was refused is no outcome to be kept.
+            dedupe(*kept) if kept else None,
             # Around the endpoint alone: what the mesh does on its way in is not the endpoint's time. What never
             # waits cannot be stopped.
             None if prompt else bound(around.now),

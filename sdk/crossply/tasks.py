@@ -32,6 +32,10 @@ class Tasks:
         """Own a task no more."""
         self._held.pop(key, None)
 
+    def owns(self, task: asyncio.Task[Any] | None) -> bool:
+        """Whether a task is one of these."""
+        return task in self._all()
+
     def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
         """Start ``work``; it is cancelled when the owner closes."""
         task = asyncio.get_running_loop().create_task(work, name=name)

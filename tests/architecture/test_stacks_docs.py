@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from crossply import stacks
-from crossply.handler import Handler, Layer, Request, Response
-from crossply.layers.admit import Admission
+from crossply.handler import Facts, Handler, Layer, Request, Response
+from crossply.protection.admission import Admission
+from crossply.protection.buckets import Buckets
+from crossply.protection.replies import Replies
 from crossply.routing.breaker import Breaker
 from crossply.routing.held import UNPROTECTED, BySubset, Protection
 from crossply.routing.instances import Callee
@@ -21,9 +23,13 @@ from crossply.routing.slots import Slots
 from crossply.telemetry.recorder import MemoryRecorder, Side
 from crossply_policy.documents import RetryPolicy
 from crossply_policy.protection import BreakerPolicy, LimitPolicy, OutlierPolicy
+from crossply_policy.rate_limit import RateLimitPolicy, Target
 from crossply_policy.snapshot import Route
 from crossply_policy.traffic import AbortPolicy, FaultPolicy, MirrorPolicy, TrafficPolicy
 from tests.architecture.tree import ROOT
+
+if TYPE_CHECKING:
+    from crossply.protection.rates import Limited
 
 PAGE = (ROOT / "docs" / "layers.md").read_text(encoding="utf-8")
 ABSENT = "*not in this version*"
@@ -63,6 +69,11 @@ def surroundings() -> stacks.Surroundings:
     return stacks.Surroundings(recorder=MemoryRecorder(), now=lambda: 0.0, wall=lambda: 0, chance=nothing)
 
 
+def limits() -> Limited:
+    policy = RateLimitPolicy(name="quota", target=Target(service="orders"), rate=1.0, burst=1.0)
+    return ((Buckets(policy, lambda: 0.0), lambda _request: ""),)
+
+
 async def wire(_request: Request) -> Response:
     return Response()
 
@@ -90,15 +101,27 @@ def outbound(retry: RetryPolicy | None, protection: Protection = UNPROTECTED) ->
         budget=nothing,
         protection=protection,
         idempotent=lambda _request: False,
+        limits=limits(),
         wire=wire,
         steering=stacks.Steering(subsets=nothing, copy=lambda _request: None),
     )
 
 
 def inbound() -> None:
+    nothing: Any = None
+
     def report(_request: Request, _error: BaseException) -> None: ...
 
-    stacks.inbound(wire, side=Side.CALLEE, around=surroundings(), admission=Admission(limit=1), report=report)
+    stacks.inbound(
+        wire,
+        side=Side.CALLEE,
+        around=surroundings(),
+        admission=Admission(1, lambda: 0.0),
+        operation="orders.create",
+        limits=limits(),
+        kept=(Replies(nothing, lambda: 0.0, lambda: 0), Facts(kept=True)),
+        report=report,
+    )
 
 
 def test_a_copy_passes_what_the_page_says(composed: list[str]) -> None:
@@ -170,7 +193,7 @@ def test_without_traffic_there_is_none_of_its_layers(composed: list[str]) -> Non
 
 
 def test_what_events_pass_is_what_the_page_says(composed: list[str]) -> None:
-    stacks.publishing(around=surroundings(), within=60.0, wire=wire)
+    stacks.publishing(around=surroundings(), within=60.0, limits=limits(), wire=wire)
     sentence = PAGE.partition("Events out pass ")[2].partition(" and the wire")[0]
     assert composed == re.findall(r"`(\w+)`", sentence)
 

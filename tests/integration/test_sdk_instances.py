@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from crossply import CallError, Mesh
+from crossply import CallError, Mesh, MeshError
 from tests.support.broker import Broker
 from tests.support.meshes import Meshes
+from tests.support.policies import Policies
 from tests.support.program import WORKER, Program
 from tests.support.waiting import eventually
 
@@ -148,6 +149,28 @@ async def test_a_paused_instance_gets_nothing_new_until_it_runs_again(
         await eventually(lambda: {each.id for each in callee.serving("read")} == {paused, left})
 
 
+async def test_idempotent_calls_that_the_queue_group_gives_to_a_paused_instance_are_sent_again_in_time(
+    broker: Broker, meshes: Meshes, policies: Policies, tmp_path: Path
+) -> None:
+    # Whoever leaves the choice to the broker can ping nobody: only the bound of an attempt finds out.
+    await policies.apply({"kind": "Service", "name": "worker", "spec": {"balance": {"method": "queue"}}})
+    async with workers(broker, tmp_path, 2) as running:
+        (paused, program), (left, _) = running
+        caller = await meshes.client()
+        await knows(caller, {paused, left})
+        program.pause()
+
+        async def took() -> float:
+            began = time.monotonic()
+            await caller.call("worker.read", returns=str, timeout=3.0)
+            return time.monotonic() - began
+
+        found = await asyncio.gather(*(took() for _ in range(30)), return_exceptions=True)
+        # Whose first attempt went to the paused one has waited a third of its time, and was answered by the other.
+        assert any(isinstance(each, float) and each >= 0.9 for each in found), found
+        program.resume()
+
+
 async def test_a_single_instance_that_restarts_is_waited_for(broker: Broker, meshes: Meshes, tmp_path: Path) -> None:
     caller = await meshes.client()
     async with workers(broker, tmp_path / "first", 1) as running:
@@ -177,6 +200,20 @@ async def test_an_instance_may_leave_the_mesh_and_come_back(meshes: Meshes) -> N
     assert caught.value.code == "unavailable"
     await orders.rejoin()
     assert await caller.call("orders.create") == "created"
+
+
+async def test_a_handler_that_waits_for_its_own_end_is_told_at_once_and_its_mesh_goes_on(meshes: Meshes) -> None:
+    orders = meshes.new("orders")
+
+    @orders.endpoint
+    async def end() -> str:
+        with pytest.raises(MeshError, match="in a handler of orders"):
+            await orders.stop()
+        return "still here"
+
+    await meshes.start(orders)
+    caller = await meshes.client()
+    assert [await caller.call("orders.end") for _ in range(2)] == ["still here"] * 2
 
 
 async def test_a_plain_function_that_never_ends_does_not_keep_its_process(

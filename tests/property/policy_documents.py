@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from crossply_policy.documents import (
+    AdmissionSpec,
     BalanceSpec,
     BudgetSpec,
     DefaultsSpec,
@@ -21,6 +22,7 @@ from crossply_policy.documents import (
     TimeoutSpec,
 )
 from crossply_policy.protection import BreakerSpec, HedgeSpec, LimitSpec, OutlierSpec, WarmupSpec
+from crossply_policy.rate_limit import RateLimitSpec, Target
 from crossply_policy.traffic import CODES as TRAFFIC_CODES
 from crossply_policy.traffic import (
     AbortSpec,
@@ -100,13 +102,25 @@ protections = {
     "warmup": said(st.builds(WarmupSpec, duration=seconds, floor=said(st.floats(0.01, 1.0)))),
 }
 drains = st.builds(DrainSpec, timeout=seconds)
+admissions = st.builds(
+    AdmissionSpec,
+    adaptive=said(st.booleans()),
+    limit=said(st.integers(1, 1_000_000)),
+    queue=said(st.integers(0, 100_000)),
+)
 flags = said(st.booleans())
 
 endpoint_specs = st.builds(
     EndpointSpec, timeout=said(timeouts), retry=said(retries), balance=said(balances), idempotent=flags, **protections
 )
 defaults_specs = st.builds(
-    DefaultsSpec, timeout=said(timeouts), retry=said(retries), balance=said(balances), drain=said(drains), **protections
+    DefaultsSpec,
+    timeout=said(timeouts),
+    retry=said(retries),
+    balance=said(balances),
+    drain=said(drains),
+    **protections,
+    admission=said(admissions),
 )
 service_specs = st.builds(
     ServiceSpec,
@@ -115,6 +129,7 @@ service_specs = st.builds(
     balance=said(balances),
     drain=said(drains),
     **protections,
+    admission=said(admissions),
     idempotent=flags,
     endpoints=st.dictionaries(tokens, endpoint_specs, max_size=3).map(MappingProxyType),
 )
@@ -158,4 +173,17 @@ telemetry_specs = st.builds(
     log_level=said(st.sampled_from(["debug", "info", "warning", "error"])),
 )
 telemetry = st.builds(Document, kind=st.just("Telemetry"), name=st.just("mesh") | tokens, spec=telemetry_specs)
-documents = defaults | services | telemetry | traffics
+limited = st.builds(Target, service=tokens, endpoint=said(tokens)) | st.builds(
+    Target, channel=st.sampled_from(["orders.created", "orders.*", "orders.>", "a.*.c.>"])
+)
+rates = st.floats(0.001, 1_000_000.0)
+rate_limit_specs = st.builds(
+    RateLimitSpec,
+    target=limited,
+    rate=rates,
+    burst=said(st.floats(1.0, 1_000_000.0)),
+    per=said(st.sampled_from(["all", "caller", "tenant", "key"])),
+    scope=said(st.sampled_from(["instance", "mesh"])),
+)
+rate_limits = st.builds(Document, kind=st.just("RateLimit"), name=tokens, spec=rate_limit_specs)
+documents = defaults | services | telemetry | traffics | rate_limits

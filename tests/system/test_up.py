@@ -83,6 +83,14 @@ def test_a_port_that_is_taken_is_said_and_the_next_one_used(tmp_path: Path) -> N
             listening.close()
 
 
+def test_two_that_start_at_once_have_each_its_own_parts(tmp_path: Path) -> None:
+    with RunningUp(tmp_path / "a") as one, RunningUp(tmp_path / "b") as other:
+        found = [running.ready() for running in (one, other)]
+        for part in ("nats", "registry", "gateway"):
+            assert found[0][part] != found[1][part]
+        assert "ended with code" not in one.err + other.err
+
+
 def test_it_recovers_a_directory_that_a_crash_left(tmp_path: Path) -> None:
     with RunningUp(tmp_path) as up:
         up.ready()

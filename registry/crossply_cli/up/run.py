@@ -22,6 +22,7 @@ from crossply_cli.up.programs import Programs, broker_binary, check_installed
 from crossply_cli.up.shop import Shop
 from crossply_cli.up.supervisor import Supervisor
 from crossply_cli.up.tally import Tally
+from crossply_cli.up.turn import Turn, place
 
 _HURRY, _SETTLE = 0.8, 0.4
 _ORPHANS: Final = 3.0
@@ -78,8 +79,9 @@ class _Run:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self._told_to_stop)
+        turn = await Turn.take(place(), self._stop, self._lines)
         development = Development(self._bench)
-        working = loop.create_task(self._work(development), name="work")
+        working = loop.create_task(self._work(development, turn), name="work")
         stopping = loop.create_task(self._stop.wait(), name="stop")
         try:
             await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -91,14 +93,16 @@ class _Run:
             return await self._end(development, interrupted=interrupted)
         finally:
             stopping.cancel()
+            turn.release()
             await self._supervisor.aclose()
             self._directory.withdraw()
             self._lines.say("everything has stopped")
 
-    async def _work(self, development: Development) -> None:
+    async def _work(self, development: Development, turn: Turn) -> None:
         """Start what was asked for and return when its time is over."""
         words.banner(self._lines)
         await development.start()
+        turn.release()
         if not self._options.demo:
             words.invite(self._lines, self._options.data)
             await self._last(time.monotonic())

@@ -18,7 +18,7 @@ from crossply_policy.documents import Document
 from crossply_policy.faults import Fault, PolicyInvalid
 from crossply_policy.lint import Doubt, lint
 from crossply_policy.parse import parse, plain
-from crossply_registry.api.bodies import DiffBody, PreviewBody, WarningBody, WarningList
+from crossply_registry.api.previews import DiffBody, PreviewBody, WarningBody, WarningList
 from crossply_registry.api.problems import ApiFault, refusals
 from crossply_registry.catalog.living import living
 from crossply_registry.registry import Registry

@@ -10,6 +10,8 @@ from crossply.handler import Handler, Request, Response, layer
 from crossply.wire.status import STATUSES
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from crossply.clock import Chance, Clock
     from crossply_policy.traffic import FaultPolicy
 
@@ -23,12 +25,17 @@ def fault(inner: Handler, policy: FaultPolicy, now: Clock, chance: Chance) -> Ha
     duration = 0.0 if delay is None else delay.duration
     code = Code.OK if abort is None else Code(abort.code)
 
-    async def disturbing(request: Request) -> Response:
-        if held and chance.random() < held:
-            await _held_back(request, duration, policy.document, now)
+    def disturbing(request: Request) -> Awaitable[Response]:
+        return delaying(request) if held and chance.random() < held else failing(request)
+
+    async def delaying(request: Request) -> Response:
+        await _held_back(request, duration, policy.document, now)
+        return await failing(request)
+
+    def failing(request: Request) -> Awaitable[Response]:
         if failed and chance.random() < failed:
             raise injected(code, f"{request.operation}: {policy.document} makes it fail", policy.document)
-        return await inner(request)
+        return inner(request)
 
     return disturbing
 

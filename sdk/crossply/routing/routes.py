@@ -23,11 +23,12 @@ from crossply_policy.snapshot import Snapshot
 from crossply_policy.traffic import MirrorPolicy, operation_at
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable
 
     from crossply.control.feed import PolicyFeed
     from crossply.discovery.catalog import Catalog
     from crossply.handler import Facts, Handler
+    from crossply.protection.rates import Rates
     from crossply.routing.outliers import Outliers
     from crossply.stacks import Surroundings
     from crossply.tasks import Tasks
@@ -52,11 +53,11 @@ class Routes:
         feed: PolicyFeed,
         around: Surroundings,
         tasks: Tasks,
-        zone: str = "",
+        rates: Rates,
     ) -> None:
         self._service = service
-        self._zone = zone
         self._link = link
+        self._rates = rates
         self._tasks = tasks
         self._preparing: dict[str, asyncio.Task[None]] = {}
         self._catalog = catalog
@@ -185,7 +186,7 @@ class Routes:
 
         return stacks.outbound(
             route,
-            chooser(route, callee, endpoint, self._around.chance, self._zone, subsets, outliers),
+            chooser(route, callee, endpoint, self._around.chance, self._around.zone, subsets, outliers),
             around=self._around,
             catalog=self._catalog,
             budget=self.held.budget(service, (route.retry or RetryPolicy()).budget),
@@ -196,6 +197,7 @@ class Routes:
                 outliers=outliers,
             ),
             idempotent=idempotent,
+            limits=self._rates.called(self.snapshot, service, endpoint),
             wire=self._link.call,
             steering=steering,
         )
@@ -223,7 +225,7 @@ class Routes:
             route, callee = self.snapshot.route(service, endpoint), self._catalog.callee(service)
             known = stacks.copying(
                 route.timeout.total,
-                chooser(route, callee, endpoint, self._around.chance, self._zone, subsets if subset else None),
+                chooser(route, callee, endpoint, self._around.chance, self._around.zone, subsets if subset else None),
                 around=self._around,
                 catalog=self._catalog,
                 wire=self._link.call,
@@ -236,18 +238,3 @@ class Routes:
 def _callee_of(key: str) -> str:
     """Return the service that a stack leads to, after all redirects."""
     return key.rpartition(_FROM)[2].partition(".")[0]
-
-
-def publishing(link: Link, around: Surroundings, within: float) -> Callable[[str], Handler]:
-    """Return how to get the handler of events to a channel; raises ``NameFault`` for a bad name."""
-    stack = stacks.publishing(around=around, within=within, wire=link.publish)
-
-    async def publishing_event(request: Request) -> Response:
-        request.id = request.id or new_id()
-        return await stack(request)
-
-    def to(channel: str) -> Handler:
-        names.channel(channel)
-        return publishing_event
-
-    return to

@@ -54,7 +54,7 @@ class EventOpener:
         def attempt(member: Member) -> tuple[ReceivedSession, bytes]:
             self._credentials.check_stored(member, stored)
             known = self.sessions.get(key)
-            if known is None or known.member is not member or shared is None:
+            if known is None or shared is None:
                 known = _follow(member, key, shared)
             return known, known.open(clear, ciphertext, channel, seq)
 

@@ -8,8 +8,11 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 if TYPE_CHECKING:
+    import asyncio
+
     from crossply.handler import Handler, Peer, Request, Response
     from crossply.tls import TlsFiles
+    from crossply.wire.lease import SharesOfRates
     from crossply.wire.presence import Presence
 
 
@@ -89,6 +92,15 @@ class StreamPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RepliesPlan:
+    """How the bucket of kept replies should be; ``age`` in seconds. When it is full the oldest go first."""
+
+    replicas: int = 1
+    age: float = 600.0
+    max_bytes: int = 256 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConsumerPlan:
     """How the durable consumer of a service on a channel pattern should be; ``ack_wait`` in seconds."""
 
@@ -112,6 +124,10 @@ class Streams(Protocol):
 
     async def ensure_bucket(self, replicas: int = 1) -> None:
         """Create the tenant's bucket unless it is there."""
+        ...
+
+    async def ensure_replies(self, plan: RepliesPlan) -> bool:
+        """Create the bucket of kept replies unless it is there; return whether it was created."""
         ...
 
     async def ensure_stream(self, plan: StreamPlan) -> bool:
@@ -180,6 +196,10 @@ class Link(Protocol):
         """
         ...
 
+    def works_in(self, task: asyncio.Task[Any] | None) -> bool:
+        """Whether a call or an event is served in that task."""
+        ...
+
     async def retire(self) -> None:
         """Stop listening to what addresses this instance: after its endpoints were closed and their calls done."""
         ...
@@ -243,6 +263,16 @@ class Link(Protocol):
     @property
     def store(self) -> Store:
         """The tenant's key-value bucket."""
+        ...
+
+    @property
+    def replies(self) -> Store:
+        """The tenant's bucket of kept replies, each of which goes after ten minutes."""
+        ...
+
+    @property
+    def shares(self) -> SharesOfRates:
+        """Shares in rates."""
         ...
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crossply.clock import chance_of_loop, of_loop
 from crossply.tasks import Tasks
@@ -20,14 +20,17 @@ from crossply.wire.provision import Provisioner
 from crossply.wire.publishing import Publisher
 from crossply.wire.senders import Sender, Senders
 from crossply.wire.serving import Server
+from crossply.wire.shares import SharesOnWire
 from crossply.wire.store import Bucket
 from crossply.wire.supervisor import Supervisor
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Awaitable, Iterable
 
     from crossply.handler import Handler, Request, Response
     from crossply.wire.dial import Dial
+    from crossply.wire.lease import SharesOfRates
     from crossply.wire.link import (
         AnnouncementHandler,
         AskedHandler,
@@ -72,7 +75,11 @@ class NatsLink:
         self._server = Server(config, broker, self._sender, self._senders, self._tasks, now, self._report)
         self._announcer = Announcer(config, broker, self._mux, self._sender, self._senders, self._report)
         self._observer = Observer(config, broker, self._sender, self._senders, self._report)
-        self._store = Bucket(jetstream, config.tenant)
+        self._store = Bucket(jetstream, subjects.bucket(config.tenant))
+        self.replies: Store = Bucket(jetstream, subjects.replies(config.tenant))
+        self.shares: SharesOfRates = SharesOnWire(
+            config, broker, self._mux, self._sender, self._senders, now, self._report
+        )
         self._streams = Provisioner(jetstream, config.tenant)
 
     @classmethod
@@ -134,6 +141,10 @@ class NatsLink:
     async def serve(self, endpoint: str, handler: Handler, *, prompt: bool = False) -> Closable:
         """Take calls to an endpoint."""
         return self._server.serve(endpoint, handler, prompt=prompt)
+
+    def works_in(self, task: asyncio.Task[Any] | None) -> bool:
+        """Whether a call or an event is served in that task."""
+        return self._tasks.owns(task)
 
     async def retire(self) -> None:
         """Stop listening to what addresses this instance."""

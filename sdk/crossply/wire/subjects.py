@@ -5,6 +5,7 @@ from __future__ import annotations
 HEARTBEATS = "mesh.hb.>"
 HEAD = "mesh.ctl.head"
 EVENTS = "mesh.evt"
+SHARES = "mesh.ctl.shares.*.*"
 REPORTS = "mesh.obs.>"
 MICRO = "$SRV"
 MAX_LENGTH = 255
@@ -40,6 +41,11 @@ def heartbeat(service: str, instance: str) -> str:
     return f"mesh.hb.{service}.{instance}"
 
 
+def shares(service: str, instance: str) -> str:
+    """Where an instance asks for its shares in rates."""
+    return f"mesh.ctl.shares.{service}.{instance}"
+
+
 def heartbeats(service: str) -> str:
     """What a caller of ``service`` listens to."""
     return f"mesh.hb.{service}.*"
@@ -73,6 +79,11 @@ def durable(service: str, pattern: str) -> str:
 def bucket(tenant: str) -> str:
     """The key-value bucket of a tenant's documents, records and head."""
     return f"MESH_{tenant}"
+
+
+def replies(tenant: str) -> str:
+    """The key-value bucket of a tenant's kept replies."""
+    return f"MESH_{tenant}_replies"
 
 
 def micro(verb: str, *names: str) -> str:

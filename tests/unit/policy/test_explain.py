@@ -62,6 +62,9 @@ def test_every_value_is_there_the_built_in_ones_included() -> None:
         "warmup.duration",
         "warmup.floor",
         "drain.timeout",
+        "admission.adaptive",
+        "admission.limit",
+        "admission.queue",
         "idempotent",
         "traffic",
     ]

@@ -93,6 +93,12 @@ def test_redirects_that_meet_their_beginning_are_a_circle(documents: list[dict[s
     assert ("CP104", "spec.routes[0].redirect") in places(*documents)
 
 
+@pytest.mark.parametrize(("to", "shadowed"), [("stock", True), ("orders.quote", False)])
+def test_a_redirect_to_elsewhere_leaves_nothing_to_later_routes(to: str, shadowed: bool) -> None:
+    document = traffic(routes=[{"redirect": to}, {"timeout": {"total": 1}}])
+    assert places(document) == ([("CP103", "spec.routes[1]")] if shadowed else [])
+
+
 def test_the_way_round_is_shown() -> None:
     assert doubts(redirecting("a", "b"), redirecting("b", "c.x"), redirecting("c", "a", endpoints=["x"])) == [
         ("CP104", "spec.routes[0].redirect", "leads in a circle: a.x -> b.x -> c.x -> a.x"),
@@ -154,3 +160,16 @@ def test_a_warning_reads_as_one_line() -> None:
     assert str(one) == (
         "CP101 Traffic/orders spec.failover[0]: names the subset v1, which nobody defines; it defines none"
     )
+
+
+def test_a_rate_limit_of_a_service_that_nobody_runs_is_told() -> None:
+    limits = [
+        {"kind": "RateLimit", "name": name, "spec": {"for": target, "rate": 1}}
+        for name, target in (
+            ("gone", {"service": "gone"}),
+            ("here", {"service": "orders"}),
+            ("events", {"channel": "gone.>"}),
+        )
+    ]
+    assert doubts(*limits, living={"orders": [{}]}) == [("CP106", "spec.for.service", "no instance of gone is known")]
+    assert doubts(*limits) == []

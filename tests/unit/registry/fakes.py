@@ -18,6 +18,7 @@ from crossply.wire.link import (
     Entry,
     Link,
     LinkConfig,
+    RepliesPlan,
     StoreUnavailable,
     StreamPlan,
 )
@@ -108,6 +109,9 @@ class FakeStreams:
     async def ensure_bucket(self, replicas: int = 1) -> None:
         self._ensure("bucket")
 
+    async def ensure_replies(self, plan: RepliesPlan) -> bool:
+        return self._ensure("replies")
+
     async def ensure_stream(self, plan: StreamPlan) -> bool:
         return self._ensure(plan.family)
 
@@ -132,6 +136,13 @@ class Open:
 
     async def aclose(self) -> None:
         return
+
+
+class FakeShares:
+    """Is asked by nobody."""
+
+    async def answer(self, handler: object) -> Open:
+        return Open()
 
 
 @dataclass
@@ -170,6 +181,10 @@ class FakeLink:
     async def watch_head(self, handler: Callable[[bytes], None]) -> Open:
         self.head_handlers.append(handler)
         return Open()
+
+    @property
+    def shares(self) -> FakeShares:
+        return FakeShares()
 
     async def watch_reports(self, handler: Callable[[Peer, bytes], None]) -> Open:
         self.report_handlers.append(handler)

@@ -169,3 +169,55 @@ async def test_a_log_that_cannot_be_written_costs_nothing(
                 await web.call("orders.broken")
     finally:
         structlog.reset_defaults()
+
+
+@pytest.mark.parametrize("what", ["stop", "withdraw"])
+async def test_a_handler_that_waits_for_the_end_of_all_handlers_is_told_at_once(
+    broker: MemoryBroker, what: str
+) -> None:
+    orders = mesh(broker, "orders")
+    said: list[MeshError] = []
+
+    @orders.endpoint
+    async def end() -> str:
+        try:
+            await getattr(orders, what)()
+        except MeshError as error:
+            said.append(error)
+        return "still here"
+
+    async with orders, mesh(broker, "web") as web:
+        assert await web.call("orders.end", returns=str) == "still here"
+        assert f"asyncio.create_task(mesh.{what}())" in str(said[0])
+        assert orders.running.draining is False
+
+
+async def test_a_handler_may_have_a_task_stop_its_mesh(broker: MemoryBroker) -> None:
+    orders = mesh(broker, "orders")
+    stopping: list[asyncio.Task[None]] = []
+
+    @orders.endpoint
+    async def end() -> str:
+        stopping.append(asyncio.create_task(orders.stop()))
+        await asyncio.sleep(0.1)
+        return "done"
+
+    await orders.start()
+    async with mesh(broker, "web") as web:
+        assert await web.call("orders.end", returns=str) == "done"
+        await stopping[0]
+    assert not broker.links
+
+
+async def test_the_handler_of_another_mesh_may_stop_this_one(broker: MemoryBroker) -> None:
+    orders, web = orders_on(broker), mesh(broker, "web")
+
+    @web.endpoint
+    async def end() -> str:
+        await orders.stop()
+        return "ended"
+
+    await orders.start()
+    async with web:
+        assert await web.call("web.end", returns=str) == "ended"
+    assert not broker.links

@@ -14,10 +14,11 @@ from crossply.testing.memory.calling import Calling
 from crossply.testing.memory.listening import Listening
 from crossply.testing.memory.presence import Presences
 from crossply.testing.memory.serving import Serving
+from crossply.testing.memory.shares import MemoryShares
 from crossply.testing.memory.store import MemoryStore, MemoryStreams
 from crossply.testing.memory.subscribing import Subscribing
 from crossply.wire import credential
-from crossply.wire.link import ConnectionEvent
+from crossply.wire.link import ConnectionEvent, RepliesPlan
 from crossply.wire.senders import Sender, Senders
 
 if TYPE_CHECKING:
@@ -53,10 +54,9 @@ class MemoryLink:
         self.now = of_loop()
         self.faults: list[tuple[str, BaseException]] = []
         self.tasks = Tasks(self.fault)
-        own = credential.Credential(
-            identity=credential.identity(config.trust_domain, config.tenant, config.service),
-            instance=config.instance,
-        )
+        self.works_in = self.tasks.owns
+        identity = credential.identity(config.trust_domain, config.tenant, config.service)
+        own = credential.Credential(identity=identity, instance=config.instance)
         self.sender, self.senders = Sender(own), Senders()
         self._connection = asyncio.Event()
         self._connection.set()
@@ -71,6 +71,8 @@ class MemoryLink:
         self._presences = Presences(self)
         self._subscribing = Subscribing(self)
         self._store = MemoryStore(self, broker.bucket(config.tenant))
+        self.replies: Store = MemoryStore(self, broker.bucket(f"replies of {config.tenant}"), RepliesPlan().age)
+        self.shares = MemoryShares(self)
         self._streams = MemoryStreams(self, broker.events)
 
     # What the broker does with it.

@@ -12,6 +12,7 @@ import weakref
 from collections.abc import Callable
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from crossply.handler import Kind
 from crossply.seal.faults import NotOurs
@@ -54,6 +55,30 @@ def test_a_child_seals_nothing_with_its_parents_keys(pair: Pair) -> None:
 def test_a_child_seals_nothing_in_a_session_it_still_holds(pair: Pair) -> None:
     [held] = pair.caller.sealer.sessions.values()
     assert in_child(lambda: sealed_in(held)) == NotOurs.__name__
+
+
+def test_a_childs_inherited_session_does_not_even_reach_its_cipher(pair: Pair) -> None:
+    used: list[bytes] = []
+
+    class Watched:
+        def __init__(self, key: bytes) -> None:
+            self.inner = AESGCM(key)
+
+        def encrypt(self, nonce: bytes, data: bytes, associated_data: bytes, /) -> bytes:
+            used.append(nonce)
+            return self.inner.encrypt(nonce, data, associated_data)
+
+    own = Instance(pair.authority, "web", "k7q2mzp4x3ab", pair.clock, aead=Watched)
+    pair.caller = own
+    pair.request()
+    [held] = own.sealer.sessions.values()
+
+    def trying() -> object:
+        with pytest.raises(NotOurs):
+            sealed_in(held)
+        return len(used)
+
+    assert in_child(trying) == 1
 
 
 @pytest.mark.parametrize("page", [True, False], ids=["wiped by the kernel", "told by the process id"])

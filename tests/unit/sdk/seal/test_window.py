@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import tracemalloc
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,6 +26,29 @@ def test_the_oldest_that_still_counts_is_1023_behind_the_newest() -> None:
     assert window.accept(SIZE, 0)
     assert window.accept(1, 0)
     assert not window.accept(0, 0)
+
+
+@pytest.mark.parametrize("ahead", [2, 500, SIZE - 1, SIZE, SIZE + 1, 5 * SIZE + 7])
+def test_what_is_skipped_may_come_later_though_its_place_was_taken_before(ahead: int) -> None:
+    window = ReplayWindow(0)
+    for sequence in range(3 * SIZE - 100):
+        assert window.accept(sequence, 0)
+    newest = 3 * SIZE - 101 + ahead
+    assert window.accept(newest, 0)
+    skipped = range(max(newest - SIZE, 3 * SIZE - 101) + 1, newest)
+    assert all(window.accept(sequence, 0) for sequence in skipped)
+    assert not any(window.accept(sequence, 0) for sequence in range(newest + 1))
+
+
+def test_a_jump_by_millions_takes_no_more_room() -> None:
+    window = ReplayWindow(0)
+    tracemalloc.start()
+    try:
+        assert window.accept((1 << 24) - 1, 0)
+        assert not window.accept(0, 0)
+        assert tracemalloc.get_traced_memory()[1] < 16 * SIZE
+    finally:
+        tracemalloc.stop()
 
 
 def test_of_many_threads_one_is_told_that_a_sequence_is_new() -> None:
