@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
+from crossply_policy.access.spec import AccessSpec
 from crossply_policy.protection import BreakerSpec, HedgeSpec, LimitSpec, OutlierSpec, WarmupSpec
 from crossply_policy.rate_limit import RateLimitSpec
 from crossply_policy.traffic import TrafficSpec
@@ -201,7 +202,7 @@ class Document:
 
     kind: str
     name: str
-    spec: DefaultsSpec | ServiceSpec | RateLimitSpec | TelemetrySpec | TrafficSpec
+    spec: DefaultsSpec | ServiceSpec | RateLimitSpec | TelemetrySpec | TrafficSpec | AccessSpec
 
     @property
     def key(self) -> str:

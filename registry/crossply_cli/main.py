@@ -24,6 +24,9 @@ COMMANDS: Final = {
     "check": Entry("crossply_cli.commands.check:check", "Check broker, registry and data planes."),
     "registry": Entry("crossply_cli.commands.serve:registry", "Run the registry."),
     "bridge": Entry("crossply_cli.commands.serve:bridge", "Run a bridge."),
+    "authority": Entry("crossply_cli.commands.authority:authority", "Prepare and run the authority over identities."),
+    "token": Entry("crossply_cli.commands.token:token", "Make, list, rotate and revoke enrolment tokens."),
+    "identity": Entry("crossply_cli.commands.identity:identity", "See, issue and revoke identities."),
     "version": Entry("crossply_cli.commands.version:version", "Print the versions of what is installed."),
 }
 

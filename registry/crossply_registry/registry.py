@@ -17,6 +17,7 @@ from crossply.telemetry.logs import get_logger
 from crossply.wire.link import Connect, LinkConfig, StoreUnavailable
 from crossply_registry.catalog.catalog import Catalog
 from crossply_registry.catalog.watch import CatalogWatch
+from crossply_registry.connecting import TRY_AGAIN, connected
 from crossply_registry.feed import Feed
 from crossply_registry.observed.watch import Observed
 from crossply_registry.presence import SERVICE, OwnPresence
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
     from crossply.wire.link import Link
     from crossply_registry.config import RegistryConfig
 
-_FIRST_TRY: Final = 1.0
-_LONGEST_TRY: Final = 5.0
-_TRY_AGAIN: Final = 0.25
 _CLOSING: Final = 0.5
 _log = get_logger("registry")
 
@@ -78,7 +76,19 @@ class Registry:
         when the history does not verify.
         """
         deadline = self._clock() + self._config.connect_timeout
-        link = self._link = await self._connected(deadline)
+        link = self._link = await connected(
+            self._connect,
+            LinkConfig(
+                servers=self._config.servers,
+                service=SERVICE,
+                instance=self.instance,
+                tenant=self._config.tenant,
+                trust_domain=self._config.trust_domain,
+                tls=self._config.tls,
+            ),
+            self._config.connect_timeout,
+            self._clock,
+        )
         key = self._config.signing_key()
         feed = Feed(link, key.public_key(), self._tasks)
         revisions = RevisionLog(link.store, key, feed.announce)
@@ -110,30 +120,6 @@ class Registry:
         for part in reversed(self._closing):
             await part.aclose()
 
-    async def _connected(self, deadline: float) -> Link:
-        one_try = _FIRST_TRY
-        while True:
-            left = deadline - self._clock()
-            try:
-                return await self._connect(
-                    LinkConfig(
-                        servers=self._config.servers,
-                        service=SERVICE,
-                        instance=self.instance,
-                        tenant=self._config.tenant,
-                        trust_domain=self._config.trust_domain,
-                        connect_timeout=max(0.1, min(one_try, left)),
-                        tls=self._config.tls,
-                    )
-                )
-            except Unavailable as error:
-                if self._clock() + _TRY_AGAIN >= deadline:
-                    waited = f"waited {self._config.connect_timeout:g} s in vain"
-                    raise Unavailable(f"{waited}: {error.message}") from error
-                one_try = min(2 * one_try, _LONGEST_TRY)
-                _log.warning("waiting_for_broker", reason=error.message, seconds_left=round(left, 1))
-                await asyncio.sleep(_TRY_AGAIN)
-
     async def _read(self, link: Link, revisions: RevisionLog, deadline: float) -> None:
         while True:
             try:
@@ -141,10 +127,10 @@ class Registry:
                 await revisions.refresh()
                 return
             except StoreUnavailable as error:
-                if self._clock() + _TRY_AGAIN >= deadline:
+                if self._clock() + TRY_AGAIN >= deadline:
                     raise Unavailable(f"store does not answer: {error}; is JetStream enabled on the broker?") from error
                 _log.warning("waiting_for_store", reason=str(error))
-                await asyncio.sleep(_TRY_AGAIN)
+                await asyncio.sleep(TRY_AGAIN)
 
 
 async def _bounded(closing: Coroutine[Any, Any, None]) -> None:

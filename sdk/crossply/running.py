@@ -14,7 +14,8 @@ from crossply.discovery.catalog import Catalog
 from crossply.discovery.presence import Presence
 from crossply.discovery.vigil import Vigil
 from crossply.errors import MeshError, Unavailable
-from crossply.names import new_instance
+from crossply.identity.asking import asking
+from crossply.identity.stranger import who
 from crossply.protection.admission import Admission
 from crossply.protection.leases import Leases
 from crossply.protection.rates import Rates
@@ -42,8 +43,8 @@ _RECONNECT_PAUSE = 0.5
 _ONE_TRY = 2.0
 _LOOK_EVERY = 0.01
 _THREADS = 32
-_CALLED = 2048
 PUBLISH_WITHIN = 60.0
+_CALLED = 2048
 
 
 class Running:
@@ -60,7 +61,8 @@ class Running:
         self._declared = declared
         self._config = config
         self._connect = connect
-        self.instance = config.instance or new_instance()
+        self.member = who(config, declared.service)
+        self.instance = self.member.instance
         self._hello = Hello(
             service=declared.service,
             instance=self.instance,
@@ -125,7 +127,7 @@ class Running:
 
     async def _begin(self) -> None:
         self.catalog = Catalog(self.link, self.instance, self._tasks, self.now, self.around.chance)
-        self._feed = PolicyFeed(self.link, self._config.registry_key, self._adopt, self._tasks)
+        self._feed = PolicyFeed(self.link, self.member.registry_key, self._adopt, self._tasks)
         self.routes = Routes(
             self._declared.service, self.link, self.catalog, self._feed, self.around, self._tasks, self.rates
         )
@@ -135,13 +137,7 @@ class Running:
             self._declared.service, self.around, self.admission, self.intake, self.rates, replies, self._report
         )
         self._presence = Presence(
-            self.link,
-            self._hello,
-            self._feed,
-            self.recorder,
-            self.around.chance,
-            time.time_ns,
-            self._config.state,
+            self.link, self._hello, self._feed, self.recorder, self.around.chance, time.time_ns, self._config.state
         )
         self._presence.offer(self._declared.facts(), tuple(self._declared.subscriptions))
         self.link.on_event(self._happened)
@@ -155,11 +151,13 @@ class Running:
         self._tasks.for_ever(self._presence.say_hello, "hello")
         vigil = Vigil(self.link, self.catalog, self._tasks, self.now)
         self._tasks.for_ever(vigil.watch, "vigil")
+        self._tasks.spawn(self.member.renew_for_ever(asking(self.routes.outbound, self.now)), "renewal of the identity")
         self.outflow.start()
         self._tasks.for_ever(lambda: self.outflow.step(self.link.report), "telemetry")
         self._log.info("started", broker=self.link.server, revision=self._feed.revision)
 
     async def _connected(self) -> Link:
+        await self.member.begin()
         config = self._config
         until = self.now() + config.connect_timeout
         link_config = LinkConfig(
@@ -169,7 +167,8 @@ class Running:
             tenant=config.tenant,
             trust_domain=config.trust_domain,
             connect_timeout=min(_ONE_TRY, config.connect_timeout),
-            tls=config.tls,
+            tls=self.member.tls,
+            renewals=self.member.renewals,
         )
         said = False
         while True:

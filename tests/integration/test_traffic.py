@@ -158,6 +158,9 @@ async def test_a_subset_whose_instances_leave_is_stood_in_for_until_they_are_bac
     await meshes.start(*orders.meshes, web)
     await put(registry, {"subsets": SUBSETS, "failover": ["v2", "v1"]})
     await eventually(lambda: web.status()["revision"] == 1)
+    await web.call("orders.quote")
+    # Until an instance is known its subset has nobody; on a busy machine a hello may take its time.
+    await eventually(lambda: len(web.running.catalog.callee("orders").instances) == len(orders.meshes))
     assert {await web.call("orders.quote") for _ in range(20)} == {"2"}
     await orders.meshes[2].withdraw()
     assert {await web.call("orders.quote") for _ in range(20)} == {"1"}

@@ -24,6 +24,7 @@ RESTART_WINDOW = 2.0
 STRANGERS = 512
 STRANGER_FOR = 10.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.2
+_SETTLED = 0.01
 
 
 class Catalog:
@@ -62,10 +63,19 @@ class Catalog:
                 await self._ask(self.callee(service))
 
     async def acquaint(self, service: str) -> None:
-        """Wait until somebody of a service that was just asked for has answered, for 250 ms at most."""
+        """Wait until those of a service that was just asked for have answered, for 250 ms at most.
+
+        All have once nobody new has for as long as the first took, and for 10 ms at least.
+        """
+        callee, began = self.callee(service), self._now()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(WHO_TIMEOUT):
-                await self.callee(service).heard.wait()
+                await callee.heard.wait()
+                pause = max(_SETTLED, self._now() - began)
+                known = 0
+                while known < len(callee.instances):
+                    known = len(callee.instances)
+                    await asyncio.sleep(pause)
 
     async def ask_again(self) -> None:
         """Ask all services who is there: after a reconnect, what was known may be old."""

@@ -36,7 +36,7 @@ class Waiting(NamedTuple):
 
 
 class Admission:
-    """The places of one instance; ``most`` is what the process allows whatever a policy says."""
+    """The places of one instance; ``most`` may be here, waiting ones included, whatever a policy says."""
 
     def __init__(self, most: int, now: Clock) -> None:
         self._most = most
@@ -73,7 +73,7 @@ class Admission:
         """Return with a place, or raise ``Overloaded`` as soon as it is clear that there will be none in time."""
         self._refuse_draining(request)
         self._refuse_late(request)
-        if len(self.waiting) >= self.policy.queue:
+        if len(self.waiting) >= self.policy.queue or self.held >= self._most:
             self._make_room(request)
         loop = asyncio.get_running_loop()
         mine = Waiting(request, loop.create_future())
@@ -133,7 +133,7 @@ class Admission:
                 if each.request.attempt == 1 and not each.place.done():
                     self._send_away(each)
                     return
-        raise self._overloaded(request, f"{len(self.waiting)} others wait already")
+        raise self._overloaded(request, f"{len(self.waiting)} others wait already, and no more may")
 
     def _send_away(self, waiting: Waiting) -> None:
         if not waiting.place.done():

@@ -11,9 +11,10 @@ if TYPE_CHECKING:
     import asyncio
 
     from crossply.handler import Handler, Peer, Request, Response
-    from crossply.tls import TlsFiles
+    from crossply.tls import Tls
     from crossply.wire.lease import SharesOfRates
     from crossply.wire.presence import Presence
+    from crossply.wire.renewals import Renewals
 
 
 class ConnectionEvent(Enum):
@@ -28,7 +29,10 @@ class ConnectionEvent(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkConfig:
-    """Who connects to which brokers. ``reconnect`` is False for commands that should fail at once; seconds."""
+    """Who connects to which brokers. ``reconnect`` is False for commands that should fail at once; seconds.
+
+    At each of the ``renewals`` the link moves, make before break, to a connection with what ``tls`` shows by then.
+    """
 
     servers: tuple[str, ...]
     service: str
@@ -36,7 +40,8 @@ class LinkConfig:
     tenant: str = "default"
     trust_domain: str = "mesh.local"
     connect_timeout: float = 5.0
-    tls: TlsFiles | None = None
+    tls: Tls | None = None
+    renewals: Renewals | None = None
     reconnect: bool = True
 
 

@@ -69,6 +69,8 @@ class NatsLink:
         broker = self._broker = Supervisor(
             config, dial, now, chance_of_loop(), on_event=self._happened, report=self._report
         )
+        if config.renewals is not None:
+            config.renewals.on_renewal(broker.move)
         jetstream = JetStream(broker, self._mux, now)
         self._caller = Caller(broker, self._mux, self._sender, self._senders, now)
         self._publisher = Publisher(broker, jetstream, self._sender, now, self._stream_missing)

@@ -36,6 +36,11 @@ def inbox(service: str, instance: str) -> str:
     return f"_INBOX.{service}.{instance}."
 
 
+def inboxes(service: str) -> str:
+    """The prefix of the inboxes of a service, without its last dot: for clients that make their own below it."""
+    return f"_INBOX.{service}"
+
+
 def heartbeat(service: str, instance: str) -> str:
     """Where an instance says hello, beats and says bye."""
     return f"mesh.hb.{service}.{instance}"

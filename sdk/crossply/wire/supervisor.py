@@ -201,7 +201,12 @@ class Supervisor:
         self._servers.learn(info.get("connect_urls") or ())
         if info.get("ldm") and connection is self.current and not self._moving:
             self._on_event(ConnectionEvent.LAME_DUCK)
-            self._tasks.spawn(self._move(connection), "make before break")
+            self.move()
+
+    def move(self) -> None:
+        """Replace the connection by a new one, make before break."""
+        if self.current is not None and not self._moving:
+            self._tasks.spawn(self._move(self.current), "make before break")
 
     def refused(self, connection: Connection, why: str) -> None:
         """Say what the broker refused."""

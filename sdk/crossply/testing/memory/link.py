@@ -70,7 +70,7 @@ class MemoryLink:
         self._serving = Serving(self)
         self._presences = Presences(self)
         self._subscribing = Subscribing(self)
-        self._store = MemoryStore(self, broker.bucket(config.tenant))
+        self.store: Store = MemoryStore(self, broker.bucket(config.tenant))
         self.replies: Store = MemoryStore(self, broker.bucket(f"replies of {config.tenant}"), RepliesPlan().age)
         self.shares = MemoryShares(self)
         self._streams = MemoryStreams(self, broker.events)
@@ -271,11 +271,6 @@ class MemoryLink:
     async def watch_reports(self, handler: ReportHandler) -> Closable:
         """Hear what all instances report."""
         return Listening(self.broker.reports, handler)
-
-    @property
-    def store(self) -> Store:
-        """The tenant's bucket."""
-        return self._store
 
     @property
     def streams(self) -> Streams:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from crossply.handler import Layer
 
 
-def places(most: int, **policy: Any) -> Admission:
+def places(most: int, *, adaptive: bool = False, queue: int = 128) -> Admission:
     """Return the places of an instance, by a limit that does not move unless the policy says so."""
-    made = Admission(most, now)
-    made.adopt(AdmissionPolicy(**{"adaptive": False, **policy}))
+    made = Admission(100, now)
+    made.adopt(AdmissionPolicy(adaptive=adaptive, limit=most, queue=queue))
     return made
 
 
@@ -181,7 +181,8 @@ async def test_who_gives_up_just_as_it_is_given_a_place_leaves_it_to_the_next() 
 
 
 async def test_another_limit_holds_at_once_and_lets_in_who_waits() -> None:
-    admission = places(4, adaptive=True, limit=1)
+    admission = Admission(4, now)
+    admission.adopt(AdmissionPolicy(limit=1))
     running = [asyncio.ensure_future(call(admitted(admission), slow)) for _ in range(3)]
     await settle()
     assert admission.in_flight == 1
@@ -199,3 +200,13 @@ async def test_calls_that_never_wait_are_not_measured() -> None:
     for _ in range(100):
         await call(prompt, Script())
     assert admission.concurrency.usual("orders.create").count == 0
+
+
+async def test_no_more_may_wait_than_the_process_allows_in_all() -> None:
+    admission = Admission(3, now)
+    admission.adopt(AdmissionPolicy(limit=1, queue=100))
+    running = [asyncio.ensure_future(call(admitted(admission), slow)) for _ in range(3)]
+    await settle()
+    with pytest.raises(Overloaded):
+        await call(admitted(admission), slow)
+    await asyncio.gather(*running)

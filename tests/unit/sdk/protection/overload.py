@@ -25,6 +25,7 @@ class Callee:
     takes: float = 0.02
     most: int = 1024
     adaptive: bool = True
+    limit: int | None = None
     operation: str = "orders.create"
     beside: Callee | None = None
     answered: list[tuple[float, float]] = field(default_factory=list)
@@ -33,7 +34,7 @@ class Callee:
 
     def __post_init__(self) -> None:
         self.admission: Admission = Admission(self.most, now) if self.beside is None else self.beside.admission
-        self.admission.adopt(AdmissionPolicy(adaptive=self.adaptive))
+        self.admission.adopt(AdmissionPolicy(adaptive=self.adaptive, limit=self.limit))
         self._slots = asyncio.Semaphore(self.slots)
         self.handler = admit(self.admission, self.operation, now).wrap(bound(now).wrap(self._serve))
 

@@ -82,7 +82,7 @@ async def test_a_slow_endpoint_beside_a_fast_one_is_no_overload() -> None:
 
 
 async def test_a_limit_below_the_floor_is_kept_and_refuses_in_time_as_well() -> None:
-    callee = Callee(slots=10, most=1)
+    callee = Callee(slots=10, limit=1)
     await offer([callee], 200.0, 3.0, 0.2)
     assert callee.admission.limit == 1
     assert len(callee.answered) >= 0.9 * 50.0 * 3.0
