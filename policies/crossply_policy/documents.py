@@ -8,13 +8,15 @@ from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
 from crossply_policy.access.spec import AccessSpec
+from crossply_policy.protection import BreakerSpec, HedgeSpec, LimitSpec, OutlierSpec, WarmupSpec
 from crossply_policy.rate_limit import RateLimitSpec
 from crossply_policy.traffic import TrafficSpec
 
 RETRIED: Final = frozenset({"unavailable", "overloaded", "disconnected", "deadline_exceeded", "internal"})
 """The codes after which an idempotent call is tried again where no document speaks."""
 
-Method: TypeAlias = Literal["least_latency", "queue"]
+Method: TypeAlias = Literal["least_latency", "round_robin", "hash", "queue"]
+Zone: TypeAlias = Literal["first", "any"]
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
 
 
@@ -48,9 +50,11 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BalancePolicy:
-    """Who chooses the instance: the caller by latency, or the broker's queue group."""
+    """Who chooses the instance, and how; whether its own zone's first; the healthy share below which all are used."""
 
     method: Method = "least_latency"
+    zone: Zone = "first"
+    panic: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +118,8 @@ class BalanceSpec:
     """The section `balance` as said."""
 
     method: Method | None = None
+    zone: Zone | None = None
+    panic: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +145,11 @@ class EndpointSpec:
     timeout: TimeoutSpec | None = None
     retry: RetrySpec | None = None
     balance: BalanceSpec | None = None
+    hedge: HedgeSpec | None = None
+    breaker: BreakerSpec | None = None
+    outlier: OutlierSpec | None = None
+    limit: LimitSpec | None = None
+    warmup: WarmupSpec | None = None
     idempotent: bool | None = None
 
 
@@ -149,6 +160,11 @@ class ServiceSpec:
     timeout: TimeoutSpec | None = None
     retry: RetrySpec | None = None
     balance: BalanceSpec | None = None
+    hedge: HedgeSpec | None = None
+    breaker: BreakerSpec | None = None
+    outlier: OutlierSpec | None = None
+    limit: LimitSpec | None = None
+    warmup: WarmupSpec | None = None
     drain: DrainSpec | None = None
     admission: AdmissionSpec | None = None
     idempotent: bool | None = None
@@ -162,6 +178,11 @@ class DefaultsSpec:
     timeout: TimeoutSpec | None = None
     retry: RetrySpec | None = None
     balance: BalanceSpec | None = None
+    hedge: HedgeSpec | None = None
+    breaker: BreakerSpec | None = None
+    outlier: OutlierSpec | None = None
+    limit: LimitSpec | None = None
+    warmup: WarmupSpec | None = None
     drain: DrainSpec | None = None
     admission: AdmissionSpec | None = None
 

@@ -24,6 +24,7 @@ from crossply_policy.documents import (
     TelemetrySpec,
     TimeoutSpec,
 )
+from crossply_policy.protection_table import PROTECTIONS
 from crossply_policy.rate_limit_table import RATE_LIMIT
 from crossply_policy.sections import Field, Named, Section
 from crossply_policy.shapes import Choice, Duration, Flag, Number, Whole, Words
@@ -34,7 +35,6 @@ NOT_YET: Final = "is not available in this version"
 _RETRY: Final = FLOOR.retry or RetryPolicy(attempts=0)
 _BUDGET: Final = BudgetPolicy()
 _TELEMETRY: Final = TelemetryPolicy()
-_SECTIONS_TO_COME: Final[tuple[str, ...]] = ("hedge", "breaker", "outlier", "limit", "warmup")
 _MESH_TO_COME: Final[tuple[str, ...]] = ("encryption", "replay", "redaction")
 _NEVER_RETRIED: Final = (
     "invalid_argument",
@@ -52,10 +52,7 @@ RETRYABLE: Final = Choice(
     refused={code: f"{code} is never tried again: the answer would be the same" for code in _NEVER_RETRIED},
 )
 """The codes that may stand in `retry.on`."""
-METHOD: Final = Choice(
-    words=("least_latency", "queue"),
-    refused={method: f"{method} {NOT_YET}" for method in ("round_robin", "hash")},
-)
+METHOD: Final = Choice(words=("least_latency", "round_robin", "hash", "queue"))
 """The methods that may stand in `balance.method`."""
 
 TIMEOUT: Final = Section(
@@ -123,8 +120,18 @@ BALANCE: Final = Section(
     fields={
         "method": Field(
             shape=METHOD,
-            about="Who chooses the instance: the caller by latency, or the broker's queue group.",
+            about="Who chooses the instance: the caller by latency, in turn or by key, or the broker's queue group.",
             default=FLOOR.balance.method,
+        ),
+        "zone": Field(
+            shape=Choice(words=("first", "any")),
+            about="Whether the caller's own zone goes first, while half of its instances are healthy.",
+            default=FLOOR.balance.zone,
+        ),
+        "panic": Field(
+            shape=Number(low=0, high=1),
+            about="The share of healthy instances below which all are used; 0 for never.",
+            default=FLOOR.balance.panic,
         ),
     },
 )
@@ -170,9 +177,8 @@ _IDEMPOTENT: Final = Field(
 
 ENDPOINT: Final = Section(
     make=EndpointSpec,
-    fields={"timeout": _TIMEOUT, "retry": _FURTHER, "balance": _BALANCE, "idempotent": _IDEMPOTENT},
+    fields={"timeout": _TIMEOUT, "retry": _FURTHER, "balance": _BALANCE, **PROTECTIONS, "idempotent": _IDEMPOTENT},
     refused={
-        **dict.fromkeys(_SECTIONS_TO_COME, NOT_YET),
         "drain": "is said of the whole service; move it to spec.drain",
         "admission": "is said of the whole service; move it to spec.admission",
     },
@@ -183,6 +189,7 @@ SERVICE: Final = Section(
         "timeout": _TIMEOUT,
         "retry": _FURTHER,
         "balance": _BALANCE,
+        **PROTECTIONS,
         "drain": _DRAIN,
         "admission": _ADMISSION,
         "idempotent": _IDEMPOTENT,
@@ -191,13 +198,18 @@ SERVICE: Final = Section(
             about="What differs for single endpoints, under their names.",
         ),
     },
-    refused=dict.fromkeys(_SECTIONS_TO_COME, NOT_YET),
 )
 DEFAULTS: Final = Section(
     make=DefaultsSpec,
-    fields={"timeout": _TIMEOUT, "retry": _FURTHER, "balance": _BALANCE, "drain": _DRAIN, "admission": _ADMISSION},
+    fields={
+        "timeout": _TIMEOUT,
+        "retry": _FURTHER,
+        "balance": _BALANCE,
+        **PROTECTIONS,
+        "drain": _DRAIN,
+        "admission": _ADMISSION,
+    },
     refused={
-        **dict.fromkeys(_SECTIONS_TO_COME, NOT_YET),
         **dict.fromkeys(_MESH_TO_COME, NOT_YET),
         "sampling": "is said in a Telemetry document; move it to Telemetry/mesh",
         "idempotent": "is said of a service or an endpoint; move it to a Service document",

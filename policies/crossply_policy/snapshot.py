@@ -15,6 +15,7 @@ from crossply_policy.documents import (
     TelemetryPolicy,
     TimeoutPolicy,
 )
+from crossply_policy.protection import BreakerPolicy, HedgePolicy, LimitPolicy, OutlierPolicy, WarmupPolicy
 from crossply_policy.rate_limit import RateLimits
 from crossply_policy.traffic import Condition, RouteTimeoutSpec, TrafficPolicy
 
@@ -29,6 +30,11 @@ class Route:
     timeout: TimeoutPolicy = field(default_factory=TimeoutPolicy)
     retry: RetryPolicy | None = field(default_factory=RetryPolicy)
     balance: BalancePolicy = field(default_factory=BalancePolicy)
+    hedge: HedgePolicy = field(default_factory=HedgePolicy)
+    breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
+    outlier: OutlierPolicy = field(default_factory=OutlierPolicy)
+    limit: LimitPolicy = field(default_factory=LimitPolicy)
+    warmup: WarmupPolicy = field(default_factory=WarmupPolicy)
     drain: DrainPolicy = field(default_factory=DrainPolicy)
     admission: AdmissionPolicy = field(default_factory=AdmissionPolicy)
     idempotent: bool | None = None

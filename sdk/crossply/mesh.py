@@ -282,6 +282,7 @@ class Mesh:
             "endpoints": sorted(self._declared.facts()),
             "in_flight": running.held,
             "draining": running.draining,
+            "callees": running.routes.held.status(),
         }
 
     def run(self) -> None:

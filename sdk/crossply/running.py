@@ -90,6 +90,7 @@ class Running:
             now=self.now,
             wall=time.time_ns,
             chance=chance,
+            zone=config.zone,
             around_call=declared.layers["call"],
             around_attempt=declared.layers["attempt"],
         )
@@ -136,13 +137,7 @@ class Running:
             self._declared.service, self.around, self.admission, self.intake, self.rates, replies, self._report
         )
         self._presence = Presence(
-            self.link,
-            self._hello,
-            self._feed,
-            self.recorder,
-            self.around.chance,
-            time.time_ns,
-            self._config.state,
+            self.link, self._hello, self._feed, self.recorder, self.around.chance, time.time_ns, self._config.state
         )
         self._presence.offer(self._declared.facts(), tuple(self._declared.subscriptions))
         self.link.on_event(self._happened)

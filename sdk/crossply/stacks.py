@@ -13,21 +13,26 @@ from typing import TYPE_CHECKING
 from crossply.handler import Handler, Layer, Request, compose
 from crossply.layers.admit import admit
 from crossply.layers.attempt import attempt
-from crossply.layers.balance import Chooser, balance
+from crossply.layers.balance import balance
 from crossply.layers.bound import bound
+from crossply.layers.breaker import breaker
 from crossply.layers.deadline import deadline
 from crossply.layers.dedupe import dedupe
 from crossply.layers.expire import expire
 from crossply.layers.failover import failover
 from crossply.layers.fault import fault
+from crossply.layers.hedge import hedge
+from crossply.layers.limit import limit
 from crossply.layers.measure import measure
 from crossply.layers.mirror import mirror
+from crossply.layers.outlier import outlier
 from crossply.layers.propagate import propagate
 from crossply.layers.rescue import rescue
 from crossply.layers.retry import retry
 from crossply.layers.split import split
 from crossply.layers.throttle import throttle
 from crossply.layers.trace import trace
+from crossply.routing.held import UNPROTECTED, Protection
 from crossply.telemetry.recorder import Recorder, Side
 from crossply_policy.traffic import TrafficPolicy
 
@@ -39,6 +44,7 @@ if TYPE_CHECKING:
     from crossply.protection.rates import Limited
     from crossply.protection.replies import Replies
     from crossply.routing.budget import RetryBudget
+    from crossply.routing.chooser import Chooser
     from crossply.routing.subsets import Subsets
     from crossply_policy.snapshot import Route
 
@@ -80,12 +86,13 @@ INBOUND = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What every stack of a process shares: clocks, chance, where it tells what happened, the user's own layers."""
+    """What every stack of a process shares: clocks, chance, zone, where it tells what happened, user's layers."""
 
     recorder: Recorder
     now: Clock
     wall: Callable[[], int]
     chance: Chance
+    zone: str = ""
     around_call: tuple[Layer, ...] = ()
     around_attempt: tuple[Layer, ...] = ()
 
@@ -105,6 +112,7 @@ def outbound(  # noqa: PLR0913 - all that one stack is made of
     around: Surroundings,
     catalog: Catalog,
     budget: RetryBudget,
+    protection: Protection = UNPROTECTED,
     idempotent: Callable[[Request], bool],
     limits: Limited = (),
     wire: Handler,
@@ -116,6 +124,7 @@ def outbound(  # noqa: PLR0913 - all that one stack is made of
     """
     traffic = (steering and route.traffic) or TrafficPolicy()
     attempts = 1 if route.retry is None else route.retry.attempts + 1
+    hedged, breakers, slots = protection.latencies, protection.breakers, protection.slots
     return compose(
         [
             # Outermost, so that the span covers what the caller waits for, and its id is on every attempt.
@@ -136,10 +145,18 @@ def outbound(  # noqa: PLR0913 - all that one stack is made of
             else None,
             # Inside split: it corrects what that chose. Outside retry, for the same reason.
             failover(traffic.failover, steering.subsets) if traffic.failover and steering else None,
+            # Instead of retry: it makes the further attempts of the calls it does not hedge as well.
+            hedge(route.hedge, route.retry, budget, hedged, idempotent, around.now, around.chance) if hedged else None,
             # Outside all that belongs to one attempt.
-            retry(route.retry, budget, idempotent, around.now, around.chance) if route.retry else None,
+            retry(route.retry, budget, idempotent, around.now, around.chance) if route.retry and not hedged else None,
+            # Outside the breaker: what this caller refuses itself is not the callee's failure.
+            limit(slots) if slots else None,
+            # Around the choice of the instance: it sees every attempt, one that found nobody too.
+            breaker(breakers) if breakers else None,
             # Inside retry: another attempt goes to another instance. An instance found absent costs no attempt.
             balance(chooser, catalog, around.now),
+            # Inside balance, as it needs the instance; outside attempt, as a slow one counts as failed.
+            outlier(protection.outliers) if protection.outliers else None,
             # Inside balance, as an attempt in the queue group is bounded otherwise than one that can be pinged.
             attempt(route.timeout, attempts, idempotent, around.now),
             # The user's own, once an attempt. Outside fault, so that an experiment exercises them as well.

@@ -14,8 +14,15 @@ from crossply.handler import Facts, Handler, Layer, Request, Response
 from crossply.protection.admission import Admission
 from crossply.protection.buckets import Buckets
 from crossply.protection.replies import Replies
+from crossply.routing.breaker import Breaker
+from crossply.routing.held import UNPROTECTED, BySubset, Protection
+from crossply.routing.instances import Callee
+from crossply.routing.latencies import Latencies
+from crossply.routing.outliers import Outliers
+from crossply.routing.slots import Slots
 from crossply.telemetry.recorder import MemoryRecorder, Side
 from crossply_policy.documents import RetryPolicy
+from crossply_policy.protection import BreakerPolicy, LimitPolicy, OutlierPolicy
 from crossply_policy.rate_limit import RateLimitPolicy, Target
 from crossply_policy.snapshot import Route
 from crossply_policy.traffic import AbortPolicy, FaultPolicy, MirrorPolicy, TrafficPolicy
@@ -76,7 +83,15 @@ def test_the_full_order_is_that_of_the_page() -> None:
     assert list(documented("Inbound")) == list(stacks.INBOUND)
 
 
-def outbound(retry: RetryPolicy | None) -> None:
+PROTECTED = Protection(
+    breakers=BySubset(lambda _: Breaker(BreakerPolicy(), lambda: 0.0, lambda _breaker: None)),
+    slots=BySubset(lambda _: Slots(LimitPolicy(), lambda: 0.0)),
+    outliers=Outliers(OutlierPolicy(), Callee("orders", "own"), lambda: 0.0, lambda _instance, _seconds: None),
+)
+HEDGED = Protection(latencies=Latencies())
+
+
+def outbound(retry: RetryPolicy | None, protection: Protection = UNPROTECTED) -> None:
     nothing: Any = None
     stacks.outbound(
         Route(retry=retry, traffic=EVERYTHING),
@@ -84,6 +99,7 @@ def outbound(retry: RetryPolicy | None) -> None:
         around=surroundings(),
         catalog=nothing,
         budget=nothing,
+        protection=protection,
         idempotent=lambda _request: False,
         limits=limits(),
         wire=wire,
@@ -137,19 +153,29 @@ def test_the_users_own_layers_stand_where_the_page_says(composed: list[str]) -> 
 
 @pytest.mark.parametrize(
     ("compose", "heading", "terminal"),
-    [(lambda: outbound(RetryPolicy()), "Outbound", "wire"), (inbound, "Inbound", "endpoint")],
+    [(lambda: outbound(RetryPolicy(), PROTECTED), "Outbound", "wire"), (inbound, "Inbound", "endpoint")],
     ids=["outbound", "inbound"],
 )
 def test_the_layers_composed_are_those_that_the_page_calls_built(
     composed: list[str], compose: Callable[[], None], heading: str, terminal: str
 ) -> None:
     compose()
-    assert [name.split("_", maxsplit=1)[0] for name in composed] + [terminal] == built(heading)
+    # A hedge stands for the retry, never beside it.
+    expected = [name for name in built(heading) if name != "hedge"]
+    assert [name.split("_", maxsplit=1)[0] for name in composed] + [terminal] == expected
+
+
+def test_a_hedge_stands_in_the_place_of_the_retry(composed: list[str]) -> None:
+    outbound(RetryPolicy())
+    plain = list(composed)
+    composed.clear()
+    outbound(RetryPolicy(), HEDGED)
+    assert composed == ["hedge" if name == "retry" else name for name in plain]
 
 
 def test_a_layer_that_no_policy_asks_for_is_not_composed(composed: list[str]) -> None:
     outbound(None)
-    assert "retry" not in composed
+    assert not {"hedge", "retry", "limit", "breaker", "outlier"} & set(composed)
 
 
 def test_without_traffic_there_is_none_of_its_layers(composed: list[str]) -> None:

@@ -21,6 +21,7 @@ from crossply_policy.documents import (
     TelemetrySpec,
     TimeoutSpec,
 )
+from crossply_policy.protection import BreakerSpec, HedgeSpec, LimitSpec, OutlierSpec, WarmupSpec
 from crossply_policy.rate_limit import RateLimitSpec, Target
 from crossply_policy.traffic import CODES as TRAFFIC_CODES
 from crossply_policy.traffic import (
@@ -63,7 +64,43 @@ retries = st.builds(
     on=said(st.frozensets(st.sampled_from(CODES))),
     budget=said(budgets),
 )
-balances = st.builds(BalanceSpec, method=said(st.sampled_from(["least_latency", "queue"])))
+balances = st.builds(
+    BalanceSpec,
+    method=said(st.sampled_from(["least_latency", "round_robin", "hash", "queue"])),
+    zone=said(st.sampled_from(["first", "any"])),
+    panic=said(st.floats(0.0, 1.0).map(abs)),
+)
+protections = {
+    "hedge": said(st.builds(HedgeSpec, enabled=st.booleans(), after=said(st.just("p95") | st.floats(0.001, 3600.0)))),
+    "breaker": said(
+        st.builds(
+            BreakerSpec,
+            enabled=st.booleans(),
+            success=said(st.floats(0.0, 1.0).map(abs)),
+            window=said(st.floats(1.0, 3600.0)),
+            calls=said(st.integers(1, 100_000)),
+            pause=seconds,
+        )
+    ),
+    "outlier": said(
+        st.builds(
+            OutlierSpec,
+            enabled=st.booleans(),
+            failures=said(st.integers(1, 1000)),
+            base=seconds,
+            share=said(st.floats(0.0, 1.0).map(abs)),
+        )
+    ),
+    "limit": said(
+        st.builds(
+            LimitSpec,
+            enabled=st.booleans(),
+            in_flight=said(st.integers(1, 100_000)),
+            queue=said(st.integers(0, 100_000)),
+        )
+    ),
+    "warmup": said(st.builds(WarmupSpec, duration=seconds, floor=said(st.floats(0.01, 1.0)))),
+}
 drains = st.builds(DrainSpec, timeout=seconds)
 admissions = st.builds(
     AdmissionSpec,
@@ -74,7 +111,7 @@ admissions = st.builds(
 flags = said(st.booleans())
 
 endpoint_specs = st.builds(
-    EndpointSpec, timeout=said(timeouts), retry=said(retries), balance=said(balances), idempotent=flags
+    EndpointSpec, timeout=said(timeouts), retry=said(retries), balance=said(balances), idempotent=flags, **protections
 )
 defaults_specs = st.builds(
     DefaultsSpec,
@@ -82,6 +119,7 @@ defaults_specs = st.builds(
     retry=said(retries),
     balance=said(balances),
     drain=said(drains),
+    **protections,
     admission=said(admissions),
 )
 service_specs = st.builds(
@@ -90,6 +128,7 @@ service_specs = st.builds(
     retry=said(retries),
     balance=said(balances),
     drain=said(drains),
+    **protections,
     admission=said(admissions),
     idempotent=flags,
     endpoints=st.dictionaries(tokens, endpoint_specs, max_size=3).map(MappingProxyType),

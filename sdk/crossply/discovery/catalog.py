@@ -177,7 +177,7 @@ class Catalog:
 
 
 def _instance(hello: Hello, known: Instance | None, now: float) -> Instance:
-    instance = known or Instance(hello.instance, now)
+    instance = known or Instance(hello.instance, now, since=now)
     instance.heard = now
     instance.suspect = False
     instance.zone, instance.labels, instance.version = hello.zone, hello.labels, hello.version

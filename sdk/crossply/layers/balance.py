@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
-from crossply.errors import Absent, DeadlineExceeded, NoResponders
+from crossply.errors import DeadlineExceeded, NoResponders
 from crossply.handler import Handler, Request, Response, layer
-from crossply.routing.picker import observe
+from crossply.routing.picker import observe, observe_unfinished
 
 if TYPE_CHECKING:
     from crossply.clock import Clock
     from crossply.discovery.catalog import Catalog
-    from crossply.routing.instances import Callee, Instance
-    from crossply.routing.picker import Picker
-    from crossply.routing.subsets import Subsets
+    from crossply.routing.chooser import Chooser
 
 
 @layer
@@ -41,12 +40,13 @@ def balance(inner: Handler, chooser: Chooser, catalog: Catalog, now: Clock) -> H
                 finally:
                     chosen.in_flight -= 1
                 moment = now()
-                # Its latency counts when it was answered, or ran out of time.
+                # Its latency counts when it was answered, and what it is at least when it was not.
                 observe(chosen, moment - began, moment)
                 return response
-            except DeadlineExceeded:
+            except (DeadlineExceeded, asyncio.CancelledError):
+                # Cancelled as when a hedged call was answered elsewhere: the slow one is found to be slow all the same.
                 if chosen is not None:
-                    observe(chosen, now() - began, now())
+                    observe_unfinished(chosen, began, now())
                 raise
             except NoResponders:
                 request.instance, request.deadline = None, latest
@@ -58,43 +58,3 @@ def balance(inner: Handler, chooser: Chooser, catalog: Catalog, now: Clock) -> H
             absences += 1
 
     return balancing
-
-
-def _nobody_of(request: Request) -> str:
-    return f"{request.operation}: no instance of subset {request.subset} is known"
-
-
-class Chooser:
-    """Chooses among the instances that serve one endpoint; without a picker, none."""
-
-    def __init__(self, callee: Callee, endpoint: str, picker: Picker | None, subsets: Subsets | None = None) -> None:
-        self.callee = callee
-        self.endpoint = endpoint
-        self._picker = picker
-        self._subsets = subsets
-
-    def choose(self, request: Request, moment: float) -> Instance | None:
-        """Return the instance for an attempt: one that was not tried yet, where there is one.
-
-        Raise ``NoResponders`` when nobody of the request's subset is known: the queue group may be others.
-        """
-        if self._picker is None:
-            return None
-        if request.subset is None or self._subsets is None:
-            serving = self.callee.serving(self.endpoint)
-        else:
-            serving = self._subsets.serving(request.subset)
-            if not serving:
-                raise NoResponders(_nobody_of(request))
-        if request.tried:
-            serving = [each for each in serving if each.id not in request.tried] or serving
-        return self._picker.pick(serving, moment) if serving else None
-
-    async def nobody(self, catalog: Catalog, request: Request, started: float, deadline: float, tries: int) -> None:
-        """Wait as the catalog says when nobody listens, or raise; of a subset, its name is in the error."""
-        try:
-            await catalog.nobody(self.callee, self.endpoint, started, deadline, tries)
-        except Absent as absent:
-            if request.subset is None:
-                raise
-            raise Absent(_nobody_of(request), origin=absent.origin) from absent

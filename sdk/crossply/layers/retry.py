@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from crossply.errors import Absent, CallError, Executed
+from crossply.errors import Absent, CallError, CircuitOpen, Executed
 from crossply.handler import Handler, Request, Response, layer
 from crossply.wire.status import retryable
 
@@ -66,8 +66,8 @@ def retry(
 
 def safe_to_repeat(error: CallError, policy: RetryPolicy, *, idempotent: bool) -> bool:
     """Whether a failed attempt may be followed by another: nothing ran, or running twice does no harm."""
-    if isinstance(error, Absent):
-        return False
+    if isinstance(error, Absent | CircuitOpen):
+        return False  # it was waited for already, or would be answered in the same way
     if error.executed is Executed.NO and retryable(error):
         return True
     return idempotent and str(error.code) in policy.on

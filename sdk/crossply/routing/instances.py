@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 from bisect import bisect_left, insort
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -20,7 +21,10 @@ SEEN_WINDOW = 60.0
 
 @dataclass(slots=True, eq=False)
 class Instance:
-    """One instance. ``latency`` is its peak EWMA in seconds; ``suspect`` means that it did not answer a ping."""
+    """One instance. ``latency`` is its peak EWMA in seconds; ``suspect`` means that it did not answer a ping.
+
+    ``since`` is when this caller first heard of it.
+    """
 
     id: str
     heard: float
@@ -32,6 +36,7 @@ class Instance:
     latency: float = 0.0
     measured: float = 0.0
     suspect: bool = False
+    since: float = -math.inf
 
 
 class Callee:
@@ -50,6 +55,7 @@ class Callee:
         self._chosen: list[Instance] = []
         self._serving: dict[str, list[Instance]] = {}
         self.changes = 0
+        self._having: dict[str, list[Instance]] = {}
 
     def seen_lately(self, now: float) -> bool:
         """Whether any instance was heard of within the last minute."""
@@ -74,10 +80,24 @@ class Callee:
         """Return the instances that have an endpoint, suspects only when there is nobody else."""
         known = self._serving.get(endpoint)
         if known is None:
-            having = [each for each in self._chosen if endpoint in each.endpoints]
+            having = self.having(endpoint)
             known = [each for each in having if not each.suspect] or having
             if known:
                 self._serving[endpoint] = known
+        return known
+
+    @property
+    def kept(self) -> list[Instance]:
+        """The instances that this caller chooses from."""
+        return self._chosen
+
+    def having(self, endpoint: str) -> list[Instance]:
+        """Return the instances that have an endpoint, suspects too: the same list until something changes."""
+        known = self._having.get(endpoint)
+        if known is None:
+            known = [each for each in self._chosen if endpoint in each.endpoints]
+            if known:
+                self._having[endpoint] = known
         return known
 
     def suspect(self, instance: Instance, *, suspect: bool) -> None:
@@ -98,6 +118,7 @@ class Callee:
         """Work out anew who serves what: an instance came, went, or is another than it was."""
         self._serving.clear()
         self.changes += 1
+        self._having.clear()
 
     def _choose(self) -> None:
         self.changed()

@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING
 
 from crossply import stacks
 from crossply.handler import Request, Response
-from crossply.layers.balance import Chooser
 from crossply.names import new_id
-from crossply.routing.budget import RetryBudget
+from crossply.routing.chooser import chooser
+from crossply.routing.held import Held, Protection
 from crossply.routing.mirrors import Mirrors
-from crossply.routing.picker import LeastLatency
 from crossply.routing.steering import steered
 from crossply.routing.subsets import Subsets
 from crossply.stacks import Steering
 from crossply_policy import names
-from crossply_policy.documents import BudgetPolicy, RetryPolicy
+from crossply_policy.documents import RetryPolicy
 from crossply_policy.rules import routes_for
 from crossply_policy.snapshot import Snapshot
 from crossply_policy.traffic import MirrorPolicy, operation_at
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from crossply.discovery.catalog import Catalog
     from crossply.handler import Facts, Handler
     from crossply.protection.rates import Rates
+    from crossply.routing.outliers import Outliers
     from crossply.stacks import Surroundings
     from crossply.tasks import Tasks
     from crossply.wire.link import Link
@@ -65,8 +65,7 @@ class Routes:
         self._around = around
         self._calling: dict[str, Handler] = {}
         self._stacks: dict[str, Handler] = {}
-        self._budgets: dict[tuple[str, BudgetPolicy], RetryBudget] = {}
-        self._picker = LeastLatency(around.chance)
+        self.held = Held(around.now)
         self._mirrors = Mirrors(tasks)
         self._known: set[str] = set()
         self.snapshot = Snapshot()
@@ -74,14 +73,14 @@ class Routes:
     def adopt(self, snapshot: Snapshot) -> None:
         """Use a new snapshot from the next call on; calls in flight finish on the stack they began on."""
         self.snapshot, self._stacks = snapshot, {}
+        self.held.keep(snapshot)
 
     def forget(self, services: list[str]) -> None:
         """Drop what belongs to services that do not exist."""
         for service in services:
             self._known.discard(service)
             self._feed.unwant(service)
-            for budget in [each for each in self._budgets if each[0] == service]:
-                del self._budgets[budget]
+            self.held.forget(service)
             for operation in [each for each in self._calling if each.partition(".")[0] == service]:
                 del self._calling[operation]
             for key in [each for each in self._stacks if _callee_of(each) == service]:
@@ -173,8 +172,9 @@ class Routes:
         traffic = route.traffic
         steering = None if traffic is None else self._steering(service, endpoint, traffic)
         subsets = steering.subsets if steering and traffic and (traffic.split or traffic.failover) else None
-        # The broker knows of no subsets: where calls have one, the caller chooses.
-        picker = None if route.balance.method == "queue" and subsets is None else self._picker
+        outliers = self._outliers(service, route, addressed=route.balance.method != "queue" or subsets is not None)
+        if steering is not None:
+            steering.subsets.outliers = outliers
 
         def idempotent(request: Request) -> bool:
             if request.idempotent is not None:
@@ -186,15 +186,27 @@ class Routes:
 
         return stacks.outbound(
             route,
-            Chooser(callee, endpoint, picker, subsets),
+            chooser(route, callee, endpoint, self._around.chance, self._around.zone, subsets, outliers),
             around=self._around,
             catalog=self._catalog,
-            budget=self._budget(service, (route.retry or RetryPolicy()).budget),
+            budget=self.held.budget(service, (route.retry or RetryPolicy()).budget),
+            protection=Protection(
+                breakers=self.held.breakers(service, route.breaker) if route.breaker.enabled else None,
+                slots=self.held.slots(service, route.limit) if route.limit.enabled else None,
+                latencies=self.held.latencies(service, endpoint) if route.hedge.enabled else None,
+                outliers=outliers,
+            ),
             idempotent=idempotent,
             limits=self._rates.called(self.snapshot, service, endpoint),
             wire=self._link.call,
             steering=steering,
         )
+
+    def _outliers(self, service: str, route: Route, *, addressed: bool) -> Outliers | None:
+        """Return what is known of a service's failing instances; nothing where the broker chooses them."""
+        if not (route.outlier.enabled and addressed):
+            return None
+        return self.held.outliers(self._catalog.callee(service), route.outlier)
 
     def _steering(self, service: str, endpoint: str, traffic: TrafficPolicy) -> Steering:
         subsets = Subsets(self._catalog.callee(service), endpoint, traffic.subsets)
@@ -210,19 +222,16 @@ class Routes:
         if known is None:
             service, endpoint = names.operation(operation)
             await self._prepare(service, math.inf)
-            chooser = Chooser(self._catalog.callee(service), endpoint, self._picker, subsets if subset else None)
-            total = self.snapshot.route(service, endpoint).timeout.total
-            known = stacks.copying(total, chooser, around=self._around, catalog=self._catalog, wire=self._link.call)
+            route, callee = self.snapshot.route(service, endpoint), self._catalog.callee(service)
+            known = stacks.copying(
+                route.timeout.total,
+                chooser(route, callee, endpoint, self._around.chance, self._around.zone, subsets if subset else None),
+                around=self._around,
+                catalog=self._catalog,
+                wire=self._link.call,
+            )
             if service in self._known:
                 self._stacks[key] = known
-        return known
-
-    def _budget(self, service: str, policy: BudgetPolicy) -> RetryBudget:
-        """Return the service's budget; it outlives a snapshot unless its own policy changed."""
-        key = (service, policy)
-        known = self._budgets.get(key)
-        if known is None:
-            known = self._budgets[key] = RetryBudget(policy, self._around.now)
         return known
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from crossply.routing.instances import Callee, Instance
+    from crossply.routing.outliers import Outliers
     from crossply_policy.traffic import Labels
 
 
@@ -26,22 +27,36 @@ class Subsets:
         self._endpoint = endpoint
         self._labels = labels
         self._known: dict[str, list[Instance]] = {}
+        self._having: dict[str, list[Instance]] = {}
         self._changes = callee.changes
+        self.outliers: Outliers | None = None
 
     def serving(self, subset: str) -> list[Instance]:
         """Return those of a subset that have the endpoint, suspects only when there is nobody else."""
+        having = self.having(subset)
+        known = self._known.get(subset)
+        if known is None:
+            known = self._known[subset] = [each for each in having if not each.suspect] or having
+        return known
+
+    def having(self, subset: str) -> list[Instance]:
+        """Return those of a subset that have the endpoint, suspects too: the same list until something changes."""
         if self._changes != self.callee.changes:
             self._changes = self.callee.changes
             self._known.clear()
-        known = self._known.get(subset)
+            self._having.clear()
+        known = self._having.get(subset)
         if known is None:
-            known = self._known[subset] = self._worked_out(subset)
+            known = self._having[subset] = self._worked_out(subset)
         return known
 
     def healthy(self, subset: str) -> bool:
-        """Whether anybody of a subset can take a call, and not only suspects."""
+        """Whether anybody of a subset can take a call, and not only suspects and those that were ejected."""
         known = self.serving(subset)
-        return bool(known) and not known[0].suspect
+        if not known or known[0].suspect:
+            return False
+        outliers = self.outliers
+        return outliers is None or not outliers.watched or not all(outliers.ejected(each.id) for each in known)
 
     def _worked_out(self, subset: str) -> list[Instance]:
         labels = self._labels.get(subset)
@@ -50,7 +65,7 @@ class Subsets:
         having = [each for each in self.callee.ranked() if self._endpoint in each.endpoints and _has(each, labels)]
         if len(having) > KEPT_INSTANCES:
             having = having[:CHOSEN_INSTANCES]
-        return [each for each in having if not each.suspect] or having
+        return having
 
 
 def _has(instance: Instance, labels: Labels) -> bool:

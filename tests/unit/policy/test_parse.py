@@ -161,25 +161,9 @@ def test_an_unknown_field_is_refused_with_the_one_that_was_meant() -> None:
     }
 
 
-@pytest.mark.parametrize("section", ["hedge", "breaker", "outlier", "limit", "warmup"])
-def test_a_section_of_later_versions_is_refused_as_such(section: str) -> None:
-    assert faults_of(service(**{section: EMPTY}, endpoints={"a": {section: EMPTY}})) == {
-        f"spec.{section}": "is not available in this version",
-        f"spec.endpoints.a.{section}": "is not available in this version",
-    }
-    assert faults_of(defaults(**{section: EMPTY})) == {f"spec.{section}": "is not available in this version"}
-
-
-@pytest.mark.parametrize("method", ["hash", "round_robin"])
-def test_a_way_of_balancing_that_is_not_there_is_refused_as_such(method: str) -> None:
-    assert faults_of(service(balance={"method": method})) == {
-        "spec.balance.method": f"{method} is not available in this version"
-    }
-
-
 def test_an_unknown_way_of_balancing_is_refused_with_those_there_are() -> None:
     assert faults_of(service(balance={"method": "random"})) == {
-        "spec.balance.method": "must be least_latency or queue, not the text 'random'"
+        "spec.balance.method": "must be least_latency, round_robin, hash or queue, not the text 'random'"
     }
 
 

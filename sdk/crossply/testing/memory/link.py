@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from crossply.clock import of_loop
-from crossply.errors import Origin, Unavailable
+from crossply.errors import NotConnected, Origin
 from crossply.tasks import Tasks
 from crossply.testing.memory.calling import Calling
 from crossply.testing.memory.listening import Listening
@@ -165,7 +165,7 @@ class MemoryLink:
             async with asyncio.timeout(limit):
                 await self.reconnected()
         except TimeoutError:
-            raise Unavailable(
+            raise NotConnected(
                 f"{what}: not connected to the broker, and it did not come back in time", origin=Origin.WIRE
             ) from None
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from crossply.routing.instances import CHOSEN_INSTANCES, KEPT_INSTANCES, Callee, Instance
+from crossply.routing.outliers import Outliers
 from crossply.routing.subsets import Subsets
-from tests.unit.sdk.stage import callee, instance
+from crossply_policy.protection import OutlierPolicy
+from tests.unit.sdk.stage import callee, instance, request
 
 GOLD = {"gold": frozenset({("tier", "gold")}), "east": frozenset({("zone", "east"), ("version", "2.0")})}
 
@@ -86,3 +88,14 @@ def test_the_few_of_a_canary_are_found_among_many() -> None:
 def test_a_large_subset_is_bounded_like_a_large_service() -> None:
     known = callee(*(made(f"i{number}", tier="gold") for number in range(KEPT_INSTANCES + 1)))
     assert len(of(known).serving("gold")) == CHOSEN_INSTANCES
+
+
+def test_a_subset_whose_instances_were_all_ejected_is_not_well() -> None:
+    known = callee(made("a", tier="gold"), made("b"), made("c"))
+    subsets = of(known)
+    subsets.outliers = outliers = Outliers(OutlierPolicy(), known, lambda: 0.0, lambda _name, _length: None)
+    assert subsets.healthy("gold")
+    for _ in range(5):
+        outliers.failed(request(instance="a"))
+    assert not subsets.healthy("gold")
+    assert ids(subsets) == ["a"], "it is still better than nobody"
