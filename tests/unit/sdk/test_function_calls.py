@@ -50,10 +50,14 @@ async def caller(broker: MemoryBroker, *, instances: int = 3, services: int = 0)
 
 
 async def counted(web: Mesh, documents: Iterable[Document] = ()) -> int:
-    """Return how many Python functions one call enters, under these documents."""
+    """Return how many Python functions one call enters, under these documents; now and then one cuts new ids too."""
     web.running.routes.adopt(compile_snapshot(documents, generation=1, revision=1))
     for _ in range(3):
         assert await web.call("orders.create", idempotent=True) == "done"
+    return min([await _entered(web) for _ in range(3)])
+
+
+async def _entered(web: Mesh) -> int:
     entered = 0
 
     def count(_frame: FrameType, event: str, _argument: Any) -> None:
