@@ -25,14 +25,14 @@ def balance(inner: Handler, chooser: Chooser, catalog: Catalog, now: Clock) -> H
 
     async def balancing(request: Request) -> Response:
         if request.instance is not None:
-            return await inner(request)
+            return chooser.learned(await inner(request))
         started, latest, absences = now(), request.deadline, 0
         while True:
             began, chosen = now() if absences else started, None
             try:
                 chosen = chooser.choose(request, began)
                 if chosen is None:
-                    return await inner(request)
+                    return chooser.learned(await inner(request))
                 request.instance = chosen.id
                 chosen.in_flight += 1
                 try:
@@ -42,7 +42,7 @@ def balance(inner: Handler, chooser: Chooser, catalog: Catalog, now: Clock) -> H
                 moment = now()
                 # Its latency counts when it was answered, and what it is at least when it was not.
                 observe(chosen, moment - began, moment)
-                return response
+                return response if response.facts is chooser.told else chooser.learned(response)
             except (DeadlineExceeded, asyncio.CancelledError):
                 # Cancelled as when a hedged call was answered elsewhere: the slow one is found to be slow all the same.
                 if chosen is not None:

@@ -13,7 +13,7 @@ from crossply.routing.warmth import Warmth
 if TYPE_CHECKING:
     from crossply.clock import Chance
     from crossply.discovery.catalog import Catalog
-    from crossply.handler import Request
+    from crossply.handler import Facts, Request, Response
     from crossply.routing.instances import Callee, Instance
     from crossply.routing.outliers import Outliers
     from crossply.routing.picker import Picker
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Chooser:
     """What one stack knows of whom to choose: who may be, by which method; without a picker, nobody.
 
-    Without ``eligible`` all that are no suspects may be.
+    Without ``eligible`` all that are no suspects may be. ``told`` is what the last reply said of the endpoint.
     """
 
     def __init__(
@@ -43,6 +43,13 @@ class Chooser:
         self._subsets = subsets
         self._eligible = eligible
         self._outliers = outliers
+        self.told: Facts | None = None
+
+    def learned(self, response: Response) -> Response:
+        """Remember what a reply says of the endpoint; return the reply."""
+        if response.facts is not None:
+            self.callee.facts[self.endpoint] = self.told = response.facts
+        return response
 
     def choose(self, request: Request, moment: float) -> Instance | None:
         """Return the instance for an attempt: one that was not tried yet, where there is one.

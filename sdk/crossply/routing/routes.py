@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from crossply.control.feed import PolicyFeed
     from crossply.discovery.catalog import Catalog
-    from crossply.handler import Facts, Handler
+    from crossply.handler import Handler
     from crossply.protection.rates import Rates
     from crossply.routing.outliers import Outliers
     from crossply.stacks import Surroundings
@@ -102,24 +102,17 @@ class Routes:
         """Return the handler of calls to an operation; ``via`` are those that redirects have led away from."""
         service, endpoint = names.operation(operation)
         key = _FROM.join((*via, operation))
-        told: Facts | None = None
 
-        async def calling(request: Request) -> Response:
-            nonlocal told
+        async def calling_first(request: Request) -> Response:
+            await self._prepare(service, request.deadline)
+            stack = self._compose(service, endpoint, via)
+            if service in self._known:
+                self._stacks[key] = stack
+            return await stack(request)
+
+        def calling(request: Request) -> Awaitable[Response]:
             request.id = request.id or new_id()
-            stack = self._stacks.get(key)
-            if stack is None:
-                await self._prepare(service, request.deadline)
-                stack = self._compose(service, endpoint, via)
-                if service in self._known:
-                    self._stacks[key] = stack
-            response = await stack(request)
-            facts = response.facts
-            # A call that was redirected has told of another operation.
-            if facts is not None and facts is not told and request.operation == operation:
-                told = facts
-                self._catalog.callee(service).facts[endpoint] = facts
-            return response
+            return (self._stacks.get(key) or calling_first)(request)
 
         return calling
 
