@@ -73,6 +73,8 @@ format: $(TOOLS)
 
 bench: $(BENCH)
 	@echo 'bench: import' && $(BIN)/python -I benchmarks/import_time.py
+	@echo 'bench: layers' && $(BIN)/python -I benchmarks/layers.py
+	@echo 'bench: sealing' && $(BIN)/python -I benchmarks/sealing.py
 	@echo 'bench: calls' && $(BIN)/python -I benchmarks/calls.py $(ARGS)
 
 # The subsets take their versions from constraints.txt: build is the build backend, demo what `make demo` runs, bench

@@ -10,10 +10,11 @@ from crossply.clock import monotonic
 from crossply.errors import CallError, MeshError, Unavailable
 from crossply.handler import Handler
 from crossply.mesh import Mesh
+from crossply.telemetry import prometheus
 from crossply.telemetry.logs import get_logger
 from crossply_bridge.app_pool import PoolLimits
 from crossply_bridge.config import AppConfig, BridgeConfig, ListenAddress
-from crossply_bridge.gateway import Gateway
+from crossply_bridge.gateway import Gateway, Scraped
 from crossply_bridge.health import HealthWatch, http_probe
 from crossply_bridge.http_server import HttpServer
 from crossply_bridge.sidecar import endpoints
@@ -38,7 +39,8 @@ class Bridge:
         wanted = self._config.listen
         if wanted is None:
             return
-        gateway = Gateway(self._outbound, self.not_ready, self._config.trust)
+        scraped = Scraped(self._metrics, self._config.metrics)
+        gateway = Gateway(self._outbound, self.not_ready, self._config.trust, scraped=scraped)
         self._http = HttpServer(gateway.exchange, self._config.limits)
         try:
             self.address = ListenAddress(*await self._http.listen(wanted.host, wanted.port))
@@ -90,6 +92,14 @@ class Bridge:
             _log.warning("drain_incomplete")
         except MeshError:
             return  # it never came in
+
+    def _metrics(self) -> bytes:
+        """Return what this bridge counted; nothing before it is in the mesh."""
+        try:
+            running = self.mesh.running
+        except MeshError:
+            return prometheus.text([], {})
+        return prometheus.text(running.recorder.edges(), {}, running.outflow.dropped)
 
     def _outbound(self, operation: str) -> Handler:
         try:

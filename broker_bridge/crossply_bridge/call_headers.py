@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from crossply.clock import Clock
+from crossply.telemetry import baggage
 from crossply_bridge.http_message import HttpFault, HttpRequest
 from crossply_bridge.trust import TrustedPeers, traceparent
 
@@ -26,6 +27,7 @@ class CallHeaders:
     idempotency_key: str | None
     traceparent: str | None
     tracestate: str | None
+    baggage: dict[str, str] | None
 
 
 def read_call_headers(request: HttpRequest, trust: TrustedPeers, clock: Clock) -> CallHeaders:
@@ -37,8 +39,9 @@ def read_call_headers(request: HttpRequest, trust: TrustedPeers, clock: Clock) -
                 raise HttpFault(400, f"header {name} stands more than once; send it once")
             said[name] = value
     trace = traceparent(said.get("traceparent"))
-    if trace is not None and not trust.trusts(request.peer):
-        trace = None
+    carried = [value for name, value in request.headers if name == "baggage"]
+    if (trace is not None or carried) and not trust.trusts(request.peer):
+        trace, carried = None, []
     state = [value for name, value in request.headers if name == "tracestate"] if trace else []
     return CallHeaders(
         deadline=_deadline(said.get("crossply-timeout"), clock),
@@ -46,6 +49,7 @@ def read_call_headers(request: HttpRequest, trust: TrustedPeers, clock: Clock) -
         idempotency_key=_key(said, "idempotency-key"),
         traceparent=trace,
         tracestate=",".join(state) or None,
+        baggage=(baggage.read(",".join(carried)) or None) if carried else None,
     )
 
 

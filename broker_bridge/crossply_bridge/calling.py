@@ -30,6 +30,7 @@ async def call(
             idempotency_key=said.idempotency_key,
             traceparent=said.traceparent,
             tracestate=said.tracestate,
+            baggage=said.baggage,
             deadline=said.deadline,
         )
     )

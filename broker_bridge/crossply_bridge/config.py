@@ -64,6 +64,7 @@ class BridgeConfig:
     listen: ListenAddress | None = GATEWAY_LISTEN
     app: AppConfig | None = None
     trust: TrustedPeers = field(default_factory=lambda: parse_trust("loopback"))
+    metrics: TrustedPeers = field(default_factory=lambda: parse_trust("loopback"))
     limits: HttpLimits = field(default_factory=HttpLimits)
     drain: float = 5.0
 
@@ -77,6 +78,7 @@ class BridgeConfig:
         service = read.value("CROSSPLY_SERVICE", names.service, None if sidecar else "gateway")
         app = _app(read)
         trust = read.value("CROSSPLY_TRUST_TRACE", parse_trust, parse_trust("loopback"))
+        metrics = read.value("CROSSPLY_BRIDGE_METRICS", parse_trust, parse_trust("loopback"))
         limits = _limits(read)
         drain = read.value("CROSSPLY_BRIDGE_DRAIN", seconds, 5.0)
         faults = read.faults + _together(environ, mode, app, listen)
@@ -93,6 +95,7 @@ class BridgeConfig:
             listen=listen,
             app=app if sidecar else None,
             trust=trust,
+            metrics=metrics,
             limits=limits,
             drain=drain,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import msgspec
@@ -10,6 +11,7 @@ import msgspec
 from crossply.clock import Clock, monotonic
 from crossply.errors import CallError, Code
 from crossply.handler import Handler
+from crossply.telemetry import prometheus
 from crossply_bridge import problems
 from crossply_bridge.calling import call
 from crossply_bridge.http_message import METHODS, HttpFault, HttpRequest, HttpResponse
@@ -24,7 +26,16 @@ Outbound: TypeAlias = Callable[[str], Handler]
 Readiness: TypeAlias = Callable[[], str | None]
 """Why the bridge cannot serve now; ``None`` when it can."""
 
-RESERVED: Final = frozenset({"svc", "events", "healthz", "readyz"})
+
+@dataclass(frozen=True, slots=True)
+class Scraped:
+    """The metrics as text, and whose scrapes are answered."""
+
+    text: Callable[[], bytes]
+    by: TrustedPeers
+
+
+RESERVED: Final = frozenset({"svc", "events", "healthz", "readyz", "metrics"})
 """First segments that are the gateway's own: services of these names are not reached through it."""
 
 _NOWHERE: Final = "nothing is at this path; calls are POST /<service>/<endpoint>, HTTP is /svc/<service>/<path>"
@@ -33,7 +44,15 @@ _NOWHERE: Final = "nothing is at this path; calls are POST /<service>/<endpoint>
 class Gateway:
     """Answers HTTP requests by calls into the mesh."""
 
-    def __init__(self, outbound: Outbound, ready: Readiness, trust: TrustedPeers, clock: Clock = monotonic) -> None:
+    def __init__(
+        self,
+        outbound: Outbound,
+        ready: Readiness,
+        trust: TrustedPeers,
+        clock: Clock = monotonic,
+        scraped: Scraped | None = None,
+    ) -> None:
+        self._scraped = scraped
         self._outbound = outbound
         self._ready = ready
         self._trust = trust
@@ -55,6 +74,8 @@ class Gateway:
         _, first, *rest = target.path.split("/", 2)
         if target.path in {"/healthz", "/readyz"}:
             return self._health(request, ready=target.path == "/readyz")
+        if target.path == "/metrics" and self._scraped is not None and self._scraped.by.trusts(request.peer):
+            return self._metrics(request, self._scraped.text)
         if first == "svc" and rest and rest[0]:
             return self._pass(request, target, rest[0])
         if first in RESERVED or not rest or not rest[0] or "/" in rest[0]:
@@ -74,6 +95,11 @@ class Gateway:
             return problems.problem(503, Code.UNAVAILABLE, reason, retryable=True, headers=[("retry-after", "1")])
         body = msgspec.json.encode({"status": "ready" if ready else "ok"})
         return HttpResponse(200, [("content-type", "application/json"), ("cache-control", "no-store")], body)
+
+    async def _metrics(self, request: HttpRequest, text: Callable[[], bytes]) -> HttpResponse:
+        if request.method not in {"GET", "HEAD"}:
+            raise _not_allowed("GET, HEAD")
+        return HttpResponse(200, [("content-type", prometheus.CONTENT_TYPE)], text())
 
     async def _pass(self, request: HttpRequest, target: Target, rest: str) -> HttpResponse:
         service, _, path = rest.partition("/")

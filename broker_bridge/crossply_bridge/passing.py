@@ -37,6 +37,7 @@ async def pass_on(
             idempotency_key=said.idempotency_key,
             traceparent=said.traceparent,
             tracestate=said.tracestate,
+            baggage=said.baggage,
             idempotent=request.method in IDEMPOTENT or None,
             deadline=said.deadline,
         )

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from crossply.errors import InvalidArgument
 from crossply.handler import BYTES, Facts, Handler, Request, Response
+from crossply.telemetry import baggage
 from crossply_bridge.app_reply import AppReply
 from crossply_bridge.headers import HeaderFault, checked, end_to_end, lowered, without_reserved
 from crossply_bridge.http_message import IDEMPOTENT, METHODS, Fields, HttpFault
@@ -55,6 +56,9 @@ def _request(method: str, request: Request) -> AppRequest:
         headers.append(("traceparent", request.traceparent))
         if request.tracestate is not None:
             headers.append(("tracestate", request.tracestate))
+    if request.baggage and (carried := baggage.written(request.baggage)):
+        headers = [field for field in headers if field[0] != "baggage"]
+        headers.append(("baggage", carried))
     return AppRequest(method, target.raw, headers, request.body)
 
 

@@ -1,4 +1,4 @@
-"""Whose trace context is believed."""
+"""Whose trace context is believed, and whose scrapes are answered."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TRACEPARENT: Final = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16
 
 @dataclass(frozen=True, slots=True)
 class TrustedPeers:
-    """Networks whose clients are believed when they say which trace a request belongs to."""
+    """Networks whose clients are believed when they say which trace a request belongs to, or may see the metrics."""
 
     networks: tuple[IPv4Network | IPv6Network, ...]
 

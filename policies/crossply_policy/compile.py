@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
 from crossply_policy.defaults import FLOOR
-from crossply_policy.documents import DefaultsSpec, Document, ServiceSpec
+from crossply_policy.documents import DefaultsSpec, Document, ServiceSpec, TelemetryPolicy, TelemetrySpec
 from crossply_policy.faults import Fault, PolicyInvalid
-from crossply_policy.snapshot import Route, Snapshot
+from crossply_policy.rate_limit import RateLimitPolicy, RateLimits, RateLimitSpec
+from crossply_policy.rules import rules_of
+from crossply_policy.snapshot import MESH, Route, Rule, Snapshot
+from crossply_policy.traffic import TrafficSpec
 
 
 def compile_snapshot(documents: Iterable[Document], *, generation: int, revision: int) -> Snapshot:
@@ -20,19 +23,40 @@ def compile_snapshot(documents: Iterable[Document], *, generation: int, revision
     floor = overlaid(FLOOR, *(one.spec for one in by_key.values() if isinstance(one.spec, DefaultsSpec)))
     services: dict[str, Route] = {}
     endpoints: dict[tuple[str, str], Route] = {}
+    traffic: dict[str, tuple[Rule, ...]] = {}
     for document in by_key.values():
         if isinstance(document.spec, ServiceSpec):
             whole = overlaid(floor, document.spec)
             services[document.name] = _settled(whole)
             for name, spec in document.spec.endpoints.items():
                 endpoints[document.name, name] = _settled(overlaid(whole, spec))
+        elif isinstance(document.spec, TrafficSpec) and (rules := rules_of(document.key, document.spec)):
+            traffic[document.name] = rules
     return Snapshot(
         generation=generation,
         revision=revision,
         default=_settled(floor),
         services=MappingProxyType(services),
         endpoints=MappingProxyType(endpoints),
+        traffic=MappingProxyType(traffic),
+        telemetry=_telemetry(by_key),
+        rate_limits=rate_limits(by_key.values()),
     )
+
+
+def rate_limits(documents: Iterable[Document]) -> RateLimits:
+    """Return the limits that documents say."""
+    return RateLimits.of(
+        RateLimitPolicy.of(one.name, one.spec) for one in documents if isinstance(one.spec, RateLimitSpec)
+    )
+
+
+def _telemetry(by_key: Mapping[str, Document]) -> Mapping[str, TelemetryPolicy]:
+    """Return what each service keeps, over what `mesh` says for all; that stands under its own name."""
+    said = {one.name: one.spec for one in by_key.values() if isinstance(one.spec, TelemetrySpec)}
+    floor = overlaid(TelemetryPolicy(), *(spec for name, spec in said.items() if name == MESH))
+    services = {name: overlaid(floor, spec) for name, spec in said.items() if name != MESH}
+    return MappingProxyType({MESH: floor, **services})
 
 
 def unique(documents: Iterable[Document]) -> dict[str, Document]:

@@ -8,6 +8,13 @@ Where each default comes from:
   idempotent calls only, since retries by default run a payment twice (Linkerd: opt-in).
 - retry.budget: 20 % of calls and 10 a second, over 10 s (Finagle, taken over by Linkerd).
 - balance: power of two choices on a peak EWMA of latency (Finagle, Linkerd).
+- balance.zone, balance.panic: the own zone first and all instances when fewer than half of it are healthy; no
+  panic (Istio's minHealthPercent of 0), as a suspect is one that did not answer, not one that was guessed at.
+- hedge: off; p95 (Dean and Barroso, The Tail at Scale), shares the retry budget.
+- breaker: off; success below 0.8 over 10 s (Linkerd), 20 calls, since five are two bad ones; 5 s (Hystrix).
+- outlier: off; 5 failures in a row (Istio), 5 s times ejected, half of the instances at most.
+- limit: off; 1,024 in flight and as many waiting (Envoy's max_requests and max_pending_requests).
+- warmup: linear from 10 % (Istio's minimumPercent and aggression), over 10 s.
 - drain: 25 s, inside the 30 s that Kubernetes grants before it kills.
 """
 

@@ -7,10 +7,17 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
+from crossply_policy.access.spec import AccessSpec
+from crossply_policy.protection import BreakerSpec, HedgeSpec, LimitSpec, OutlierSpec, WarmupSpec
+from crossply_policy.rate_limit import RateLimitSpec
+from crossply_policy.traffic import TrafficSpec
+
 RETRIED: Final = frozenset({"unavailable", "overloaded", "disconnected", "deadline_exceeded", "internal"})
 """The codes after which an idempotent call is tried again where no document speaks."""
 
-Method: TypeAlias = Literal["least_latency", "queue"]
+Method: TypeAlias = Literal["least_latency", "round_robin", "hash", "queue"]
+Zone: TypeAlias = Literal["first", "any"]
+LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +50,11 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BalancePolicy:
-    """Who chooses the instance: the caller by latency, or the broker's queue group."""
+    """Who chooses the instance, and how; whether its own zone's first; the healthy share below which all are used."""
 
     method: Method = "least_latency"
+    zone: Zone = "first"
+    panic: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +62,27 @@ class DrainPolicy:
     """How long an instance that stops may take to finish what it runs, in seconds."""
 
     timeout: float = 25.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdmissionPolicy:
+    """How many calls an instance runs at a time, and how many wait beside them; no limit of its own is None."""
+
+    adaptive: bool = True
+    limit: int | None = None
+    queue: int = 128
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TelemetryPolicy:
+    """What a service keeps of what happens: the share of traces that begin there, and calls slower than seconds.
+
+    A log level of None leaves it to the process's own configuration.
+    """
+
+    sampling: float = 0.01
+    slow: float = 1.0
+    log_level: LogLevel | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +118,8 @@ class BalanceSpec:
     """The section `balance` as said."""
 
     method: Method | None = None
+    zone: Zone | None = None
+    panic: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,12 +130,26 @@ class DrainSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AdmissionSpec:
+    """The section `admission` as said."""
+
+    adaptive: bool | None = None
+    limit: int | None = None
+    queue: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointSpec:
     """What a `Service` document says of one endpoint."""
 
     timeout: TimeoutSpec | None = None
     retry: RetrySpec | None = None
     balance: BalanceSpec | None = None
+    hedge: HedgeSpec | None = None
+    breaker: BreakerSpec | None = None
+    outlier: OutlierSpec | None = None
+    limit: LimitSpec | None = None
+    warmup: WarmupSpec | None = None
     idempotent: bool | None = None
 
 
@@ -114,7 +160,13 @@ class ServiceSpec:
     timeout: TimeoutSpec | None = None
     retry: RetrySpec | None = None
     balance: BalanceSpec | None = None
+    hedge: HedgeSpec | None = None
+    breaker: BreakerSpec | None = None
+    outlier: OutlierSpec | None = None
+    limit: LimitSpec | None = None
+    warmup: WarmupSpec | None = None
     drain: DrainSpec | None = None
+    admission: AdmissionSpec | None = None
     idempotent: bool | None = None
     endpoints: Mapping[str, EndpointSpec] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -126,7 +178,22 @@ class DefaultsSpec:
     timeout: TimeoutSpec | None = None
     retry: RetrySpec | None = None
     balance: BalanceSpec | None = None
+    hedge: HedgeSpec | None = None
+    breaker: BreakerSpec | None = None
+    outlier: OutlierSpec | None = None
+    limit: LimitSpec | None = None
+    warmup: WarmupSpec | None = None
     drain: DrainSpec | None = None
+    admission: AdmissionSpec | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TelemetrySpec:
+    """What a `Telemetry` document says: of one service, or of all where its name is `mesh`."""
+
+    sampling: float | None = None
+    slow: float | None = None
+    log_level: LogLevel | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +202,7 @@ class Document:
 
     kind: str
     name: str
-    spec: DefaultsSpec | ServiceSpec
+    spec: DefaultsSpec | ServiceSpec | RateLimitSpec | TelemetrySpec | TrafficSpec | AccessSpec
 
     @property
     def key(self) -> str:

@@ -10,6 +10,7 @@ from typing import Final
 from crossply_policy import names
 from crossply_policy.defaults import FLOOR, LIMITS
 from crossply_policy.documents import (
+    AdmissionSpec,
     BalanceSpec,
     BudgetPolicy,
     BudgetSpec,
@@ -19,17 +20,22 @@ from crossply_policy.documents import (
     RetryPolicy,
     RetrySpec,
     ServiceSpec,
+    TelemetryPolicy,
+    TelemetrySpec,
     TimeoutSpec,
 )
+from crossply_policy.protection_table import PROTECTIONS
+from crossply_policy.rate_limit_table import RATE_LIMIT
 from crossply_policy.sections import Field, Named, Section
 from crossply_policy.shapes import Choice, Duration, Flag, Number, Whole, Words
+from crossply_policy.traffic_language import TRAFFIC
 
 NOT_YET: Final = "is not available in this version"
 
 _RETRY: Final = FLOOR.retry or RetryPolicy(attempts=0)
 _BUDGET: Final = BudgetPolicy()
-_SECTIONS_TO_COME: Final[tuple[str, ...]] = ("hedge", "breaker", "outlier", "limit", "warmup")
-_MESH_TO_COME: Final[tuple[str, ...]] = ("encryption", "replay", "sampling", "redaction")
+_TELEMETRY: Final = TelemetryPolicy()
+_MESH_TO_COME: Final[tuple[str, ...]] = ("encryption", "replay", "redaction")
 _NEVER_RETRIED: Final = (
     "invalid_argument",
     "unauthenticated",
@@ -46,10 +52,7 @@ RETRYABLE: Final = Choice(
     refused={code: f"{code} is never tried again: the answer would be the same" for code in _NEVER_RETRIED},
 )
 """The codes that may stand in `retry.on`."""
-METHOD: Final = Choice(
-    words=("least_latency", "queue"),
-    refused={method: f"{method} {NOT_YET}" for method in ("round_robin", "hash")},
-)
+METHOD: Final = Choice(words=("least_latency", "round_robin", "hash", "queue"))
 """The methods that may stand in `balance.method`."""
 
 TIMEOUT: Final = Section(
@@ -117,8 +120,18 @@ BALANCE: Final = Section(
     fields={
         "method": Field(
             shape=METHOD,
-            about="Who chooses the instance: the caller by latency, or the broker's queue group.",
+            about="Who chooses the instance: the caller by latency, in turn or by key, or the broker's queue group.",
             default=FLOOR.balance.method,
+        ),
+        "zone": Field(
+            shape=Choice(words=("first", "any")),
+            about="Whether the caller's own zone goes first, while half of its instances are healthy.",
+            default=FLOOR.balance.zone,
+        ),
+        "panic": Field(
+            shape=Number(low=0, high=1),
+            about="The share of healthy instances below which all are used; 0 for never.",
+            default=FLOOR.balance.panic,
         ),
     },
 )
@@ -132,11 +145,31 @@ DRAIN: Final = Section(
         ),
     },
 )
+ADMISSION: Final = Section(
+    make=AdmissionSpec,
+    fields={
+        "adaptive": Field(
+            shape=Flag(),
+            about="Whether the limit follows how long calls take, and others wait or are refused in time.",
+            default=FLOOR.admission.adaptive,
+        ),
+        "limit": Field(
+            shape=Whole(low=1, high=1_000_000),
+            about="The most calls that an instance runs at a time; its configuration bounds it as well.",
+        ),
+        "queue": Field(
+            shape=Whole(low=0, high=100_000),
+            about="How many calls may wait beside those that run; only where the limit is adaptive.",
+            default=FLOOR.admission.queue,
+        ),
+    },
+)
 
 _TIMEOUT: Final = Field(shape=TIMEOUT, about="How long things may take.")
 _FURTHER: Final = Field(shape=RETRY, about="When a failed call is tried again.")
 _BALANCE: Final = Field(shape=BALANCE, about="Which instance gets a call.")
 _DRAIN: Final = Field(shape=DRAIN, about="How an instance stops.")
+_ADMISSION: Final = Field(shape=ADMISSION, about="How many calls an instance takes.")
 _IDEMPOTENT: Final = Field(
     shape=Flag(),
     about="Whether a call may run twice without harm; the endpoint's own declaration where nothing is said.",
@@ -144,10 +177,10 @@ _IDEMPOTENT: Final = Field(
 
 ENDPOINT: Final = Section(
     make=EndpointSpec,
-    fields={"timeout": _TIMEOUT, "retry": _FURTHER, "balance": _BALANCE, "idempotent": _IDEMPOTENT},
+    fields={"timeout": _TIMEOUT, "retry": _FURTHER, "balance": _BALANCE, **PROTECTIONS, "idempotent": _IDEMPOTENT},
     refused={
-        **dict.fromkeys(_SECTIONS_TO_COME, NOT_YET),
         "drain": "is said of the whole service; move it to spec.drain",
+        "admission": "is said of the whole service; move it to spec.admission",
     },
 )
 SERVICE: Final = Section(
@@ -156,23 +189,58 @@ SERVICE: Final = Section(
         "timeout": _TIMEOUT,
         "retry": _FURTHER,
         "balance": _BALANCE,
+        **PROTECTIONS,
         "drain": _DRAIN,
+        "admission": _ADMISSION,
         "idempotent": _IDEMPOTENT,
         "endpoints": Field(
             shape=Named(section=ENDPOINT, name=names.endpoint, most=LIMITS.rules),
             about="What differs for single endpoints, under their names.",
         ),
     },
-    refused=dict.fromkeys(_SECTIONS_TO_COME, NOT_YET),
 )
 DEFAULTS: Final = Section(
     make=DefaultsSpec,
-    fields={"timeout": _TIMEOUT, "retry": _FURTHER, "balance": _BALANCE, "drain": _DRAIN},
+    fields={
+        "timeout": _TIMEOUT,
+        "retry": _FURTHER,
+        "balance": _BALANCE,
+        **PROTECTIONS,
+        "drain": _DRAIN,
+        "admission": _ADMISSION,
+    },
     refused={
-        **dict.fromkeys(_SECTIONS_TO_COME, NOT_YET),
         **dict.fromkeys(_MESH_TO_COME, NOT_YET),
+        "sampling": "is said in a Telemetry document; move it to Telemetry/mesh",
         "idempotent": "is said of a service or an endpoint; move it to a Service document",
         "endpoints": "belong to a service; move them to a Service document",
+    },
+)
+
+
+LOG_LEVEL: Final = Choice(words=("debug", "info", "warning", "error"))
+"""The levels that may stand in `log_level`."""
+TELEMETRY: Final = Section(
+    make=TelemetrySpec,
+    fields={
+        "sampling": Field(
+            shape=Number(low=0, high=1),
+            about="The share of the traces beginning at a service that are kept whole.",
+            default=_TELEMETRY.sampling,
+        ),
+        "slow": Field(
+            shape=Duration(),
+            about="Calls and events that take longer are kept whatever was sampled, as failed ones are.",
+            default=_TELEMETRY.slow,
+        ),
+        "log_level": Field(
+            shape=LOG_LEVEL,
+            about="What is logged at least; the process's own configuration where nothing is said.",
+        ),
+    },
+    refused={
+        "tap": NOT_YET,
+        "redaction": NOT_YET,
     },
 )
 
@@ -207,6 +275,24 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
             name=names.service,
             name_schema={"type": "string", "pattern": names.NAME_PATTERN},
             spec=SERVICE,
+        ),
+        "Traffic": Kind(
+            about="Where calls to one service go: subsets, splits, copies, experiments.",
+            name=names.service,
+            name_schema={"type": "string", "pattern": names.NAME_PATTERN},
+            spec=TRAFFIC,
+        ),
+        "Telemetry": Kind(
+            about="What is kept of what happens: in one service, or in all where the name is `mesh`.",
+            name=names.service,
+            name_schema={"type": "string", "pattern": names.NAME_PATTERN},
+            spec=TELEMETRY,
+        ),
+        "RateLimit": Kind(
+            about="How many calls or events a second may pass, of all together or of each.",
+            name=names.document,
+            name_schema={"type": "string", "pattern": names.NAME_PATTERN},
+            spec=RATE_LIMIT,
         ),
     },
 )

@@ -10,15 +10,12 @@ CHANNEL_LENGTH: Final = 181
 """A channel in the longest subject made of it (`mesh.redo.<service>.<channel>`) stays within 255 bytes."""
 NAME_PATTERN: Final = r"^(?!(any|foreign)$|i-)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 """The grammar of a token, for an editor."""
-KINDS: Final = ("Defaults", "Service")
+KINDS: Final = ("Defaults", "Service", "Traffic", "Telemetry", "RateLimit")
 """The kinds of documents that parse."""
 KINDS_TO_COME: Final = (
-    "Traffic",
     "Access",
-    "RateLimit",
     "Channel",
     "Security",
-    "Telemetry",
     "Objective",
     "Gateway",
 )
@@ -46,11 +43,25 @@ def service(text: str) -> str:
     raise _refused("service name", text, _token_fault(text), _similar(text))
 
 
+def document(text: str) -> str:
+    """Return the text if it may name a document that is named after nothing else; raise NameFault."""
+    if _is_token(text):
+        return text
+    raise _refused("document name", text, _token_fault(text), _similar(text))
+
+
 def endpoint(text: str) -> str:
     """Return the text if it names an endpoint; raise NameFault."""
     if _is_token(text):
         return text
     raise _refused("endpoint name", text, _token_fault(text), _similar(text))
+
+
+def subset(text: str) -> str:
+    """Return the text if it names a subset; raise NameFault."""
+    if _is_token(text):
+        return text
+    raise _refused("subset name", text, _token_fault(text), _similar(text))
 
 
 def operation(text: str) -> tuple[str, str]:

@@ -15,20 +15,29 @@ from crossply_policy.shapes import Schema, Shape, listed, unknown
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One field: what it may hold, what it means, and what holds where no document says it."""
+    """One field: what it may hold, what it means, and what holds where no document says it.
+
+    ``attribute`` is what the spec calls it, where the field's own name is a word of Python's.
+    """
 
     shape: Shape
     about: str
     default: object = None
+    attribute: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """An object with these fields and no others; `refused` says why a known one is not among them."""
+    """An object with these fields and no others; `refused` says why a known one is not among them.
+
+    `required` must be there; `check` notes what is wrong with fields that are each well formed.
+    """
 
     make: Callable[..., object]
     fields: Mapping[str, Field]
     refused: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    required: tuple[str, ...] = ()
+    check: Callable[[object, str, Faults], None] | None = None
 
     def read(self, value: object, at: str, faults: Faults) -> object:
         """Return what `make` makes of the fields that are there; what is silent is left out."""
@@ -41,21 +50,31 @@ class Section:
                 break
             path = step(at, name)
             if isinstance(name, str) and name in self.fields:
-                said[name] = self.fields[name].shape.read(held, path, faults)
+                said[self._attribute(name)] = self.fields[name].shape.read(held, path, faults)
             else:
                 faults.add(path, self._unknown(name))
-        return self.make(**said)
+        for name in self.required:
+            if name not in value:
+                faults.add(step(at, name), "is missing")
+        made = self.make(**said)
+        if self.check is not None and None not in said.values():
+            self.check(made, at, faults)
+        return made
 
     def plain(self, value: Any) -> object:
         """Return the fields that are said, in the section's order."""
-        said = ((name, one.shape, getattr(value, name)) for name, one in self.fields.items())
+        said = ((name, one.shape, getattr(value, self._attribute(name))) for name, one in self.fields.items())
         rendered = ((name, shape.plain(held)) for name, shape, held in said if held is not None)
         return {name: held for name, held in rendered if held is not None}
 
     def schema(self) -> Schema:
         """Return an object with these properties and no others."""
         properties = {name: _property(one) for name, one in self.fields.items()}
-        return {"type": "object", "properties": properties, "additionalProperties": False}
+        required = {"required": list(self.required)} if self.required else {}
+        return {"type": "object", "properties": properties, **required, "additionalProperties": False}
+
+    def _attribute(self, name: str) -> str:
+        return self.fields[name].attribute or name
 
     def _unknown(self, name: object) -> str:
         if isinstance(name, str) and name in self.refused:

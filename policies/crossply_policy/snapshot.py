@@ -5,8 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Final
 
-from crossply_policy.documents import BalancePolicy, DrainPolicy, RetryPolicy, TimeoutPolicy
+from crossply_policy.documents import (
+    AdmissionPolicy,
+    BalancePolicy,
+    DrainPolicy,
+    RetryPolicy,
+    TelemetryPolicy,
+    TimeoutPolicy,
+)
+from crossply_policy.protection import BreakerPolicy, HedgePolicy, LimitPolicy, OutlierPolicy, WarmupPolicy
+from crossply_policy.rate_limit import RateLimits
+from crossply_policy.traffic import Condition, RouteTimeoutSpec, TrafficPolicy
+
+MESH: Final = "mesh"
+"""The name of what is said of all services."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,8 +30,30 @@ class Route:
     timeout: TimeoutPolicy = field(default_factory=TimeoutPolicy)
     retry: RetryPolicy | None = field(default_factory=RetryPolicy)
     balance: BalancePolicy = field(default_factory=BalancePolicy)
+    hedge: HedgePolicy = field(default_factory=HedgePolicy)
+    breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
+    outlier: OutlierPolicy = field(default_factory=OutlierPolicy)
+    limit: LimitPolicy = field(default_factory=LimitPolicy)
+    warmup: WarmupPolicy = field(default_factory=WarmupPolicy)
     drain: DrainPolicy = field(default_factory=DrainPolicy)
+    admission: AdmissionPolicy = field(default_factory=AdmissionPolicy)
     idempotent: bool | None = None
+    traffic: TrafficPolicy | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A route of a `Traffic` document: for which endpoints and callers (None: all), on which condition, and what.
+
+    `source` is where it stands: `Traffic/orders routes[0]`.
+    """
+
+    source: str
+    endpoints: frozenset[str] | None
+    callers: frozenset[str] | None
+    condition: Condition
+    timeout: RouteTimeoutSpec | None
+    traffic: TrafficPolicy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +65,15 @@ class Snapshot:
     default: Route = field(default_factory=Route)
     services: Mapping[str, Route] = field(default_factory=lambda: MappingProxyType({}))
     endpoints: Mapping[tuple[str, str], Route] = field(default_factory=lambda: MappingProxyType({}))
+    traffic: Mapping[str, tuple[Rule, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    telemetry: Mapping[str, TelemetryPolicy] = field(default_factory=lambda: MappingProxyType({}))
+    rate_limits: RateLimits = field(default_factory=RateLimits)
 
     def route(self, service: str, endpoint: str) -> Route:
         """Return the route of one endpoint: the same object every time, by at most two lookups."""
         route = self.endpoints.get((service, endpoint))
         return route if route is not None else self.services.get(service, self.default)
+
+    def kept_by(self, service: str) -> TelemetryPolicy:
+        """Return what a service keeps of what happens in it."""
+        return self.telemetry.get(service) or self.telemetry.get(MESH) or TelemetryPolicy()

@@ -18,10 +18,15 @@ COMMANDS: Final = {
     "up": Entry("crossply_cli.commands.up:up", "Run a whole mesh on this machine, for development."),
     "call": Entry("crossply_cli.commands.call:call", "Call an endpoint and print what it returns."),
     "services": Entry("crossply_cli.commands.services:services", "List services, or show one with its instances."),
-    "policy": Entry("crossply_cli.commands.policy:policy", "Apply, read and delete policy documents."),
+    "policy": Entry("crossply_cli.commands.policy:policy", "Check, apply, read and delete policy documents."),
+    "stat": Entry("crossply_cli.commands.stat:stat", "Show rate, success and latency of what calls what."),
+    "trace": Entry("crossply_cli.commands.trace:trace", "Show what a request did, as a tree."),
     "check": Entry("crossply_cli.commands.check:check", "Check broker, registry and data planes."),
     "registry": Entry("crossply_cli.commands.serve:registry", "Run the registry."),
     "bridge": Entry("crossply_cli.commands.serve:bridge", "Run a bridge."),
+    "authority": Entry("crossply_cli.commands.authority:authority", "Prepare and run the authority over identities."),
+    "token": Entry("crossply_cli.commands.token:token", "Make, list, rotate and revoke enrolment tokens."),
+    "identity": Entry("crossply_cli.commands.identity:identity", "See, issue and revoke identities."),
     "version": Entry("crossply_cli.commands.version:version", "Print the versions of what is installed."),
 }
 

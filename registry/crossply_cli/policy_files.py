@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import click
+
 from crossply_cli import json_documents, yaml_documents
 from crossply_cli.exit_codes import ExitCode
 from crossply_cli.failure import Failure
@@ -21,6 +23,19 @@ if TYPE_CHECKING:
     from crossply_policy.documents import Document
 
 _ENDINGS: Final = (".yaml", ".yml", ".json")
+
+
+files_option: Final = click.option(
+    "-f",
+    "--file",
+    "paths",
+    type=click.Path(exists=True, allow_dash=True, path_type=Path),
+    multiple=True,
+    required=True,
+    metavar="FILE|DIR|-",
+    help="YAML, or JSON where the name ends in .json; all such files of a folder; stdin.",
+)
+"""Gives a command the option `-f`; it arrives as the argument `paths`, for `load`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,19 @@ class RegistryApi:
         """Return the revision in force and how far each data plane is."""
         return await self._get("/v1/status", "the status")
 
+    async def stat(self, window: float) -> dict[str, Any]:
+        """Return what happened on every edge in the last seconds."""
+        return await self._get(f"/v1/stat?window={window:g}", "the edges")
+
+    async def traces(self, last: int) -> list[dict[str, Any]]:
+        """Return the traces that began last, the newest first."""
+        found: list[dict[str, Any]] = (await self._get(f"/v1/traces?last={last}", "the traces"))["traces"]
+        return found
+
+    async def trace(self, trace_id: str) -> dict[str, Any]:
+        """Return one trace."""
+        return await self._get(f"/v1/traces/{quote(trace_id, safe='')}", f"trace {trace_id}")
+
     async def documents(self) -> list[dict[str, Any]]:
         """Return a summary of every document."""
         found: list[dict[str, Any]] = (await self._get("/v1/documents", "the documents"))["documents"]
@@ -82,6 +95,18 @@ class RegistryApi:
     async def document(self, kind: str, name: str) -> dict[str, Any]:
         """Return one document in force."""
         return await self._get(_document_path(kind, name), f"document {kind}/{name}")
+
+    async def warnings(self) -> list[dict[str, str]]:
+        """Return the warnings about the documents in force."""
+        found: list[dict[str, str]] = (await self._get("/v1/warnings", "the warnings"))["warnings"]
+        return found
+
+    async def diff(self, documents: list[dict[str, object]]) -> dict[str, Any]:
+        """Return what writing documents would change, and the warnings about them then."""
+        answer = await self._send("POST", "/v1/diff", json={"documents": documents})
+        _raise_for(answer, "comparing", "the documents")
+        value: dict[str, Any] = answer.json()
+        return value
 
     async def write(self, document: Document, plain: Mapping[str, Any], reason: str) -> Written:
         """Create the document or change it, whichever it needs; another's change in between is a conflict."""
@@ -98,6 +123,15 @@ class RegistryApi:
         _raise_for(answer, "writing", f"document {document.key}")
         after: int = answer.json()["revision"]
         return Written(before, after, changed=before != after)
+
+    async def create(self, document: Document, plain: Mapping[str, Any], reason: str) -> bool:
+        """Create the document unless there is one of that name; return whether it was created."""
+        path = _document_path(document.kind, document.name)
+        answer = await self._send("PUT", path, json=plain, **_said({"If-None-Match": "*"}, reason))
+        if answer.status_code == HTTPStatus.PRECONDITION_FAILED:
+            return False
+        _raise_for(answer, "writing", f"document {document.key}")
+        return True
 
     async def delete(self, kind: str, name: str, reason: str) -> Written:
         """Delete the document as it is now; one that is not there is not found, another's change a conflict."""
@@ -153,7 +187,7 @@ def _raise_for(answer: httpx.Response, doing: str, what: str) -> None:
     """Raise Failure unless the answer is a success; ``what`` names the thing, as a user would."""
     if answer.is_success:
         return
-    if answer.status_code == HTTPStatus.NOT_FOUND and what.startswith(("service ", "document ")):
+    if answer.status_code == HTTPStatus.NOT_FOUND and what.startswith(("service ", "document ", "trace ")):
         raise Failure(f"there is no {what}", hint=_absent(what), code=ExitCode.NOT_FOUND)
     try:
         problem = msgspec.json.decode(answer.content, type=_Problem)
@@ -169,7 +203,7 @@ def _raise_for(answer: httpx.Response, doing: str, what: str) -> None:
 
 
 def _absent(what: str) -> str:
-    listing = "services" if what.startswith("service ") else "policy get"
+    listing = {"service": "services", "document": "policy get", "trace": "trace --last 20"}[what.partition(" ")[0]]
     return f"`crossply {listing}` lists those there are"
 
 

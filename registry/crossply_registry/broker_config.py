@@ -35,16 +35,29 @@ Password: TypeAlias = str | FromEnvironment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Certificates:
+    """PEM files by which a broker is known, and the root that clients' certificates must lead to."""
+
+    certificate: str
+    key: str
+    root: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerConfig:
     """What a broker starts with; sizes in bytes, durations in seconds, `monitor` the port of HTTP monitoring.
+
+    With `certificates` whoever has one of the mesh's root may connect, over TLS 1.3, and nobody else; then there are no
+    passwords and no users.
 
     Passwords consist of letters, digits and . _ ~ -, so that an address can hold them as they are. There is
     no user for clients that bring none.
     """
 
     store_dir: str
-    mesh_password: Password = field(repr=False)
-    system_password: Password = field(repr=False)
+    mesh_password: Password = field(default="", repr=False)
+    system_password: Password = field(default="", repr=False)
+    certificates: Certificates | None = None
     server_name: str = "crossply"
     host: str = "127.0.0.1"
     port: int = 4222
@@ -70,8 +83,12 @@ def faults(config: BrokerConfig) -> list[str]:
     for name, port in (("port", config.port), ("monitor", config.monitor)):
         if port is not None and not 1 <= port <= _LAST_PORT:
             found.append(f"{name} is {port}, must be 1 to {_LAST_PORT}")
-    for name in ("mesh_password", "system_password"):
+    for name in ("mesh_password", "system_password") if config.certificates is None else ():
         found += _password_faults(name, getattr(config, name))
+    if (files := config.certificates) is not None:
+        for path in (files.certificate, files.key, files.root):
+            if not path or not path.isprintable():
+                found.append(f"certificates: {path!r} is no path")
     for name in _POSITIVE:
         if getattr(config, name) < 1:
             found.append(f"{name} is {getattr(config, name)}, must be at least 1")
@@ -118,6 +135,11 @@ jetstream {{
   max_file_store: {config.file_store}
 }}
 
+{_users(config) if config.certificates is None else _tls(config.certificates)}"""
+
+
+def _users(config: BrokerConfig) -> str:
+    return f"""\
 accounts {{
   {SYSTEM_ACCOUNT} {{
     users: [ {{ user: {SYSTEM_USER}, password: {_password(config.system_password)} }} ]
@@ -132,6 +154,20 @@ authorization {{ timeout: {config.authorization_timeout} }}
 """
 
 
+def _tls(files: Certificates) -> str:
+    return f"""\
+tls {{
+  cert_file: {_quoted(files.certificate)}
+  key_file: {_quoted(files.key)}
+  ca_file: {_quoted(files.root)}
+  # A client without a certificate of this root is refused in the handshake.
+  verify: true
+  min_version: "1.3"
+  timeout: 5
+}}
+"""
+
+
 def write(config: BrokerConfig, path: Path) -> None:
     """Write the file for its owner's eyes only, whole or not at all; raise ConfigError with every fault."""
     text = render(config)
@@ -143,7 +179,9 @@ def write(config: BrokerConfig, path: Path) -> None:
 
 
 def url(config: BrokerConfig, host: str | None = None) -> str:
-    """Return the address under which clients of the mesh reach the broker, with user and password."""
+    """Return the address under which clients of the mesh reach the broker, with user and password if it wants them."""
+    if config.certificates is not None:
+        return f"tls://{host or config.host}:{config.port}"
     secret = config.mesh_password
     password = f"${{{secret.variable}}}" if isinstance(secret, FromEnvironment) else secret
     return f"nats://{MESH_USER}:{password}@{host or config.host}:{config.port}"

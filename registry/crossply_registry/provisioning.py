@@ -1,4 +1,4 @@
-"""Streams and consumers as instances declare them: made once, looked after when the broker came back."""
+"""Streams, consumers and kept replies as instances declare them: made once, looked after when the broker came back."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from crossply.telemetry.logs import get_logger
-from crossply.wire.link import ConnectionEvent, ConsumerPlan, StoreUnavailable, StreamPlan
+from crossply.wire.link import ConnectionEvent, ConsumerPlan, RepliesPlan, StoreUnavailable, StreamPlan
 from crossply_policy import names
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _FIRST_PAUSE: Final = 0.25
 _LONGEST_PAUSE: Final = 5.0
 _log = get_logger("registry.provisioning")
 
-Plan: TypeAlias = StreamPlan | ConsumerPlan
+Plan: TypeAlias = StreamPlan | ConsumerPlan | RepliesPlan
 
 
 @dataclass(slots=True)
@@ -104,6 +104,8 @@ class Provisioning:
         try:
             if isinstance(provision.plan, StreamPlan):
                 made = await self._streams.ensure_stream(provision.plan)
+            elif isinstance(provision.plan, RepliesPlan):
+                made = await self._streams.ensure_replies(provision.plan)
             else:
                 made = await self._streams.ensure_consumer(provision.plan)
         except StoreUnavailable as error:
@@ -136,6 +138,8 @@ class Provisioning:
     def _plans(self, hello: Hello) -> Iterator[tuple[str, Plan]]:
         if not list(self._valid((hello.service,), names.service, hello)):
             return
+        if any(endpoint.kept for endpoint in hello.endpoints):
+            yield "replies", RepliesPlan(replicas=self._replicas)
         patterns = list(self._valid(hello.subscriptions, names.pattern, hello))
         families = list(self._valid(hello.publishes, names.service, hello))
         for family in dict.fromkeys([*families, *(pattern.partition(".")[0] for pattern in patterns)]):

@@ -17,18 +17,18 @@ from crossply.telemetry.logs import get_logger
 from crossply.wire.link import Connect, LinkConfig, StoreUnavailable
 from crossply_registry.catalog.catalog import Catalog
 from crossply_registry.catalog.watch import CatalogWatch
+from crossply_registry.connecting import TRY_AGAIN, connected
 from crossply_registry.feed import Feed
+from crossply_registry.observed.watch import Observed
 from crossply_registry.presence import SERVICE, OwnPresence
 from crossply_registry.provisioning import Provisioning
 from crossply_registry.revisions.log import RevisionLog
+from crossply_registry.shares import Leasing
 
 if TYPE_CHECKING:
     from crossply.wire.link import Link
     from crossply_registry.config import RegistryConfig
 
-_FIRST_TRY: Final = 1.0
-_LONGEST_TRY: Final = 5.0
-_TRY_AGAIN: Final = 0.25
 _CLOSING: Final = 0.5
 _log = get_logger("registry")
 
@@ -45,6 +45,7 @@ class Parts:
     revisions: RevisionLog
     catalog: Catalog
     provisioning: Provisioning
+    observed: Observed
 
 
 class Registry:
@@ -57,7 +58,7 @@ class Registry:
         self._tasks = Tasks(_failed)
         self._link: Link | None = None
         self._parts: Parts | None = None
-        self._closing: list[Feed | CatalogWatch | OwnPresence] = []
+        self._closing: list[Feed | CatalogWatch | OwnPresence | Observed | Leasing] = []
         self.instance = new_instance()
         self.started = time.time()
 
@@ -75,7 +76,19 @@ class Registry:
         when the history does not verify.
         """
         deadline = self._clock() + self._config.connect_timeout
-        link = self._link = await self._connected(deadline)
+        link = self._link = await connected(
+            self._connect,
+            LinkConfig(
+                servers=self._config.servers,
+                service=SERVICE,
+                instance=self.instance,
+                tenant=self._config.tenant,
+                trust_domain=self._config.trust_domain,
+                tls=self._config.tls,
+            ),
+            self._config.connect_timeout,
+            self._clock,
+        )
         key = self._config.signing_key()
         feed = Feed(link, key.public_key(), self._tasks)
         revisions = RevisionLog(link.store, key, feed.announce)
@@ -84,14 +97,16 @@ class Registry:
         provisioning = Provisioning(link.streams, self._config.replicas, self._tasks, self._clock)
         watch = CatalogWatch(link, catalog, provisioning.declare, self._tasks, self._clock)
         presence = OwnPresence(link, self.instance, revisions, self._tasks)
+        observed = Observed(link, self._clock)
         link.on_event(provisioning.connection)
         provisioning.start()
-        for part in (watch, presence):
+        leasing = Leasing(link, self.instance, revisions, catalog, self._clock)
+        for part in (watch, observed, presence, leasing):
             await part.start()
             self._closing.append(part)
         await feed.start(revisions)
         self._closing.append(feed)
-        self._parts = Parts(link, revisions, catalog, provisioning)
+        self._parts = Parts(link, revisions, catalog, provisioning, observed)
         _log.info("ready", instance=self.instance, broker=link.server, place=revisions.contents.place)
 
     async def aclose(self) -> None:
@@ -105,30 +120,6 @@ class Registry:
         for part in reversed(self._closing):
             await part.aclose()
 
-    async def _connected(self, deadline: float) -> Link:
-        one_try = _FIRST_TRY
-        while True:
-            left = deadline - self._clock()
-            try:
-                return await self._connect(
-                    LinkConfig(
-                        servers=self._config.servers,
-                        service=SERVICE,
-                        instance=self.instance,
-                        tenant=self._config.tenant,
-                        trust_domain=self._config.trust_domain,
-                        connect_timeout=max(0.1, min(one_try, left)),
-                        tls=self._config.tls,
-                    )
-                )
-            except Unavailable as error:
-                if self._clock() + _TRY_AGAIN >= deadline:
-                    waited = f"waited {self._config.connect_timeout:g} s in vain"
-                    raise Unavailable(f"{waited}: {error.message}") from error
-                one_try = min(2 * one_try, _LONGEST_TRY)
-                _log.warning("waiting_for_broker", reason=error.message, seconds_left=round(left, 1))
-                await asyncio.sleep(_TRY_AGAIN)
-
     async def _read(self, link: Link, revisions: RevisionLog, deadline: float) -> None:
         while True:
             try:
@@ -136,10 +127,10 @@ class Registry:
                 await revisions.refresh()
                 return
             except StoreUnavailable as error:
-                if self._clock() + _TRY_AGAIN >= deadline:
+                if self._clock() + TRY_AGAIN >= deadline:
                     raise Unavailable(f"store does not answer: {error}; is JetStream enabled on the broker?") from error
                 _log.warning("waiting_for_store", reason=str(error))
-                await asyncio.sleep(_TRY_AGAIN)
+                await asyncio.sleep(TRY_AGAIN)
 
 
 async def _bounded(closing: Coroutine[Any, Any, None]) -> None:

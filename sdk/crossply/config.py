@@ -18,6 +18,7 @@ from crossply_policy import names
 
 LOCAL_MESH = Path(".crossply") / "mesh.json"
 T = TypeVar("T")
+_OTLP = "OTEL_EXPORTER_OTLP_ENDPOINT"
 
 
 class LocalMesh(msgspec.Struct, frozen=True):
@@ -48,7 +49,13 @@ class MeshConfig:
     max_in_flight: int = 1024
     log_level: str = "info"
     log_format: str = "console"
+    otlp: str = ""
     state: Path | None = None
+    state_key: bytes | None = field(default=None, repr=False)
+    authority: str = ""
+    authority_ca: Path | None = None
+    token: str = field(default="", repr=False)
+    token_file: Path | None = None
     local: Path | None = None
 
     @classmethod
@@ -75,7 +82,13 @@ class MeshConfig:
             max_in_flight=read.value("CROSSPLY_MAX_IN_FLIGHT", positive, 1024),
             log_level=read.value("CROSSPLY_LOG_LEVEL", one_of(LEVELS), "info"),
             log_format=read.value("CROSSPLY_LOG_FORMAT", one_of(FORMATS), "console"),
+            otlp="" if environ.get("OTEL_SDK_DISABLED", "").lower() == "true" else read.value(_OTLP, _http, ""),
             state=read.value("CROSSPLY_STATE", Path, None),
+            state_key=read.value("CROSSPLY_STATE_KEY", _secret, None),
+            authority=read.value("CROSSPLY_AUTHORITY", _https, ""),
+            authority_ca=read.value("CROSSPLY_AUTHORITY_CA", Path, None),
+            token=read.value("CROSSPLY_TOKEN", str.strip, ""),
+            token_file=read.value("CROSSPLY_TOKEN_FILE", Path, None),
             local=path,
         )
         read.check()
@@ -139,6 +152,19 @@ def _http(text: str) -> str:
     if not right:
         raise ValueError(f"{text!r} is not an address such as http://127.0.0.1:8700")
     return text
+
+
+def _https(text: str) -> str:
+    if not _http(text).startswith("https://"):
+        raise ValueError(f"{text!r} is not an address such as https://127.0.0.1:8701")
+    return text
+
+
+def _secret(text: str) -> bytes:
+    try:
+        return _key(text)
+    except ValueError as error:
+        raise ValueError("must be 64 hexadecimal digits") from error
 
 
 def _domain(text: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from crossply.endpoint import Endpoint, Subscribed, endpoint_handler, event_handler, named, never_waits
 from crossply.errors import ConfigError
-from crossply.handler import Facts, Handler, Request
+from crossply.handler import Facts, Handler, Layer, Request
 from crossply_policy import names
 
 if TYPE_CHECKING:
@@ -30,11 +30,16 @@ class Declared:
         self.endpoints: dict[str, Endpoint] = {}
         self.raw: dict[str, tuple[Facts, Handler]] = {}
         self.subscriptions: dict[str, Subscribed] = {}
+        self.layers: dict[str, tuple[Layer, ...]] = {"call": (), "attempt": ()}
 
-    def endpoint(self, function: F, name: str | None, *, idempotent: bool) -> F:
+    def endpoint(self, function: F, name: str | None, *, idempotent: bool, idempotency: str = "") -> F:
         """Declare a function as an endpoint; raise ``ConfigError`` for a bad or taken name or signature."""
         known = self._name(name, function)
-        declared = Endpoint(known, Facts(idempotent=idempotent), function)
+        if idempotency not in {"", "kv"}:
+            raise ConfigError([f'{known}: idempotency is {idempotency!r}; write "kv", or leave it out'])
+        # What is answered from the first reply may be tried again: it does not run twice.
+        kept = bool(idempotency)
+        declared = Endpoint(known, Facts(idempotent=idempotent or kept, kept=kept), function)
         endpoint_handler(declared, f"{self.service}.{known}", _no_executor, _no_report)
         self.endpoints[known] = declared
         return function
@@ -58,6 +63,14 @@ class Declared:
         event_handler(declared, _no_executor, _no_report)
         self.subscriptions[pattern] = declared
         return function
+
+    def layer(self, added: Layer, around: str) -> None:
+        """Declare a layer for one of the two slots, inside those that were added to it before."""
+        if not isinstance(added, Layer):  # pyright: ignore[reportUnnecessaryIsInstance]  # users err
+            raise ConfigError([f"{added!r} is no layer; make one with @crossply.layer, and call what that returns"])
+        if around not in self.layers:
+            raise ConfigError([f"there is no slot around {around!r}; layers go around a call or around an attempt"])
+        self.layers[around] = (*self.layers[around], added)
 
     def _name(self, name: str | None, function: Callable[..., Any]) -> str:
         try:

@@ -21,6 +21,7 @@ from crossply.context import AMBIENT, Current
 from crossply.errors import ConfigError, EndpointFailed, InvalidArgument, Origin
 from crossply.event import Event
 from crossply.handler import FOREIGN, JSON, MSGPACK, Facts, Request, Response
+from crossply.telemetry import otel_context
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -97,6 +98,7 @@ async def _run(
     report: Callable[[Request, BaseException], None],
 ) -> Any:
     token = AMBIENT.set(Current(request, request.peer or FOREIGN))
+    leave = otel_context.enter(request)
     try:
         return await run(**arguments)
     except Exception as error:
@@ -105,6 +107,8 @@ async def _run(
         report(request, error)
         raise EndpointFailed("", trace_id=_trace_id(request)) from error
     finally:
+        if leave is not None:
+            leave()
         AMBIENT.reset(token)
 
 

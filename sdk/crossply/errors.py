@@ -5,6 +5,7 @@
     └─ CallError                  one call or publish failed: .code .executed .origin
        ├─ Refused          no     the endpoint did not run
        │  ├─ Unavailable          nobody took it: draining, not connected, no responders
+       │  │  ├─ NotConnected      this side has no connection to the broker
        │  │  ├─ NoResponders      the broker says that nobody listens where this attempt was sent
        │  │  └─ Absent            nobody has listened for as long as a restart may take
        │  ├─ Overloaded           the callee's limit or admission
@@ -17,6 +18,7 @@
        │  └─ PayloadTooLarge      above a limit, found before sending
        ├─ DeadlineExceeded maybe  time ran out (executed is no when it never left)
        ├─ Disconnected     maybe  the connection or the instance went away while the attempt was in flight
+       │  └─ LinkLost             it was this side's own connection
        ├─ IntegrityFailed  maybe  the reply could not be trusted
        └─ EndpointFailed   yes    the endpoint raised: on purpose with a code, else ``internal``
 
@@ -154,6 +156,10 @@ class NoResponders(Unavailable):
     """The broker says that nobody listens where this attempt was sent."""
 
 
+class NotConnected(Unavailable):
+    """This side has no connection to the broker: it says nothing of the callee."""
+
+
 class Absent(Unavailable):
     """Nobody has listened for as long as a restart may take: the call has been waiting for it already."""
 
@@ -216,6 +222,10 @@ class Disconnected(CallError):
     """The connection, or the instance, went away while the attempt was in flight."""
 
     code = Code.DISCONNECTED
+
+
+class LinkLost(Disconnected):
+    """This side's own connection went away while the attempt was in flight: it says nothing of the callee."""
 
 
 class IntegrityFailed(CallError):

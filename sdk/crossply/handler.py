@@ -52,11 +52,15 @@ FOREIGN = Peer(service="foreign")
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a callee says of one endpoint; callers remember it for each operation."""
+    """What a callee says of one endpoint; callers remember it for each operation.
+
+    ``kept``: its replies are kept, so that a repetition finds the first; said to the registry, not to callers.
+    """
 
     idempotent: bool = False
     stream: bool = False
     schema: str | None = None
+    kept: bool = False
 
 
 @dataclass(slots=True)
@@ -73,7 +77,8 @@ class Request(msgspec.Struct, eq=False):  # a Struct, as one is made for every c
     ``operation`` is ``service.endpoint`` or, for events, the channel. ``deadline`` is on the monotonic clock.
     ``id`` is 16 random bytes, the same over all attempts. ``instance`` is the one addressed, ``None`` leaves the
     choice to the queue group; ``tried`` lists those that attempts of this call have already gone to. ``peer`` is
-    the caller, on the inbound side.
+    the caller, on the inbound side. ``age`` is how many seconds an event has been stored, ``parent`` the trace
+    context that ``traceparent`` continues or is linked to.
     """
 
     operation: str
@@ -99,6 +104,8 @@ class Request(msgspec.Struct, eq=False):  # a Struct, as one is made for every c
     received: float = 0.0
     delivery: int = 1
     sequence: int = 0
+    age: float = 0.0
+    parent: str | None = None
 
     @property
     def service(self) -> str:

@@ -43,6 +43,7 @@ class Lifecycle:
                 await running.start()
             except BaseException:
                 self._running = None
+                running.member.close()
                 raise
 
     async def stop(self) -> None:
@@ -65,6 +66,7 @@ class Lifecycle:
                 # Handlers that still run may call and publish to their end.
                 await self._running.stop()
             finally:
+                self._running.member.close()
                 self._running = None
 
     def _stopped(self, _task: asyncio.Task[None]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
 from crossply import codec
 from crossply.config import MeshConfig
@@ -13,8 +13,8 @@ from crossply.errors import ConfigError, Executed, IntegrityFailed, InvalidArgum
 from crossply.handler import BYTES, Facts, Kind, Request
 from crossply.lifecycle import Lifecycle
 from crossply.names import new_id
-from crossply.routing.routes import publishing
-from crossply.running import Running
+from crossply.running import PUBLISH_WITHIN, Running
+from crossply.telemetry.given import Given
 from crossply.wire import connect as connect_nats
 from crossply.wire.presence import Hello
 from crossply_policy import names
@@ -22,14 +22,14 @@ from crossply_policy import names
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from crossply.handler import Handler
+    from crossply.handler import Handler, Layer
+    from crossply.telemetry.given import GivenExporters
     from crossply.wire.link import Connect, Link
 
 T = TypeVar("T")
 F = TypeVar("F", bound="Callable[..., Any]")
 
-PUBLISH_WITHIN = 60.0
-_CALLED, _ID = 2048, 16
+_ID = 16
 
 
 class Mesh:
@@ -37,7 +37,9 @@ class Mesh:
 
     ``config`` may be given whole; otherwise it is read from ``environ`` (``os.environ``): the CROSSPLY_* variables
     of docs/configuration.md, or the mesh that ``crossply up`` runs in this folder or above it. ``kind`` tells a
-    ``service`` from a ``bridge`` and from a mere ``client``. Raises ``ConfigError`` with every fault at once.
+    ``service`` from a ``bridge`` and from a mere ``client``. ``exporters`` of the OpenTelemetry SDK get the spans,
+    and its metric readers the metrics, until the mesh stops; a function makes them for each start. Raises
+    ``ConfigError`` with every fault at once.
     """
 
     def __init__(
@@ -50,12 +52,14 @@ class Mesh:
         config: MeshConfig | None = None,
         environ: Mapping[str, str] | None = None,
         connect: Connect = connect_nats,
+        exporters: GivenExporters = (),
     ) -> None:
         self._declared = Declared(service)
         self._hello = Hello(service, "", version, kind, description=description)
         self._config = config
         self._environ = environ
         self._connect = connect
+        self._exporters = Given(exporters)
         self._life = Lifecycle(service, self._make)
 
     @property
@@ -89,19 +93,19 @@ class Mesh:
     def endpoint(self, function: F, /) -> F: ...
     @overload
     def endpoint(
-        self, function: None = None, /, *, name: str | None = None, idempotent: bool = False
+        self, function: None = None, /, *, name: str | None = None, idempotent: bool = False, idempotency: str = ""
     ) -> Callable[[F], F]: ...
     def endpoint(
-        self, function: F | None = None, /, *, name: str | None = None, idempotent: bool = False
+        self, function: F | None = None, /, *, name: str | None = None, idempotent: bool = False, idempotency: str = ""
     ) -> F | Callable[[F], F]:
         """Serve a function as ``<service>.<name>``; the name is the function's, with ``-`` for ``_``.
 
-        Its annotations validate what callers send. ``idempotent`` says that running it twice does no harm, so
-        that callers may try again. A plain ``def`` runs in a thread.
+        Its annotations validate what callers send; a plain ``def`` runs in a thread. ``idempotent`` says that callers
+        may try again. ``idempotency="kv"`` makes it so: a call's first reply is kept, and answers its repetitions.
         """
         if function is not None:
             return self._declared.endpoint(function, name, idempotent=idempotent)
-        return lambda given: self._declared.endpoint(given, name, idempotent=idempotent)
+        return lambda given: self._declared.endpoint(given, name, idempotent=idempotent, idempotency=idempotency)
 
     def on(self, pattern: str, *, concurrency: int = 16) -> Callable[[F], F]:
         """Handle the events of a channel, or of a pattern with ``*`` and ``>``: durable, at least once, one a service.
@@ -117,6 +121,10 @@ class Mesh:
         """Serve a handler of raw requests as an endpoint; bridges do."""
         self._declared.handler(name, handler, facts or Facts())
 
+    def add_layer(self, layer: Layer, *, around: Literal["call", "attempt"]) -> None:
+        """Wrap every call out, or each of its attempts, in a layer of your own, from the next start on."""
+        self._declared.layer(layer, around)
+
     def outbound(self, operation: str) -> Handler:
         """Return the handler of raw calls to ``operation``; raise ``InvalidArgument`` for a bad name."""
         try:
@@ -127,9 +135,8 @@ class Mesh:
 
     def publishing(self, channel: str) -> Handler:
         """Return the handler of raw events to ``channel``; raise ``InvalidArgument`` for a bad name."""
-        running = self.running
         try:
-            return publishing(running.link, running.around, PUBLISH_WITHIN)(channel)
+            return self.running.publishing.to(channel)
         except names.NameFault as fault:
             raise InvalidArgument(str(fault), details=[("", str(fault))]) from fault
 
@@ -179,7 +186,7 @@ class Mesh:
         """
         running = self._life.running
         known = running.called.get((operation, returns))
-        handler, decoder = known or self._called(running, operation, returns)
+        handler, decoder = known or running.calls(operation, returns, self.outbound(operation))
         body, content_type = codec.encode(payload)
         request = Request(
             operation,
@@ -203,14 +210,6 @@ class Mesh:
         except InvalidArgument as fault:
             # Not the callee's word that the request was wrong: it ran, and answered something else.
             raise IntegrityFailed(fault.message, executed=Executed.YES, details=fault.details) from fault
-
-    def _called(self, running: Running, operation: str, returns: Any) -> tuple[Handler, codec.Decoder]:
-        """Remember how an operation is called, and how its reply is decoded."""
-        decoder = codec.Decoder(Any if returns is None else returns, f"reply of {operation}")
-        if len(running.called) >= _CALLED:
-            running.called.clear()
-        known = running.called[operation, returns] = (self.outbound(operation), decoder)
-        return known
 
     async def publish(
         self,
@@ -249,7 +248,7 @@ class Mesh:
         await self._life.stop()
 
     def _make(self) -> Running:
-        return Running(self._declared, self._hello, self.config, self._connect)
+        return Running(self._declared, self._hello, self.config, self._connect, self._exporters())
 
     def connect_with(self, connect: Connect) -> None:
         """Open connections with ``connect`` from the next start on; ``crossply.testing`` does, for unit tests."""
@@ -281,8 +280,9 @@ class Mesh:
             "generation": snapshot.generation,
             "revision": snapshot.revision,
             "endpoints": sorted(self._declared.facts()),
-            "in_flight": running.admission.in_flight,
+            "in_flight": running.held,
             "draining": running.draining,
+            "callees": running.routes.held.status(),
         }
 
     def run(self) -> None:

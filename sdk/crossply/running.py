@@ -7,28 +7,35 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from crossply import stacks
 from crossply.clock import chance_of_loop, of_loop
+from crossply.codec import Decoder
 from crossply.control.feed import PolicyFeed
 from crossply.discovery.catalog import Catalog
 from crossply.discovery.presence import Presence
 from crossply.discovery.vigil import Vigil
 from crossply.errors import MeshError, Unavailable
-from crossply.layers.admit import Admission
-from crossply.names import new_instance
+from crossply.identity.asking import asking
+from crossply.identity.stranger import who
+from crossply.protection.admission import Admission
+from crossply.protection.leases import Leases
+from crossply.protection.rates import Rates
+from crossply.protection.replies import Replies
+from crossply.routing.inbound import Inbound
+from crossply.routing.publishing import Publishing
 from crossply.routing.routes import Routes
 from crossply.stacks import Surroundings
 from crossply.tasks import Tasks
 from crossply.telemetry.logs import get_logger
-from crossply.telemetry.recorder import MemoryRecorder, Side
+from crossply.telemetry.outflow import Outflow
 from crossply.wire.link import ConnectionEvent, LinkConfig
 from crossply.wire.presence import Hello
+from crossply_policy.documents import AdmissionPolicy
 
 if TYPE_CHECKING:
-    from crossply.codec import Decoder
     from crossply.config import MeshConfig
     from crossply.declared import Declared
     from crossply.handler import Handler, Request
+    from crossply.telemetry.given import Exporters
     from crossply.wire.link import Closable, Connect, Link
     from crossply_policy.snapshot import Snapshot
 
@@ -36,16 +43,26 @@ _RECONNECT_PAUSE = 0.5
 _ONE_TRY = 2.0
 _LOOK_EVERY = 0.01
 _THREADS = 32
+PUBLISH_WITHIN = 60.0
+_CALLED = 2048
 
 
 class Running:
     """Everything that lives between ``start`` and ``stop``."""
 
-    def __init__(self, declared: Declared, hello: Hello, config: MeshConfig, connect: Connect) -> None:
+    def __init__(
+        self,
+        declared: Declared,
+        hello: Hello,
+        config: MeshConfig,
+        connect: Connect,
+        exporters: Exporters = (),
+    ) -> None:
         self._declared = declared
         self._config = config
         self._connect = connect
-        self.instance = config.instance or new_instance()
+        self.member = who(config, declared.service)
+        self.instance = self.member.instance
         self._hello = Hello(
             service=declared.service,
             instance=self.instance,
@@ -57,10 +74,30 @@ class Running:
             started=time.time(),
         )
         self._log = get_logger("mesh").bind(service=declared.service, instance=self.instance)
-        self.recorder = MemoryRecorder()
-        self.now = of_loop()
-        self.around = Surroundings(recorder=self.recorder, now=self.now, wall=time.time_ns, chance=chance_of_loop())
-        self.admission = Admission(limit=config.max_in_flight)
+        self.now, chance = of_loop(), chance_of_loop()
+        self.outflow = Outflow(
+            config,
+            exporters,
+            service=declared.service,
+            version=hello.version,
+            instance=self.instance,
+            now=self.now,
+            chance=chance,
+        )
+        self.recorder = self.outflow.recorder
+        self.around = Surroundings(
+            recorder=self.recorder,
+            now=self.now,
+            wall=time.time_ns,
+            chance=chance,
+            zone=config.zone,
+            around_call=declared.layers["call"],
+            around_attempt=declared.layers["attempt"],
+        )
+        self.admission = Admission(config.max_in_flight, self.now)
+        self.intake = Admission(config.max_in_flight, self.now)
+        self.intake.adopt(AdmissionPolicy(adaptive=False))
+        self.rates = Rates(declared.service, self.now)
         self.called: dict[tuple[str, Any], tuple[Handler, Decoder]] = {}
         self._tasks = Tasks(lambda name, error: self._log.error("task_failed", task=name, error=repr(error)))
         self._serving: list[Closable] = []
@@ -69,6 +106,14 @@ class Running:
         self._joining = asyncio.Lock()
         self.begun = False
         self.draining = False
+
+    def calls(self, operation: str, returns: Any, handler: Handler) -> tuple[Handler, Decoder]:
+        """Remember in ``called`` how an operation is called and its reply decoded; return both."""
+        if len(self.called) >= _CALLED:
+            self.called.clear()
+        decoder = Decoder(Any if returns is None else returns, f"reply of {operation}")
+        known = self.called[operation, returns] = (handler, decoder)
+        return known
 
     async def start(self) -> None:
         """Connect, load policy, serve, and be known; raise ``Unavailable`` when no broker answers in time."""
@@ -82,16 +127,17 @@ class Running:
 
     async def _begin(self) -> None:
         self.catalog = Catalog(self.link, self.instance, self._tasks, self.now, self.around.chance)
-        self._feed = PolicyFeed(self.link, self._config.registry_key, self._adopt, self._tasks)
-        self.routes = Routes(self.link, self.catalog, self._feed, self.around, self._tasks)
+        self._feed = PolicyFeed(self.link, self.member.registry_key, self._adopt, self._tasks)
+        self.routes = Routes(
+            self._declared.service, self.link, self.catalog, self._feed, self.around, self._tasks, self.rates
+        )
+        self.publishing = Publishing(self.link, self.around, self.rates, PUBLISH_WITHIN)
+        replies = Replies(self.link.replies, self.now, time.time_ns)
+        self._inbound = Inbound(
+            self._declared.service, self.around, self.admission, self.intake, self.rates, replies, self._report
+        )
         self._presence = Presence(
-            self.link,
-            self._hello,
-            self._feed,
-            self.recorder,
-            self.around.chance,
-            time.time_ns,
-            self._config.state,
+            self.link, self._hello, self._feed, self.recorder, self.around.chance, time.time_ns, self._config.state
         )
         self._presence.offer(self._declared.facts(), tuple(self._declared.subscriptions))
         self.link.on_event(self._happened)
@@ -101,12 +147,17 @@ class Running:
         self.begun = True
         await self.rejoin()
         self._tasks.for_ever(self._beat, "heartbeat")
+        self._tasks.for_ever(Leases(self.link.shares, self.rates, self.now).renewing, "shares of rates")
         self._tasks.for_ever(self._presence.say_hello, "hello")
         vigil = Vigil(self.link, self.catalog, self._tasks, self.now)
         self._tasks.for_ever(vigil.watch, "vigil")
+        self._tasks.spawn(self.member.renew_for_ever(asking(self.routes.outbound, self.now)), "renewal of the identity")
+        self.outflow.start()
+        self._tasks.for_ever(lambda: self.outflow.step(self.link.report), "telemetry")
         self._log.info("started", broker=self.link.server, revision=self._feed.revision)
 
     async def _connected(self) -> Link:
+        await self.member.begin()
         config = self._config
         until = self.now() + config.connect_timeout
         link_config = LinkConfig(
@@ -116,7 +167,8 @@ class Running:
             tenant=config.tenant,
             trust_domain=config.trust_domain,
             connect_timeout=min(_ONE_TRY, config.connect_timeout),
-            tls=config.tls,
+            tls=self.member.tls,
+            renewals=self.member.renewals,
         )
         said = False
         while True:
@@ -131,7 +183,11 @@ class Running:
             await asyncio.sleep(_RECONNECT_PAUSE)
 
     def _adopt(self, snapshot: Snapshot) -> None:
+        self.rates.adopt(snapshot)
         self.routes.adopt(snapshot)
+        self.publishing.adopt(snapshot)
+        self._inbound.adopt(snapshot)
+        self.outflow.adopt(snapshot.kept_by(self._declared.service))
         self._tasks.spawn(self._presence.applied(snapshot.generation, snapshot.revision), "policy acknowledged")
 
     def _happened(self, event: ConnectionEvent) -> None:
@@ -159,13 +215,14 @@ class Running:
                 await self._join()
 
     async def _join(self) -> None:
+        facts = self._declared.facts()
         for name, handler in self._declared.handlers(self._threads, self._report).items():
             prompt = self._declared.prompt(name)
-            stack = self._inbound(handler, Side.CALLEE, prompt=prompt)
+            stack = self._inbound.endpoint(name, handler, facts[name], prompt=prompt)
             self._serving.append(await self.link.serve(name, stack, prompt=prompt))
         events = self._declared.event_handlers(self._threads, self._report)
         for pattern, (handler, concurrency) in events.items():
-            stack = self._inbound(handler, Side.SUBSCRIBER)
+            stack = self._inbound.events(pattern, handler)
             self._subscribed.append(await self.link.subscribe(pattern, stack, concurrency=concurrency))
         # The subscriptions must be at the broker before anybody hears of them.
         await self.link.flush()
@@ -196,16 +253,16 @@ class Running:
         try:
             async with asyncio.timeout(until - self.now()):
                 await asyncio.gather(*(each.aclose() for each in (*serving, *subscribed)))
-                while self.admission.in_flight:  # noqa: ASYNC110 - once in a process's life
+                while self.held:  # noqa: ASYNC110 - once in a process's life
                     await asyncio.sleep(_LOOK_EVERY)
         except TimeoutError:
-            self._log.warning("drain_incomplete", in_flight=self.admission.in_flight)
+            self._log.warning("drain_incomplete", in_flight=self.held)
         await self.link.retire()
 
-    def _inbound(self, handler: Handler, side: Side, *, prompt: bool = False) -> Handler:
-        return stacks.inbound(
-            handler, side=side, around=self.around, admission=self.admission, prompt=prompt, report=self._report
-        )
+    @property
+    def held(self) -> int:
+        """How many calls and events are being served, or wait to be."""
+        return self.admission.held + self.intake.held
 
     def _threads(self) -> ThreadPoolExecutor:
         if self._executor is None:
@@ -227,9 +284,10 @@ class Running:
         self.draining = True
         try:
             await self.withdraw()
-            self.admission.draining = True
+            self.admission.draining = self.intake.draining = True
             await self.catalog.aclose()
             await self._feed.aclose()
+            await self.outflow.aclose(self.link.report)
         finally:
             await self._tasks.aclose()
             await self.link.aclose()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     import ssl
@@ -16,6 +16,19 @@ SCHEME: Final = "tls://"
 
 class TlsFault(Exception):
     """The files do not make a TLS context; the message names the variable and says why."""
+
+
+class Tls(Protocol):
+    """What a new connection is opened with: files, or what an authority issued."""
+
+    @property
+    def ca(self) -> Path | None:
+        """The authority of the brokers, for messages; this system's when ``None``."""
+        ...
+
+    def context(self) -> ssl.SSLContext:
+        """Return what to show and whom to trust now; raise ``TlsFault``."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ from packaging.utils import canonicalize_name
 from tests.architecture.tree import PACKAGES, ROOT, shown
 
 CORE = {"cryptography", "msgpack", "msgspec", "nats-py", "opentelemetry-sdk", "structlog"}
-EXTRAS = {"all", "bridge", "cli", "dev", "otlp", "registry", "uvloop"}
+EXTRAS = {"all", "bridge", "cli", "dev", "otlp", "prometheus", "registry", "uvloop"}
 PINS = ROOT / "constraints.txt"
 # The benchmarks' peers are pinned here and nowhere else, so that no other target installs them.
 BENCH = ROOT / "constraints" / "bench.txt"

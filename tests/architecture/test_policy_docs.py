@@ -9,8 +9,9 @@ import pytest
 from ruamel.yaml import YAML
 
 from crossply_policy import names
-from crossply_policy.language import DEFAULTS, ENDPOINT, KINDS, SERVICE
+from crossply_policy.language import DEFAULTS, ENDPOINT, KINDS, SERVICE, TELEMETRY
 from crossply_policy.parse import parse
+from crossply_policy.rate_limit_table import RATE_LIMIT
 from crossply_policy.sections import Field, Section
 from crossply_policy.shapes import Choice, Duration
 from tests.architecture.tree import ROOT
@@ -33,17 +34,20 @@ def leaves(section: Section, within: str = "") -> Iterator[tuple[str, Field]]:
             yield f"{within}{name}", one
 
 
-FIELDS = dict(leaves(SERVICE)) | dict(leaves(DEFAULTS))
+PLACES = {"D": DEFAULTS, "S": SERVICE, "E": ENDPOINT, "T": TELEMETRY, "L": RATE_LIMIT}
+FIELDS = {path: one for section in PLACES.values() for path, one in leaves(section)}
 
 
 def shown(one: Field) -> str | None:
     """Return a default as the table shows it; None where there is none to show."""
     default = one.default
+    if isinstance(default, bool):
+        return "yes" if default else "no"
     if isinstance(default, float):
         if not isinstance(one.shape, Duration):
             return f"{default:g}"
         return f"{default:g} s" if default >= 1 else f"{default * 1000:g} ms"
-    if isinstance(one.shape, Choice):
+    if isinstance(one.shape, Choice) and default is not None:
         return f"`{default}`"
     return str(default) if isinstance(default, int) else None
 
@@ -69,17 +73,16 @@ def test_every_field_has_its_row_with_its_default(path: str) -> None:
 
 @pytest.mark.parametrize("path", FIELDS)
 def test_the_row_of_a_field_says_where_it_may_stand(path: str) -> None:
-    places = {"D": DEFAULTS, "S": SERVICE, "E": ENDPOINT}
-    where = [letter for letter, section in places.items() if path in dict(leaves(section))]
+    where = [letter for letter, section in PLACES.items() if path in dict(leaves(section))]
     assert ROWS[path][1].split() == where
 
 
 def test_every_field_in_the_docs_is_there() -> None:
-    rows = {path for path, cells in ROWS.items() if re.fullmatch(r"[DSE](?: [DSE])*", cells[1])}
+    rows = {path for path, cells in ROWS.items() if re.fullmatch(r"[DSETL](?: [DSETL])*", cells[1])}
     assert rows == set(FIELDS)
 
 
-@pytest.mark.parametrize("name", sorted({*SERVICE.refused, *DEFAULTS.refused}))
+@pytest.mark.parametrize("name", sorted({*SERVICE.refused, *DEFAULTS.refused, *TELEMETRY.refused}))
 def test_what_is_not_available_is_named(name: str) -> None:
     assert f"`{name}`" in TEXT
 

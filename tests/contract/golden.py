@@ -10,10 +10,14 @@ from crossply.control import record
 from crossply.control.record import Announcement, Change, Checkpoint, Kept, Record, development_key
 from crossply.errors import EndpointFailed, InvalidArgument
 from crossply.handler import Facts, HttpHead, Kind, Request, Response
+from crossply.protection.replies import Failure
+from crossply.protection.replies import Kept as KeptReply
 from crossply.wire import credential, envelope, metadata, presence
 from crossply.wire.credential import Credential
 from crossply.wire.envelope import Envelope
+from crossply.wire.lease import Wanted
 from crossply.wire.presence import Bye, EndpointHello, Heartbeat, Hello
+from crossply.wire.shares import Leased, Want
 
 FILE = Path(__file__).with_name("golden.json")
 MID, TRACE = bytes(range(16)), b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -104,6 +108,24 @@ def made() -> dict[str, str]:
         "smallest hello": presence.encode(Hello("web", "k7q2mzp4x3ab")),
         "heartbeat": presence.encode(Heartbeat("orders", "k7q2mzp4x3ab", "eu-1a", {"a": "b"}, 1, 7, 2.5, "no")),
         "bye": presence.encode(Bye("orders", "k7q2mzp4x3ab")),
+        "shares asked for": msgspec.msgpack.encode(Want({"quota": Wanted(0.25, 12.5)})),
+        "shares leased": msgspec.msgpack.encode(Leased({"quota": 0.5})),
+        "claim": msgspec.msgpack.encode(KeptReply(MID, until=1_790_000_000_123)),
+        "claim given up": msgspec.msgpack.encode(KeptReply(MID)),
+        "kept reply": msgspec.msgpack.encode(
+            KeptReply(
+                MID,
+                done=True,
+                body=b"\x01",
+                content_type="application/msgpack",
+                metadata={"x": "y"},
+                status=200,
+                headers=[("a", "b")],
+            )
+        ),
+        "kept failure": msgspec.msgpack.encode(
+            KeptReply(MID, done=True, failure=Failure("aborted", "no credit", (("/sum", "too much"),), 409))
+        ),
         "record": raw,
         "head": record.encode(head),
         "announcement": record.encode(Announcement(head, raw, {"Service/billing": b"\x80"})),

@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from crossply import EndpointFailed
 from crossply.errors import Code
+from crossply.handler import Request, Response
 from tests.support.broker import Broker
 from tests.support.meshes import Meshes
 from tests.support.waiting import eventually, eventually_awaited
@@ -172,3 +174,44 @@ async def test_a_gateway_answers_for_its_health_before_the_broker_is_there(broke
         broker.start()
         await gateway.ready()
         assert (await gateway.http.get("/readyz")).status_code == 200
+
+
+async def test_prometheus_reads_what_the_gateway_counted(shop: Shop, gateway: RunningBridge) -> None:
+    for _ in range(3):
+        await gateway.http.post("/shop/price", json={"sku": "a"})
+    await gateway.http.post("/shop/refuse")
+    answer = await gateway.http.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    counted = {
+        (sample.labels["rpc_method"], sample.labels["mesh_outcome"]): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+        if sample.name == "mesh_calls_total"
+    }
+    assert counted == {("shop/price", "ok"): 3, ("shop/refuse", "failed_precondition"): 1}
+
+
+async def test_baggage_of_a_trusted_client_goes_along_the_chain_of_calls(
+    shop: Shop, gateway: RunningBridge, meshes: Meshes
+) -> None:
+    carried: list[dict[str, str]] = []
+    front = meshes.new("front")
+
+    @front.endpoint
+    async def ask() -> object:
+        return await front.call("shop.noted")
+
+    async def noted(request: Request) -> Response:
+        carried.append(dict(request.baggage or {}))
+        return Response()
+
+    back = meshes.new("shop")
+    back.serve_handler("noted", noted)
+    await meshes.start(front, back)
+    await eventually_awaited(lambda: succeeded(gateway), 10.0)
+    assert carried[-1] == {"user": "7"}
+
+
+async def succeeded(gateway: RunningBridge) -> bool:
+    answer = await gateway.http.post("/front/ask", headers={"baggage": "user=7"})
+    return answer.status_code == 200

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from crossply import EndpointFailed, current
 from crossply.names import new_instance
 from crossply.wire import connect
 from crossply.wire.link import LinkConfig
@@ -170,3 +171,64 @@ async def test_the_head_is_repeated_for_whoever_missed_the_announcement(
     assert len(first) <= 200
     await watch.aclose()
     await link.aclose()
+
+
+async def test_calls_are_told_of_by_edge_as_traces_and_to_prometheus(registry: RegistryProcess, meshes: Meshes) -> None:
+    answer = await registry.api.put(
+        "/v1/documents/Telemetry/mesh", json={"spec": {"sampling": 1}}, headers={"If-None-Match": "*"}
+    )
+    assert answer.status_code == 201
+    orders, web = meshes.new("orders"), meshes.new("web")
+
+    @orders.endpoint
+    async def create(good: bool) -> None:
+        if not good:
+            raise EndpointFailed("no credit left")
+
+    await meshes.start(orders, web)
+    for _ in range(3):
+        await web.call("orders.create", {"good": True})
+    with pytest.raises(EndpointFailed) as caught:
+        await web.call("orders.create", {"good": False})
+    failed = caught.value.trace_id
+
+    async def counted() -> dict[str, Any] | None:
+        edges = (await registry.api.get("/v1/stat")).json()["edges"]
+        return next((each for each in edges if each["count"] == 4), None)
+
+    edge = await eventually_awaited(counted, 10.0)
+    assert (edge["caller"], edge["callee"], edge["operation"]) == ("web", "orders", "orders.create")
+    assert (edge["success"], edge["outcomes"]) == (0.75, {"internal": 1, "ok": 3})
+
+    async def both_ends() -> list[dict[str, Any]] | None:
+        spans: list[dict[str, Any]] = (await registry.api.get(f"/v1/traces/{failed}")).json().get("spans", [])
+        return spans if len(spans) == 2 else None
+
+    call, served = await eventually_awaited(both_ends, 10.0)
+    assert (call["service"], served["service"], served["parent_id"]) == ("web", "orders", call["span_id"])
+    assert (call["code"], call["parent_id"], call["kept"]) == ("internal", "", "")
+    scrape = (await registry.api.get("/metrics")).text
+    assert "mesh_calls_total{" in scrape
+    assert "mesh_policy_revision 1.0" in scrape
+
+
+async def test_a_sampling_policy_is_followed_while_calls_go_on(registry: RegistryProcess, meshes: Meshes) -> None:
+    orders, web = meshes.new("orders"), meshes.new("web")
+
+    @orders.endpoint
+    async def create() -> str:
+        return str(current().traceparent)[-2:]
+
+    await meshes.start(orders, web)
+    await registry.api.put(
+        "/v1/documents/Telemetry/web", json={"spec": {"sampling": 0}}, headers={"If-None-Match": "*"}
+    )
+    flags: list[str] = []
+
+    async def seen(flag: str) -> bool:
+        flags.append(await web.call("orders.create"))
+        return flags[-5:] == [flag] * 5
+
+    await eventually_awaited(lambda: seen("02"))
+    await registry.api.put("/v1/documents/Telemetry/web", json={"spec": {"sampling": 1}}, headers={"If-Match": "*"})
+    await eventually_awaited(lambda: seen("03"))

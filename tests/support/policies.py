@@ -10,6 +10,7 @@ from crossply.control.record import Announcement, Change, Checkpoint, Head, Kept
 from crossply.wire.link import Link
 from crossply_policy import canonical
 from crossply_policy.parse import parse
+from crossply_registry.revisions import contents
 
 _GENERATION = 1
 
@@ -39,7 +40,7 @@ class Policies:
             parsed = parse(plain)
             raw = canonical.canonical(parsed)
             name, hash_ = f"{parsed.kind}/{parsed.name}", canonical.digest(raw)
-            concerns = ("*",) if parsed.kind == "Defaults" else (parsed.name,)
+            concerns = contents.concerns(parsed)
             await self._link.store.create(keys.document(parsed.kind, parsed.name, hash_), raw)
             changed[name], carried[name] = Change(hash_, concerns), raw
             self._kept[name] = Kept(hash_, self.revision + 1, concerns)

@@ -9,7 +9,7 @@ from typing import Self
 from crossply.names import new_instance
 from crossply.tls import TlsFiles
 from crossply.wire import connect
-from crossply.wire.link import Closable, ConsumerPlan, Link, LinkConfig, StoreUnavailable, StreamPlan
+from crossply.wire.link import Closable, ConsumerPlan, Link, LinkConfig, RepliesPlan, StoreUnavailable, StreamPlan
 from crossply.wire.presence import Hello, Presence
 from tests.support.broker import Broker
 
@@ -54,6 +54,8 @@ class Provider:
         while True:
             hello = await self._wanted.get()
             try:
+                if any(endpoint.kept for endpoint in hello.endpoints):
+                    await self.link.streams.ensure_replies(RepliesPlan())
                 await self.ensure(
                     families=hello.publishes,
                     consumers=tuple((hello.service, pattern) for pattern in hello.subscriptions),

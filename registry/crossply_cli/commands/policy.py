@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from crossply_cli import acknowledged
+from crossply_cli import acknowledged, warned
+from crossply_cli.commands.policy_preview import diff, lint
 from crossply_cli.exit_codes import ExitCode
 from crossply_cli.failure import Failure
 from crossply_cli.output import Format, Rows, as_yaml, format_option, show
-from crossply_cli.policy_files import PolicyFile, load
+from crossply_cli.policy_files import PolicyFile, files_option, load
 from crossply_cli.session import with_registry
 from crossply_policy import names
 from crossply_policy.parse import plain
@@ -27,20 +28,15 @@ _reason = click.option("--reason", default="", help="Why; kept in the history.")
 
 @click.group
 def policy() -> None:
-    """Apply, read and delete policy documents."""
+    """Check, apply, read and delete policy documents."""
+
+
+policy.add_command(lint)
+policy.add_command(diff)
 
 
 @policy.command
-@click.option(
-    "-f",
-    "--file",
-    "paths",
-    type=click.Path(exists=True, allow_dash=True, path_type=Path),
-    multiple=True,
-    required=True,
-    metavar="FILE|DIR|-",
-    help="YAML, or JSON where the name ends in .json; all such files of a folder; stdin.",
-)
+@files_option
 @_reason
 @format_option()
 def apply(paths: tuple[Path, ...], reason: str, output: Format) -> int:
@@ -50,14 +46,18 @@ def apply(paths: tuple[Path, ...], reason: str, output: Format) -> int:
     """
     files = load(paths)
 
-    async def applying(api: RegistryApi) -> tuple[list[tuple[PolicyFile, Written]], Acknowledged]:
+    async def applying(
+        api: RegistryApi,
+    ) -> tuple[list[tuple[PolicyFile, Written]], Acknowledged, list[dict[str, str]]]:
         written = [(each, await api.write(each.document, plain(each.document), reason)) for each in files]
-        return written, await acknowledged.wait(api, _WITHIN)
+        outcome = await acknowledged.wait(api, _WITHIN)
+        return written, outcome, warned.about(await api.warnings(), (each.document.key for each in files))
 
-    written, outcome = with_registry(applying)
+    written, outcome, warnings = with_registry(applying)
+    warned.tell(warnings)
     show(
         output,
-        _applied(written, outcome),
+        _applied(written, outcome) | {"warnings": warnings},
         Rows(_HEADS, [_row(*each) for each in written]),
     )
     return _told(outcome)

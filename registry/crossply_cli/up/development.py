@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from crossply_cli.failure import Failure
+from crossply_cli.registry_api import RegistryApi
 from crossply_cli.up import probes
 from crossply_cli.up.directory import MeshFile
 from crossply_cli.up.ports import LOOPBACK, is_free
+from crossply_policy.parse import parse
 from crossply_registry import broker_config
 from crossply_registry.broker_config import BrokerConfig
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from crossply_cli.up.programs import Programs
     from crossply_cli.up.supervisor import Supervisor
 
+_SAMPLE_ALL: Final = {"kind": "Telemetry", "name": "mesh", "spec": {"sampling": 1}}
 _USUAL: Final = {"broker": 4222, "registry": 8700, "gateway": 8600}
 TENANT, TRUST_DOMAIN = "default", "dev.local"
 _PATIENCE: Final = 30.0
@@ -109,6 +112,9 @@ class Development:
         self._publish(registry=self._address("registry"))
         child = await self._bench.supervisor.start(self._bench.programs.registry(self.mesh))
         await self._answers("registry", port, child)
+        # Whoever develops wants to see everything; what the data directory has of it already is left alone.
+        api = RegistryApi(self._bench.client, self.mesh.registry)
+        await api.create(parse(_SAMPLE_ALL), _SAMPLE_ALL, "this mesh is for development")
         note = "policies, services, status; its API is described at /openapi.json"
         self._bench.lines.fact("registry", self.mesh.registry, note)
 

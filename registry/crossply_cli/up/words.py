@@ -37,7 +37,7 @@ def quest(lines: Lines, gateway: str) -> None:
     """Say what to look at in the shop, and what to mend."""
     order = """-H 'content-type: application/json' -d '{"sku": "a", "quantity": 1}'"""
     policy = examples.shop() / "policies" / "billing-retries.yaml"
-    lines.say("look       crossply services, crossply call web.stats")
+    lines.say("look       crossply services, crossply stat, crossply trace --last, crossply call web.stats")
     lines.say(f"edge       curl {gateway}/svc/stock/items/a")
     lines.say(f"           curl {gateway}/orders/create {order}")
     lines.say("quest      8 % of the charges fail, and each takes an order along; charging again does no harm, so:")

@@ -16,9 +16,11 @@ from crossply_registry.api.document_text import LONGEST
 from crossply_registry.api.documents import Documents, list_documents
 from crossply_registry.api.health import live, ready
 from crossply_registry.api.history import list_revisions
+from crossply_registry.api.observed import list_traces, metrics, read_stat, read_trace
 from crossply_registry.api.problems import to_response
 from crossply_registry.api.services import Services
 from crossply_registry.api.status import read_status
+from crossply_registry.api.warnings import compare, list_warnings
 from crossply_registry.registry import Registry
 
 _OPENAPI: Final = "/openapi.json"
@@ -31,7 +33,21 @@ def build(registry: Registry) -> Litestar:
         return registry
 
     return Litestar(
-        [list_documents, Documents, list_revisions, Services, read_status, live, ready],
+        [
+            list_documents,
+            Documents,
+            list_warnings,
+            compare,
+            list_revisions,
+            Services,
+            read_status,
+            read_stat,
+            list_traces,
+            read_trace,
+            metrics,
+            live,
+            ready,
+        ],
         dependencies={
             "registry": Provide(provide, sync_to_thread=False),
             "said": Provide(authorship),

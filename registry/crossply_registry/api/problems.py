@@ -169,7 +169,7 @@ def _words(error: HTTPException) -> str:
     phrases: dict[int, str] = {
         404: "nothing is here; /openapi.json lists what there is",
         405: f"method is not one of {(error.headers or {}).get('allow', 'those allowed')}",
-        413: "body is longer than 262144 bytes",
+        413: "body is longer than this address takes",
     }
     return phrases.get(error.status_code, error.detail)
 

@@ -66,6 +66,10 @@ class Catalog:
         """Return the data planes of one service."""
         return [one for one in self.data_planes() if one.hello.service == name]
 
+    def registries(self) -> list[str]:
+        """Return the ids of the registry's replicas."""
+        return [one.hello.instance for one in self._instances.values() if one.hello.kind == "registry"]
+
     def age(self, instance: Instance) -> float:
         """Return the seconds since an instance was heard."""
         return max(0.0, self._clock() - instance.heard)

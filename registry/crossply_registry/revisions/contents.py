@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Final
 
 from crossply.control.record import Kept
 from crossply_policy.documents import Document
+from crossply_policy.rate_limit import RateLimitSpec
+from crossply_policy.snapshot import MESH
+
+_OF_ONE_SERVICE: Final = frozenset({"Service", "Traffic"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,4 +50,7 @@ class Contents:
 
 def concerns(document: Document) -> tuple[str, ...]:
     """Return whom a document concerns: the service it is about, or ``*`` for all."""
-    return (document.name,) if document.kind == "Service" else ("*",)
+    if isinstance(document.spec, RateLimitSpec) and document.spec.target and document.spec.target.service:
+        return (document.spec.target.service,)
+    own = document.kind in _OF_ONE_SERVICE or (document.kind == "Telemetry" and document.name != MESH)
+    return (document.name,) if own else ("*",)

@@ -142,7 +142,12 @@ class PolicyFeed:
 
     async def _move_to(self, position: Position, carried: Mapping[str, bytes]) -> None:
         """Bring the documents of a position that concern this process, compile, adopt; all or nothing."""
-        documents = {name: known for name, known in self._documents.items() if name in position.manifest}
+        # One that changed is fetched anew below if it still concerns this process; it may concern others now.
+        documents = {
+            name: known
+            for name, known in self._documents.items()
+            if (kept := position.manifest.get(name)) is not None and kept.hash == known[0]
+        }
         for name in self._missing(position.manifest):
             kept = position.manifest[name]
             raw = carried.get(name)

@@ -24,6 +24,7 @@ RESTART_WINDOW = 2.0
 STRANGERS = 512
 STRANGER_FOR = 10.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.2
+_SETTLED = 0.01
 
 
 class Catalog:
@@ -60,6 +61,21 @@ class Catalog:
                     )
                 self._watches[service] = await self._link.watch(service, self.hear)
                 await self._ask(self.callee(service))
+
+    async def acquaint(self, service: str) -> None:
+        """Wait until those of a service that was just asked for have answered, for 250 ms at most.
+
+        All have once nobody new has for as long as the first took, and for 10 ms at least.
+        """
+        callee, began = self.callee(service), self._now()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(WHO_TIMEOUT):
+                await callee.heard.wait()
+                pause = max(_SETTLED, self._now() - began)
+                known = 0
+                while known < len(callee.instances):
+                    known = len(callee.instances)
+                    await asyncio.sleep(pause)
 
     async def ask_again(self) -> None:
         """Ask all services who is there: after a reconnect, what was known may be old."""
@@ -161,7 +177,7 @@ class Catalog:
 
 
 def _instance(hello: Hello, known: Instance | None, now: float) -> Instance:
-    instance = known or Instance(hello.instance, now)
+    instance = known or Instance(hello.instance, now, since=now)
     instance.heard = now
     instance.suspect = False
     instance.zone, instance.labels, instance.version = hello.zone, hello.labels, hello.version
@@ -172,4 +188,6 @@ def _instance(hello: Hello, known: Instance | None, now: float) -> Instance:
 def _refresh(callee: Callee, instance: Instance, heartbeat: Heartbeat, now: float) -> None:
     instance.heard = now
     callee.suspect(instance, suspect=False)
-    instance.zone, instance.labels = heartbeat.zone, heartbeat.labels
+    if (instance.zone, instance.labels) != (heartbeat.zone, heartbeat.labels):
+        instance.zone, instance.labels = heartbeat.zone, heartbeat.labels
+        callee.changed()

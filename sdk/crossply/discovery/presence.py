@@ -56,7 +56,8 @@ class Presence:
     def offer(self, facts: dict[str, Facts], subscriptions: tuple[str, ...]) -> None:
         """Describe the endpoints and subscriptions of this instance."""
         endpoints = tuple(
-            EndpointHello(name, fact.idempotent, fact.stream, fact.schema) for name, fact in sorted(facts.items())
+            EndpointHello(name, fact.idempotent, fact.stream, fact.schema, fact.kept)
+            for name, fact in sorted(facts.items())
         )
         self._hello = msgspec.structs.replace(self._hello, endpoints=endpoints, subscriptions=subscriptions)
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from crossply.errors import DeadlineExceeded, NoResponders
 from crossply.handler import Handler, Request, Response, layer
-from crossply.routing.picker import observe
+from crossply.routing.picker import observe, observe_unfinished
 
 if TYPE_CHECKING:
     from crossply.clock import Clock
     from crossply.discovery.catalog import Catalog
-    from crossply.routing.instances import Callee, Instance
-    from crossply.routing.picker import Picker
+    from crossply.routing.chooser import Chooser
 
 
 @layer
@@ -25,14 +25,14 @@ def balance(inner: Handler, chooser: Chooser, catalog: Catalog, now: Clock) -> H
 
     async def balancing(request: Request) -> Response:
         if request.instance is not None:
-            return await inner(request)
+            return chooser.learned(await inner(request))
         started, latest, absences = now(), request.deadline, 0
         while True:
-            began = now() if absences else started
-            chosen = chooser.choose(request, began)
+            began, chosen = now() if absences else started, None
             try:
+                chosen = chooser.choose(request, began)
                 if chosen is None:
-                    return await inner(request)
+                    return chooser.learned(await inner(request))
                 request.instance = chosen.id
                 chosen.in_flight += 1
                 try:
@@ -40,12 +40,13 @@ def balance(inner: Handler, chooser: Chooser, catalog: Catalog, now: Clock) -> H
                 finally:
                     chosen.in_flight -= 1
                 moment = now()
-                # Its latency counts when it was answered, or ran out of time.
+                # Its latency counts when it was answered, and what it is at least when it was not.
                 observe(chosen, moment - began, moment)
-                return response
-            except DeadlineExceeded:
+                return response if response.facts is chooser.told else chooser.learned(response)
+            except (DeadlineExceeded, asyncio.CancelledError):
+                # Cancelled as when a hedged call was answered elsewhere: the slow one is found to be slow all the same.
                 if chosen is not None:
-                    observe(chosen, now() - began, now())
+                    observe_unfinished(chosen, began, now())
                 raise
             except NoResponders:
                 request.instance, request.deadline = None, latest
@@ -53,25 +54,7 @@ def balance(inner: Handler, chooser: Chooser, catalog: Catalog, now: Clock) -> H
                     catalog.forget(chooser.callee.service, chosen.id)
                     continue
             # Returns after a pause, or raises: by the deadline, and after two seconds at the latest.
-            await catalog.nobody(chooser.callee, chooser.endpoint, started, latest, absences)
+            await chooser.nobody(catalog, request, started, latest, absences)
             absences += 1
 
     return balancing
-
-
-class Chooser:
-    """Chooses among the instances that serve one endpoint; without a picker, none."""
-
-    def __init__(self, callee: Callee, endpoint: str, picker: Picker | None) -> None:
-        self.callee = callee
-        self.endpoint = endpoint
-        self._picker = picker
-
-    def choose(self, request: Request, moment: float) -> Instance | None:
-        """Return the instance for an attempt: one that was not tried yet, where there is one."""
-        if self._picker is None:
-            return None
-        serving = self.callee.serving(self.endpoint)
-        if request.tried:
-            serving = [each for each in serving if each.id not in request.tried] or serving
-        return self._picker.pick(serving, moment) if serving else None

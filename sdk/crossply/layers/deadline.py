@@ -20,9 +20,13 @@ def deadline(inner: Handler, total: float, now: Clock) -> Handler:
 
     def within_deadline(request: Request) -> Awaitable[Response]:
         started = now()
-        latest = min(request.deadline, started + total)
-        if (ambient := AMBIENT.get()) is not None:
-            latest = min(latest, ambient.deadline)
+        # Comparisons, as min() takes three times as long.
+        latest = started + total
+        if request.deadline < latest:  # noqa: PLR1730 - see above
+            latest = request.deadline
+        ambient = AMBIENT.get()
+        if ambient is not None and ambient.deadline < latest:
+            latest = ambient.deadline
         request.deadline = latest
         if latest <= started:
             raise DeadlineExceeded(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from crossply.errors import Absent, CallError, Executed
+from crossply.errors import Absent, CallError, CircuitOpen, Executed
 from crossply.handler import Handler, Request, Response, layer
 from crossply.wire.status import retryable
 
@@ -32,10 +32,8 @@ def retry(
         budget.deposit()
         # The layers below write into what they get: what a further attempt begins with is kept here.
         deadline, instance, tried = request.deadline, request.instance, request.tried
-        may_have_run = False
-        for number in range(1, policy.attempts + 2):
-            attempted = request if number == 1 else request.fork(number)
-            attempted.deadline, attempted.instance, attempted.tried = deadline, instance, tried
+        attempted, number, may_have_run = request, 1, False
+        while True:
             try:
                 return await inner(attempted)
             except CallError as error:
@@ -55,20 +53,21 @@ def retry(
                         )
                     raise
                 may_have_run = may_have_run or error.executed is not Executed.NO
-            finally:
-                request.attempt = number
             if attempted.instance is not None:
                 tried = (*tried, attempted.instance)
             await asyncio.sleep(pause)
-        raise AssertionError("unreachable: the last attempt returns or raises")
+            number += 1
+            attempted = request.fork(number)
+            attempted.deadline, attempted.instance, attempted.tried = deadline, instance, tried
+            request.attempt = number
 
     return retrying
 
 
 def safe_to_repeat(error: CallError, policy: RetryPolicy, *, idempotent: bool) -> bool:
     """Whether a failed attempt may be followed by another: nothing ran, or running twice does no harm."""
-    if isinstance(error, Absent):
-        return False
+    if isinstance(error, Absent | CircuitOpen):
+        return False  # it was waited for already, or would be answered in the same way
     if error.executed is Executed.NO and retryable(error):
         return True
     return idempotent and str(error.code) in policy.on

@@ -1,75 +1,55 @@
-"""Give every call and event a span in its caller's trace, and the trace context that travels with it."""
+"""Give every call and event its place in a trace: that of its caller, or a new one; ``measure`` tells of the span."""
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from crossply.context import AMBIENT
-from crossply.errors import CallError, Code
 from crossply.handler import Handler, Request, Response, layer
-from crossply.telemetry.recorder import Recorder, Side, outcome
+from crossply.telemetry.otel_context import join
+from crossply.telemetry.recorder import Recorder, Side
+from crossply.telemetry.traceparent import NOT_SAMPLED, SAMPLED, well_formed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable
 
-    from crossply.clock import Chance, Clock
-
-_TRACEPARENT = re.compile(r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
-_SAMPLED = 1
+FRESH = 300.0
+"""Seconds after which an event is no longer part of what its publisher did: it begins a trace that is linked to it."""
 
 
 @layer
-def trace(
-    inner: Handler, recorder: Recorder, side: Side, now: Clock, wall: Callable[[], int], chance: Chance
-) -> Handler:
-    """Open a span around ``inner``; ``wall`` gives unix nanoseconds for its start, ``now`` its duration."""
+def trace(inner: Handler, recorder: Recorder, side: Side) -> Handler:
+    """Put the trace context that travels on the request; ``request.parent`` is the one it came with."""
     outbound = side in {Side.CALLER, Side.PUBLISHER}
+    event = side is Side.SUBSCRIBER
+    ids, sampling = recorder.ids, recorder.sampling
+    new_span = ids.span
 
-    async def tracing(request: Request) -> Response:
-        trace_id, parent_id, span_id, flags = _joined(request, chance, outbound=outbound)
-        request.traceparent = f"00-{trace_id}-{span_id}-{flags}"
-        start, began, code = wall(), now(), Code.OK
-        try:
-            response = await inner(request)
-            if response.failure is not None:
-                code = response.failure.code
-            return response
-        except BaseException as error:
-            code = outcome(error)
-            if isinstance(error, CallError):
-                error.trace_id = error.trace_id or trace_id
-            raise
-        finally:
-            if int(flags, 16) & _SAMPLED:
-                duration = now() - began
-                recorder.span(
-                    trace_id, span_id, parent_id, side, request.operation, start, duration, code, request.attempt
-                )
+    def tracing(request: Request) -> Awaitable[Response]:
+        parent = request.traceparent
+        if parent is not None:
+            parent = well_formed(parent)
+        elif outbound:
+            parent = _around(request)
+        request.parent = parent
+        if parent is None:
+            request.tracestate = None
+            root = ids.root()
+            request.traceparent = root + (SAMPLED if root[21:35] >= sampling.threshold else NOT_SAMPLED)
+        elif event and (request.delivery > 1 or request.age > FRESH):
+            # What comes late or again is kept or not as what it came from, to which it is linked.
+            request.traceparent = ids.root() + parent[52:]
+        else:
+            request.traceparent = f"{parent[:36]}{new_span()}{parent[52:]}"
+        return inner(request)
 
     return tracing
 
 
-def _joined(request: Request, chance: Chance, *, outbound: bool) -> tuple[str, str, str, str]:
-    """Return trace id, parent's span id, a new span id and the flags: of the trace there is, or of a new one."""
-    parent = request.traceparent
-    if parent is None and outbound and (ambient := AMBIENT.get()) is not None:
+def _around(request: Request) -> str | None:
+    """Return the trace context of what is being done here: of a user's own span, else of the call being served."""
+    parent = join(request)
+    if parent is None and (ambient := AMBIENT.get()) is not None:
         parent = ambient.traceparent
         request.tracestate = ambient.tracestate
-    known = parsed(parent) if parent is not None else None
-    if known is None:
-        request.tracestate = None
-        digits = chance.getrandbits(192).to_bytes(24, "big").hex()
-        return digits[:32], "", digits[32:], "01"
-    trace_id, parent_id, flags = known
-    return trace_id, parent_id, chance.getrandbits(64).to_bytes(8, "big").hex(), flags
-
-
-def parsed(traceparent: str) -> tuple[str, str, str] | None:
-    """Return trace id, span id and flags of a W3C ``traceparent``; ``None`` when it is malformed."""
-    found = _TRACEPARENT.fullmatch(traceparent)
-    if found is None:
-        return None
-    version, trace_id, span_id, flags, more = found.groups()
-    # Later versions may say more; version 00 may not.
-    return None if more and version == "00" else (trace_id, span_id, flags)
+    return parent

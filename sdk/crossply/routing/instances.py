@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 from bisect import bisect_left, insort
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from crossply.handler import Facts
 
 KEPT_INSTANCES = 64
@@ -18,7 +21,10 @@ SEEN_WINDOW = 60.0
 
 @dataclass(slots=True, eq=False)
 class Instance:
-    """One instance. ``latency`` is its peak EWMA in seconds; ``suspect`` means that it did not answer a ping."""
+    """One instance. ``latency`` is its peak EWMA in seconds; ``suspect`` means that it did not answer a ping.
+
+    ``since`` is when this caller first heard of it.
+    """
 
     id: str
     heard: float
@@ -30,6 +36,7 @@ class Instance:
     latency: float = 0.0
     measured: float = 0.0
     suspect: bool = False
+    since: float = -math.inf
 
 
 class Callee:
@@ -47,6 +54,8 @@ class Callee:
         self._ranked: list[tuple[bytes, str]] = []
         self._chosen: list[Instance] = []
         self._serving: dict[str, list[Instance]] = {}
+        self.changes = 0
+        self._having: dict[str, list[Instance]] = {}
 
     def seen_lately(self, now: float) -> bool:
         """Whether any instance was heard of within the last minute."""
@@ -71,24 +80,48 @@ class Callee:
         """Return the instances that have an endpoint, suspects only when there is nobody else."""
         known = self._serving.get(endpoint)
         if known is None:
-            having = [each for each in self._chosen if endpoint in each.endpoints]
+            having = self.having(endpoint)
             known = [each for each in having if not each.suspect] or having
             if known:
                 self._serving[endpoint] = known
+        return known
+
+    @property
+    def kept(self) -> list[Instance]:
+        """The instances that this caller chooses from."""
+        return self._chosen
+
+    def having(self, endpoint: str) -> list[Instance]:
+        """Return the instances that have an endpoint, suspects too: the same list until something changes."""
+        known = self._having.get(endpoint)
+        if known is None:
+            known = [each for each in self._chosen if endpoint in each.endpoints]
+            if known:
+                self._having[endpoint] = known
         return known
 
     def suspect(self, instance: Instance, *, suspect: bool) -> None:
         """Take an instance out of the choice, or back into it."""
         if instance.suspect is not suspect:
             instance.suspect = suspect
-            self._serving.clear()
+            self.changed()
 
     def offers(self, endpoint: str) -> bool:
         """Whether any instance known says that it has the endpoint."""
         return any(endpoint in each.endpoints for each in self.instances.values())
 
-    def _choose(self) -> None:
+    def ranked(self) -> Iterator[Instance]:
+        """Yield every instance, those that this caller keeps first."""
+        return (self.instances[instance] for _, instance in self._ranked)
+
+    def changed(self) -> None:
+        """Work out anew who serves what: an instance came, went, or is another than it was."""
         self._serving.clear()
+        self.changes += 1
+        self._having.clear()
+
+    def _choose(self) -> None:
+        self.changed()
         kept = self._ranked if len(self._ranked) <= KEPT_INSTANCES else self._ranked[:CHOSEN_INSTANCES]
         self._chosen = [self.instances[instance] for _, instance in kept]
 

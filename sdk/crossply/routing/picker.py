@@ -1,4 +1,4 @@
-"""Choose an instance: the cheaper of two at random, by peak EWMA of latency and calls in flight.
+"""Choose an instance: the cheaper of two at random, by peak EWMA of latency and calls in flight; or each in turn.
 
 Power of two choices keeps the tail short without a global view (Mitzenmacher 2001); the peak EWMA rises at once
 with a slow answer and decays over ten seconds (Finagle's ``PeakEwma``, Linkerd's default).
@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from crossply.clock import Chance
+    from crossply.handler import Request
     from crossply.routing.instances import Instance
+    from crossply.routing.warmth import Warmth
 
 DECAY = 10.0
 _UNMEASURED = 0.001
@@ -22,19 +24,22 @@ _UNMEASURED = 0.001
 class Picker(Protocol):
     """Chooses one of several instances."""
 
-    def pick(self, instances: Sequence[Instance], now: float) -> Instance:
-        """Return one of ``instances``, of which there is at least one."""
+    def pick(self, instances: Sequence[Instance], request: Request, now: float) -> Instance:
+        """Return one of ``instances``, of which there is at least one: one that was not tried, if there is one."""
         ...
 
 
 class LeastLatency:
     """Two at random, then the one whose latency times calls in flight is lower."""
 
-    def __init__(self, chance: Chance) -> None:
+    def __init__(self, chance: Chance, warmth: Warmth) -> None:
         self._chance = chance
+        self._warmth = warmth
 
-    def pick(self, instances: Sequence[Instance], now: float) -> Instance:
-        """Return the cheaper of two drawn at random."""
+    def pick(self, instances: Sequence[Instance], request: Request, now: float) -> Instance:
+        """Return the cheaper of two drawn at random, of which a new one is passed over at times."""
+        if request.tried:
+            instances = untried(instances, request)
         count = len(instances)
         if count == 1:
             return instances[0]
@@ -43,7 +48,39 @@ class LeastLatency:
         if second >= first:
             second += 1
         one, other = instances[first], instances[second]
+        young = self._warmth.young(now)
+        if one.since > young or other.since > young:
+            both = (one, other)
+            keeps = [each for each in both if self._warmth.passes(each, both, now)]
+            if len(keeps) == 1:
+                return keeps[0]
         return one if cost(one, now) <= cost(other, now) else other
+
+
+class InTurn:
+    """Each in its turn, as they are listed; of the turns of a new one some are the next one's."""
+
+    def __init__(self, chance: Chance, warmth: Warmth) -> None:
+        self._warmth = warmth
+        # Callers that start together do not all begin with the same instance.
+        self._turn = chance.getrandbits(16)
+
+    def pick(self, instances: Sequence[Instance], request: Request, now: float) -> Instance:
+        """Return the next one."""
+        if request.tried:
+            instances = untried(instances, request)
+        young, count = self._warmth.young(now), len(instances)
+        for _ in range(count):
+            self._turn += 1
+            chosen = instances[self._turn % count]
+            if chosen.since <= young or self._warmth.passes(chosen, instances, now):
+                return chosen
+        return instances[self._turn % count]
+
+
+def untried(instances: Sequence[Instance], request: Request) -> Sequence[Instance]:
+    """Return those that no attempt of the call has gone to; all where there is no other."""
+    return [each for each in instances if each.id not in request.tried] or instances
 
 
 def cost(instance: Instance, now: float) -> float:
@@ -60,3 +97,9 @@ def observe(instance: Instance, latency: float, now: float) -> None:
         weight = math.exp((instance.measured - now) / DECAY)
         instance.latency = instance.latency * weight + latency * (1.0 - weight)
     instance.measured = now
+
+
+def observe_unfinished(instance: Instance, began: float, now: float) -> None:
+    """Take in an attempt that was not answered: it would have taken longer, so it counts if it is a peak already."""
+    if now - began >= instance.latency * math.exp((instance.measured - now) / DECAY):
+        instance.latency, instance.measured = now - began, now

@@ -3,37 +3,61 @@
 from __future__ import annotations
 
 import asyncio
+import math
+from functools import partial
 from typing import TYPE_CHECKING
 
 from crossply import stacks
 from crossply.handler import Request, Response
-from crossply.layers.balance import Chooser
 from crossply.names import new_id
-from crossply.routing.budget import RetryBudget
-from crossply.routing.picker import LeastLatency
+from crossply.routing.chooser import chooser
+from crossply.routing.held import Held, Protection
+from crossply.routing.mirrors import Mirrors
+from crossply.routing.steering import steered
+from crossply.routing.subsets import Subsets
+from crossply.stacks import Steering
 from crossply_policy import names
-from crossply_policy.documents import BudgetPolicy, RetryPolicy
+from crossply_policy.documents import RetryPolicy
+from crossply_policy.rules import routes_for
 from crossply_policy.snapshot import Snapshot
+from crossply_policy.traffic import MirrorPolicy, operation_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable
 
     from crossply.control.feed import PolicyFeed
     from crossply.discovery.catalog import Catalog
-    from crossply.handler import Facts, Handler
+    from crossply.handler import Handler
+    from crossply.protection.rates import Rates
+    from crossply.routing.outliers import Outliers
     from crossply.stacks import Surroundings
     from crossply.tasks import Tasks
     from crossply.wire.link import Link
+    from crossply_policy.snapshot import Route
+    from crossply_policy.traffic import TrafficPolicy
 
 _PREPARE_TIMEOUT = 0.5
 _OPERATIONS = 2048
+_FROM, _COPIES = ">", "copies"
+"""Neither can be part of a name: a stack's key is its operation, after those that led there."""
 
 
 class Routes:
     """Finds the stack of an operation: composed on its first call, and again after each adoption."""
 
-    def __init__(self, link: Link, catalog: Catalog, feed: PolicyFeed, around: Surroundings, tasks: Tasks) -> None:
+    def __init__(
+        self,
+        service: str,
+        link: Link,
+        catalog: Catalog,
+        feed: PolicyFeed,
+        around: Surroundings,
+        tasks: Tasks,
+        rates: Rates,
+    ) -> None:
+        self._service = service
         self._link = link
+        self._rates = rates
         self._tasks = tasks
         self._preparing: dict[str, asyncio.Task[None]] = {}
         self._catalog = catalog
@@ -41,25 +65,26 @@ class Routes:
         self._around = around
         self._calling: dict[str, Handler] = {}
         self._stacks: dict[str, Handler] = {}
-        self._budgets: dict[tuple[str, BudgetPolicy], RetryBudget] = {}
-        self._picker = LeastLatency(around.chance)
+        self.held = Held(around.now)
+        self._mirrors = Mirrors(tasks)
         self._known: set[str] = set()
         self.snapshot = Snapshot()
 
     def adopt(self, snapshot: Snapshot) -> None:
         """Use a new snapshot from the next call on; calls in flight finish on the stack they began on."""
         self.snapshot, self._stacks = snapshot, {}
+        self.held.keep(snapshot)
 
     def forget(self, services: list[str]) -> None:
         """Drop what belongs to services that do not exist."""
         for service in services:
             self._known.discard(service)
             self._feed.unwant(service)
-            for budget in [each for each in self._budgets if each[0] == service]:
-                del self._budgets[budget]
+            self.held.forget(service)
             for operation in [each for each in self._calling if each.partition(".")[0] == service]:
                 del self._calling[operation]
-                self._stacks.pop(operation, None)
+            for key in [each for each in self._stacks if _callee_of(each) == service]:
+                del self._stacks[key]
 
     def outbound(self, operation: str) -> Handler:
         """Return a handler that always calls through the newest stack; raise ``NameFault`` for a bad name."""
@@ -73,26 +98,21 @@ class Routes:
             known = self._calling[operation] = caller
         return known
 
-    def _caller(self, operation: str) -> Handler:
+    def _caller(self, operation: str, via: tuple[str, ...] = ()) -> Handler:
+        """Return the handler of calls to an operation; ``via`` are those that redirects have led away from."""
         service, endpoint = names.operation(operation)
+        key = _FROM.join((*via, operation))
 
-        told: Facts | None = None
+        async def calling_first(request: Request) -> Response:
+            await self._prepare(service, request.deadline)
+            stack = self._compose(service, endpoint, via)
+            if service in self._known:
+                self._stacks[key] = stack
+            return await stack(request)
 
-        async def calling(request: Request) -> Response:
-            nonlocal told
+        def calling(request: Request) -> Awaitable[Response]:
             request.id = request.id or new_id()
-            stack = self._stacks.get(operation)
-            if stack is None:
-                await self._prepare(service, request.deadline)
-                stack = self._compose(service, endpoint)
-                if service in self._known:
-                    self._stacks[operation] = stack
-            response = await stack(request)
-            facts = response.facts
-            if facts is not None and facts is not told:
-                told = facts
-                self._catalog.callee(service).facts[endpoint] = facts
-            return response
+            return (self._stacks.get(key) or calling_first)(request)
 
         return calling
 
@@ -117,11 +137,37 @@ class Routes:
 
     async def _introduce(self, service: str) -> None:
         await asyncio.gather(self._catalog.follow(service), self._feed.want(service))
+        if service in self.snapshot.traffic:
+            # A first call must not miss its subset only because it is the first.
+            await self._catalog.acquaint(service)
         self._known.add(service)
 
-    def _compose(self, service: str, endpoint: str) -> Handler:
-        route = self.snapshot.route(service, endpoint)
+    def _compose(self, service: str, endpoint: str, via: tuple[str, ...]) -> Handler:
+        """Return what the routes of ``Traffic`` make of calls to an endpoint: a stack, several, or another's."""
+        found = routes_for(self.snapshot, service, endpoint, self._service, via)
+        return steered([(each.condition, self._route(service, endpoint, each.route, via)) for each in found])
+
+    def _route(self, service: str, endpoint: str, route: Route, via: tuple[str, ...]) -> Handler:
+        target = route.traffic.redirect if route.traffic is not None else None
+        if target is None:
+            return self._stack(service, endpoint, route)
+        operation = operation_at(target, endpoint)
+        onward = self._caller(operation, (*via, f"{service}.{endpoint}"))
+
+        def redirecting(request: Request) -> Awaitable[Response]:
+            request.operation = operation
+            return onward(request)
+
+        return redirecting
+
+    def _stack(self, service: str, endpoint: str, route: Route) -> Handler:
         callee = self._catalog.callee(service)
+        traffic = route.traffic
+        steering = None if traffic is None else self._steering(service, endpoint, traffic)
+        subsets = steering.subsets if steering and traffic and (traffic.split or traffic.failover) else None
+        outliers = self._outliers(service, route, addressed=route.balance.method != "queue" or subsets is not None)
+        if steering is not None:
+            steering.subsets.outliers = outliers
 
         def idempotent(request: Request) -> bool:
             if request.idempotent is not None:
@@ -133,33 +179,55 @@ class Routes:
 
         return stacks.outbound(
             route,
-            Chooser(callee, endpoint, None if route.balance.method == "queue" else self._picker),
+            chooser(route, callee, endpoint, self._around.chance, self._around.zone, subsets, outliers),
             around=self._around,
             catalog=self._catalog,
-            budget=self._budget(service, (route.retry or RetryPolicy()).budget),
+            budget=self.held.budget(service, (route.retry or RetryPolicy()).budget),
+            protection=Protection(
+                breakers=self.held.breakers(service, route.breaker) if route.breaker.enabled else None,
+                slots=self.held.slots(service, route.limit) if route.limit.enabled else None,
+                latencies=self.held.latencies(service, endpoint) if route.hedge.enabled else None,
+                outliers=outliers,
+            ),
             idempotent=idempotent,
+            limits=self._rates.called(self.snapshot, service, endpoint),
             wire=self._link.call,
+            steering=steering,
         )
 
-    def _budget(self, service: str, policy: BudgetPolicy) -> RetryBudget:
-        """Return the service's budget; it outlives a snapshot unless its own policy changed."""
-        key = (service, policy)
-        known = self._budgets.get(key)
+    def _outliers(self, service: str, route: Route, *, addressed: bool) -> Outliers | None:
+        """Return what is known of a service's failing instances; nothing where the broker chooses them."""
+        if not (route.outlier.enabled and addressed):
+            return None
+        return self.held.outliers(self._catalog.callee(service), route.outlier)
+
+    def _steering(self, service: str, endpoint: str, traffic: TrafficPolicy) -> Steering:
+        subsets = Subsets(self._catalog.callee(service), endpoint, traffic.subsets)
+        to = traffic.mirror or MirrorPolicy()
+        operation = operation_at(to.to or service, endpoint)
+        find = partial(self._copying, operation, to.subset, subsets)
+        return Steering(subsets=subsets, copy=self._mirrors.to(operation, to.subset, find))
+
+    async def _copying(self, operation: str, subset: str | None, subsets: Subsets) -> Handler:
+        """Return the handler of copies to an operation; a subset is one of ``subsets``."""
+        key = _FROM.join((_COPIES, subset or "", operation))
+        known = self._stacks.get(key)
         if known is None:
-            known = self._budgets[key] = RetryBudget(policy, self._around.now)
+            service, endpoint = names.operation(operation)
+            await self._prepare(service, math.inf)
+            route, callee = self.snapshot.route(service, endpoint), self._catalog.callee(service)
+            known = stacks.copying(
+                route.timeout.total,
+                chooser(route, callee, endpoint, self._around.chance, self._around.zone, subsets if subset else None),
+                around=self._around,
+                catalog=self._catalog,
+                wire=self._link.call,
+            )
+            if service in self._known:
+                self._stacks[key] = known
         return known
 
 
-def publishing(link: Link, around: Surroundings, within: float) -> Callable[[str], Handler]:
-    """Return how to get the handler of events to a channel; raises ``NameFault`` for a bad name."""
-    stack = stacks.publishing(around=around, within=within, wire=link.publish)
-
-    async def publishing_event(request: Request) -> Response:
-        request.id = request.id or new_id()
-        return await stack(request)
-
-    def to(channel: str) -> Handler:
-        names.channel(channel)
-        return publishing_event
-
-    return to
+def _callee_of(key: str) -> str:
+    """Return the service that a stack leads to, after all redirects."""
+    return key.rpartition(_FROM)[2].partition(".")[0]

@@ -6,6 +6,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from crossply.telemetry.log_context import with_trace
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -26,6 +28,7 @@ def configure(level: str = "info", format: str = "console") -> None:  # noqa: A0
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            with_trace,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
             structlog.processors.format_exc_info,
@@ -35,6 +38,16 @@ def configure(level: str = "info", format: str = "console") -> None:  # noqa: A0
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=False,
     )
+
+
+def set_level(level: str) -> None:
+    """Log at ``level`` from now on, unless somebody else than ``configure`` set up the logs of this process."""
+    import structlog
+
+    settings: dict[str, Any] = structlog.get_config()
+    if structlog.is_configured() and with_trace in settings["processors"]:
+        settings["wrapper_class"] = structlog.make_filtering_bound_logger(_LEVELS[level])
+        structlog.configure(**settings)
 
 
 class Logger:

@@ -1,17 +1,33 @@
-"""What ``trace`` and ``measure`` write to: counts by endpoint and outcome, and a ring of finished spans."""
+"""What ``trace`` and ``measure`` write to: durations by edge and outcome, and finished spans until they are taken."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple, Protocol, TypeAlias
 
+import msgspec
+
+from crossply import clock
 from crossply.errors import CallError, Code
+from crossply.telemetry.histogram import Histogram
+from crossply.telemetry.names import OTHER
+from crossply.telemetry.sampling import Sampling
+from crossply.telemetry.traceparent import SpanIds, is_sampled, span_id, trace_id
+from crossply_policy.documents import TelemetryPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator
+
+    from crossply.clock import Chance, Clock
+    from crossply.handler import Request
+
+_OK: Final = Code.OK
+_SAMPLED: Final = frozenset("13579bdf")
+_FLAGS: Final = 54
+_LONGEST_STATE: Final = 512
 
 
 class Side(StrEnum):
@@ -23,18 +39,39 @@ class Side(StrEnum):
     SUBSCRIBER = "subscriber"
 
 
-class Span(NamedTuple):
-    """One finished span; ``start`` in unix nanoseconds, ``duration`` in seconds, ids in hexadecimal."""
+_Trace: TypeAlias = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
+_Id: TypeAlias = Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{16})?$")]
+_Name: TypeAlias = Annotated[str, msgspec.Meta(max_length=255)]
+_Text: TypeAlias = Annotated[str, msgspec.Meta(max_length=512)]
+_UnixNanoseconds: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
+_Seconds: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
+_Number: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**31)]
 
-    trace_id: str
-    span_id: str
-    parent_id: str
+
+class Span(NamedTuple):
+    """One finished span; ``start`` in unix nanoseconds, ``duration`` in seconds, ids in hexadecimal.
+
+    ``link`` is the trace context of the event that was handled; one that is fresh has it for its parent as well.
+    ``kept`` says why a span of a trace that is not sampled is here: ``error`` or ``slow``. The bounds are for those
+    that others report.
+    """
+
+    trace_id: _Trace
+    span_id: _Id
+    parent_id: _Id
     side: Side
-    operation: str
-    start: int
-    duration: float
+    operation: _Name
+    start: _UnixNanoseconds
+    duration: _Seconds
     code: Code
-    attempts: int
+    attempts: _Number = 1
+    caller: _Name = ""
+    callee: _Name = ""
+    sampled: bool = True
+    kept: _Name = ""
+    link: _Name = ""
+    tracestate: _Text = ""
+    delivery: _Number = 1
 
 
 def outcome(error: BaseException) -> Code:
@@ -44,28 +81,51 @@ def outcome(error: BaseException) -> Code:
     return Code.ABORTED if isinstance(error, asyncio.CancelledError) else Code.INTERNAL
 
 
+Tell: TypeAlias = Callable[["Request", Code, float, float], None]
+"""Takes a request that has ended: its outcome, when it began on the monotonic clock, how many seconds it took."""
+
+
 class Recorder(Protocol):
-    """Takes what happened; called on the hot path, so it only stores."""
+    """Takes what happened; called on the hot path, so it only counts and stores."""
 
-    def span(  # noqa: PLR0913, PLR0917 - not yet a Span: on the hot path nothing is built that may never be read
-        self,
-        trace_id: str,
-        span_id: str,
-        parent_id: str,
-        side: Side,
-        operation: str,
-        start: int,
-        duration: float,
-        code: Code,
-        attempts: int,
-        /,
-    ) -> None:
-        """Take one finished span, the fields of ``Span``."""
+    @property
+    def ids(self) -> SpanIds:
+        """Where ids of spans and traces come from."""
         ...
 
-    def measured(self, side: Side, operation: str, code: Code, duration: float) -> None:
-        """Take one outcome and how long it took, in seconds."""
+    @property
+    def sampling(self) -> Sampling:
+        """How much is sampled now."""
         ...
+
+    def ledger(self, side: Side) -> Tell:
+        """Return what takes the requests of one side."""
+        ...
+
+
+class Edge:
+    """What happened between a caller and one operation of a callee, told by one side; ``ok`` apart, as most is."""
+
+    __slots__ = ("callee", "caller", "failures", "ok", "operation", "side")
+
+    def __init__(self, side: Side, caller: str, callee: str, operation: str) -> None:
+        self.side = side
+        self.caller = caller
+        self.callee = callee
+        self.operation = operation
+        self.ok = Histogram()
+        self.failures: dict[Code, Histogram] = {}
+
+    def failed(self, code: Code) -> Histogram:
+        """Return where durations with an outcome that is not ``ok`` are counted."""
+        known = self.failures.get(code)
+        if known is None:
+            known = self.failures[code] = Histogram()
+        return known
+
+    def outcomes(self) -> list[tuple[Code, Histogram]]:
+        """Return the durations by outcome; may be asked from another thread."""
+        return [(_OK, self.ok), *list(self.failures.items())]
 
 
 @dataclass(slots=True)
@@ -79,41 +139,150 @@ class Meter:
     codes: dict[Code, int] = field(default_factory=dict[Code, int])
 
 
+_Kept: TypeAlias = tuple[Edge, str, str, str | None, str | None, float, float, Code, int, int]
+
+
+class _Ledger:
+    """One side's edges, by operation and, where others call, by who calls; those beyond ``most`` are one."""
+
+    __slots__ = ("_inbound", "_most", "_own", "_recorder", "_side", "edges")
+
+    def __init__(self, recorder: MemoryRecorder, side: Side, own: str, most: int) -> None:
+        self._recorder = recorder
+        self._side = side
+        self._inbound = side in {Side.CALLEE, Side.SUBSCRIBER}
+        self._own = own
+        self._most = most
+        self.edges: dict[str | tuple[str, str], Edge] = {}
+
+    def tell(self, request: Request, code: Code, began: float, duration: float) -> None:
+        """Count a request that has ended, and keep its span if it is sampled, failed or slow."""
+        operation = request.operation
+        peer = request.peer
+        key = operation if peer is None else (peer.service, operation)
+        edge = self.edges.get(key)
+        if edge is None:
+            edge = self._new(key, request)
+        (edge.ok if code is _OK else edge.failed(code)).add(duration)
+        recorder = self._recorder
+        context = request.traceparent
+        if context is not None and (
+            context[_FLAGS] in _SAMPLED or code is not _OK or duration > recorder.sampling.slow
+        ):
+            kept = recorder.kept
+            if len(kept) >= recorder.most_spans:
+                recorder.dropped += 1
+                return
+            kept.append(
+                (
+                    edge,
+                    operation,
+                    context,
+                    request.parent,
+                    request.tracestate,
+                    began,
+                    duration,
+                    code,
+                    request.attempt,
+                    request.delivery,
+                )
+            )
+
+    def _new(self, key: str | tuple[str, str], request: Request) -> Edge:
+        if len(self.edges) >= self._most:
+            known = self.edges.get(OTHER)
+            if known is None:
+                known = self.edges[OTHER] = Edge(self._side, *self._ends(OTHER, OTHER), OTHER)
+            return known
+        peer = OTHER if request.peer is None else request.peer.service
+        self.edges[key] = made = Edge(self._side, *self._ends(peer, request.service), request.operation)
+        return made
+
+    def _ends(self, peer: str, called: str) -> tuple[str, str]:
+        """Return caller and callee; what is published has no callee."""
+        if self._inbound:
+            return peer, self._own
+        return self._own, called if self._side is Side.CALLER else ""
+
+
 class MemoryRecorder:
-    """Keeps meters, bounded by ``series``, and the last ``spans`` spans, in this process."""
+    """Keeps what happened in this process: ``series`` edges a side, and ``spans`` spans until they are taken.
 
-    def __init__(self, *, series: int = 2000, spans: int = 4096) -> None:
-        self._meters: dict[tuple[Side, str], Meter] = {}
-        self._series = series
-        self._spans: deque[tuple[str, str, str, Side, str, int, float, Code, int]] = deque(maxlen=spans)
+    ``dropped`` counts the spans for which there was no room.
+    """
 
-    def span(self, *span: *tuple[str, str, str, Side, str, int, float, Code, int]) -> None:
-        """Keep a span; the oldest one goes when the ring is full."""
-        self._spans.append(span)
+    def __init__(
+        self,
+        service: str = "",
+        *,
+        series: int = 2000,
+        spans: int = 8192,
+        chance: Chance | None = None,
+        policy: TelemetryPolicy | None = None,
+    ) -> None:
+        self.ids = SpanIds(chance or clock.chance())
+        self.sampling = Sampling(policy or TelemetryPolicy())
+        self.most_spans = spans
+        self.dropped = 0
+        self.kept: list[_Kept] = []
+        self._ledgers = {side: _Ledger(self, side, service, series) for side in Side}
 
-    @property
-    def spans(self) -> list[Span]:
-        """Return the spans that are kept, the oldest first."""
-        return [Span(*span) for span in self._spans]
+    def ledger(self, side: Side) -> Tell:
+        """Return what takes the requests of one side."""
+        return self._ledgers[side].tell
 
-    def measured(self, side: Side, operation: str, code: Code, duration: float) -> None:
-        """Count an outcome; operations beyond the bound count as ``_other``."""
-        meter = self._meters.get((side, operation))
-        if meter is None:
-            if len(self._meters) >= self._series:
-                operation = "_other"
-            meter = self._meters.setdefault((side, operation), Meter())
-        meter.count += 1
-        meter.seconds += duration
-        if code is not Code.OK:
-            meter.failed += 1
-            meter.last_failure = str(code)
-        meter.codes[code] = meter.codes.get(code, 0) + 1
+    def edges(self) -> Iterator[Edge]:
+        """Yield every edge; may be asked from another thread."""
+        for ledger in self._ledgers.values():
+            yield from list(ledger.edges.values())
+
+    def take(self, now: Clock, wall: Callable[[], int]) -> list[Span]:
+        """Return the spans kept since the last time and keep them no more; wall clock in unix nanoseconds."""
+        kept, self.kept = self.kept, []
+        offset = wall() - round(now() * 1e9)
+        return [_span(each, offset) for each in kept]
 
     def meter(self, side: Side, operation: str) -> Meter:
-        """Return the meter of an operation; an empty one when nothing happened."""
-        return self._meters.get((side, operation)) or Meter()
+        """Return what happened to an operation, whoever called; an empty one when nothing did."""
+        meter = Meter()
+        for edge in list(self._ledgers[side].edges.values()):
+            if edge.operation == operation:
+                _count(meter, edge)
+        return meter
 
-    def meters(self) -> Iterable[tuple[Side, str, Meter]]:
-        """Return every meter with its side and operation."""
-        return [(side, operation, meter) for (side, operation), meter in self._meters.items()]
+
+def _count(meter: Meter, edge: Edge) -> None:
+    for code, durations in edge.outcomes():
+        count = durations.count
+        if not count:
+            continue
+        meter.count += count
+        meter.seconds += durations.seconds
+        meter.codes[code] = meter.codes.get(code, 0) + count
+        if code is not _OK:
+            meter.failed += count
+            meter.last_failure = str(code)
+
+
+def _span(kept: _Kept, offset: int) -> Span:
+    edge, operation, context, parent, state, began, duration, code, attempts, delivery = kept
+    sampled = is_sampled(context)
+    joined = parent is not None and trace_id(parent) == trace_id(context)
+    return Span(
+        trace_id(context),
+        span_id(context),
+        span_id(parent) if joined and parent is not None else "",
+        edge.side,
+        operation,
+        round(began * 1e9) + offset,
+        duration,
+        code,
+        attempts,
+        edge.caller,
+        edge.callee,
+        sampled=sampled,
+        kept="" if sampled else ("slow" if code is _OK else "error"),
+        link=parent or "" if edge.side is Side.SUBSCRIBER else "",
+        tracestate=(state or "")[:_LONGEST_STATE],
+        delivery=delivery,
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, NoReturn
 
-from crossply.errors import CallError, DeadlineExceeded, Executed, NoResponders, Origin, PayloadTooLarge, Unavailable
+from crossply.errors import CallError, DeadlineExceeded, Executed, NoResponders, NotConnected, Origin, PayloadTooLarge
 from crossply.handler import Kind, Request, Response
 from crossply.names import new_id
 from crossply.wire import message, metadata, subjects
@@ -78,7 +78,7 @@ class Caller:
                 origin=Origin.LOCAL,
             )
         if connection is None:
-            raise Unavailable(f"{operation}: not connected to the broker", origin=Origin.WIRE)
+            raise NotConnected(f"{operation}: not connected to the broker", origin=Origin.WIRE)
         token, attempt = mux.open(operation, pinged, now, deadline, request.id)
         try:
             inbox = mux.prefix + token

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 import msgspec
 
-from crossply.errors import Origin, Unavailable
+from crossply.errors import NotConnected, Origin
 from crossply.wire import frames
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Connection(asyncio.Protocol):
     def send(self, subject: bytes, payload: bytes, reply: bytes = b"", headers: bytes = b"") -> None:
         """Send one message; raise ``Unavailable`` when the connection is gone. Sizes are the caller's to check."""
         if not self.open:
-            raise Unavailable(f"{subject.decode()}: not connected to the broker", origin=Origin.WIRE)
+            raise NotConnected(f"{subject.decode()}: not connected to the broker", origin=Origin.WIRE)
         size = len(payload)
         if headers:
             head = b"HPUB %b %b %d %d\r\n%b" % (subject, reply, len(headers), len(headers) + size, headers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -134,7 +135,8 @@ class Delivery:
                 self._room.release()
 
     def _request(self, event: Event, channel: str) -> Request:
-        delivery, sequence = _place(event.reply)
+        delivery, sequence, stored = _place(event.reply)
+        age = max(0.0, time.time() - stored) if stored else 0.0
         if not envelope.is_envelope(event.data):
             return Request(
                 channel,
@@ -146,9 +148,10 @@ class Delivery:
                 received=self._now(),
                 delivery=delivery,
                 sequence=sequence,
+                age=age,
             )
         request = message.open_event(event.data, channel, self._senders, self._now())
-        request.delivery, request.sequence = delivery, sequence
+        request.delivery, request.sequence, request.age = delivery, sequence, age
         return request
 
     async def _in_progress(self, event: Event) -> None:
@@ -181,10 +184,10 @@ def _foreign_id(subject: str, sequence: int) -> bytes:
     return hashlib.blake2b(f"{subject}/{sequence}".encode(), digest_size=16).digest()
 
 
-def _place(ack: str) -> tuple[int, int]:
-    """Return delivery count and stream sequence from an ack subject, in its old and its new form."""
+def _place(ack: str) -> tuple[int, int, float]:
+    """Return delivery count, stream sequence and unix seconds of storing from an ack subject, old form or new."""
     tokens = ack.split(".")
     at = 4 if len(tokens) == _ACK_V1 else 6
     if len(tokens) != _ACK_V1 and len(tokens) < _ACK_V2:
-        return 1, 0
-    return int(tokens[at]), int(tokens[at + 1])
+        return 1, 0, 0.0
+    return int(tokens[at]), int(tokens[at + 1]), int(tokens[at + 3]) / _NANOSECONDS

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from nats import errors as nats_errors
 from nats.aio.client import Client
 
-from crossply.tls import SCHEME, TlsFault, TlsFiles
+from crossply.tls import SCHEME, Tls, TlsFault, TlsFiles
 from crossply.wire.connection import Connection
 from crossply.wire.dial_tls import explained, name_to_check
 
@@ -93,7 +93,7 @@ async def dial(
     address: str, credentials: dict[str, str], config: LinkConfig, owner: Owner, timeout: float
 ) -> Connection:
     """Return an open connection to one server; raise ``DialFault`` when there is none within ``timeout`` seconds."""
-    files = config.tls or (TlsFiles() if address.startswith(SCHEME) else None)
+    files: Tls | None = config.tls or (TlsFiles() if address.startswith(SCHEME) else None)
     client = Handshake(encrypted=files is not None)
     refused: list[Exception] = []
 

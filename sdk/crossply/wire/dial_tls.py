@@ -12,7 +12,7 @@ from crossply.tls import CA, CERTIFICATE, KEY
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from crossply.tls import TlsFiles
+    from crossply.tls import Tls
 
 _ENDED: Final = "it may want a certificate of this process, or refuse the one it got"
 _ALERTS: Final = {
@@ -41,7 +41,7 @@ def name_to_check(address: str, told: Iterable[str]) -> str | None:
     return hosts[0]
 
 
-def explained(error: BaseException, files: TlsFiles | None) -> str:
+def explained(error: BaseException, files: Tls | None) -> str:
     """Return why there is no connection, and with TLS what to look at."""
     said = str(error) or type(error).__name__
     if isinstance(error, ssl.SSLCertVerificationError):

@@ -130,10 +130,12 @@ def parts(payload: bytes) -> Parts:
     known = _KINDS.get(kind)
     if known is None:
         raise EnvelopeFault(f"envelope has unknown kind {kind}")
-    return Parts(known, cid, seq, iat, ttl, mid, _tlvs(payload, at, end), payload[end + 2 : body], payload[body:], hlen)
+    found = read_tlvs(payload, at, end)
+    return Parts(known, cid, seq, iat, ttl, mid, found, payload[end + 2 : body], payload[body:], hlen)
 
 
-def _tlvs(payload: bytes, at: int, end: int) -> list[bytes | None]:
+def read_tlvs(payload: bytes, at: int, end: int) -> list[bytes | None]:
+    """Return the TLVs between two offsets by their type; raise ``EnvelopeFault`` for what is no block of them."""
     tlvs: list[bytes | None] = [None] * (STREAM + 1)
     last = 0
     while at < end:

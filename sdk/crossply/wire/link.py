@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 if TYPE_CHECKING:
     import asyncio
 
-    from crossply.handler import Handler, Request, Response
-    from crossply.tls import TlsFiles
+    from crossply.handler import Handler, Peer, Request, Response
+    from crossply.tls import Tls
+    from crossply.wire.lease import SharesOfRates
     from crossply.wire.presence import Presence
+    from crossply.wire.renewals import Renewals
 
 
 class ConnectionEvent(Enum):
@@ -27,7 +29,10 @@ class ConnectionEvent(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkConfig:
-    """Who connects to which brokers. ``reconnect`` is False for commands that should fail at once; seconds."""
+    """Who connects to which brokers. ``reconnect`` is False for commands that should fail at once; seconds.
+
+    At each of the ``renewals`` the link moves, make before break, to a connection with what ``tls`` shows by then.
+    """
 
     servers: tuple[str, ...]
     service: str
@@ -35,7 +40,8 @@ class LinkConfig:
     tenant: str = "default"
     trust_domain: str = "mesh.local"
     connect_timeout: float = 5.0
-    tls: TlsFiles | None = None
+    tls: Tls | None = None
+    renewals: Renewals | None = None
     reconnect: bool = True
 
 
@@ -91,6 +97,15 @@ class StreamPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RepliesPlan:
+    """How the bucket of kept replies should be; ``age`` in seconds. When it is full the oldest go first."""
+
+    replicas: int = 1
+    age: float = 600.0
+    max_bytes: int = 256 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConsumerPlan:
     """How the durable consumer of a service on a channel pattern should be; ``ack_wait`` in seconds."""
 
@@ -116,6 +131,10 @@ class Streams(Protocol):
         """Create the tenant's bucket unless it is there."""
         ...
 
+    async def ensure_replies(self, plan: RepliesPlan) -> bool:
+        """Create the bucket of kept replies unless it is there; return whether it was created."""
+        ...
+
     async def ensure_stream(self, plan: StreamPlan) -> bool:
         """Create the stream of a family unless it is there; return whether it was created."""
         ...
@@ -132,6 +151,7 @@ class Streams(Protocol):
 PresenceHandler: TypeAlias = Callable[["Presence"], None]
 AskedHandler: TypeAlias = Callable[[], "Presence"]
 AnnouncementHandler: TypeAlias = Callable[[bytes], None]
+ReportHandler: TypeAlias = Callable[["Peer", bytes], None]
 EventHandler: TypeAlias = Callable[[ConnectionEvent], None]
 MissingHandler: TypeAlias = Callable[[str | None], None]
 MicroHandler: TypeAlias = Callable[[str], dict[str, Any]]
@@ -237,9 +257,27 @@ class Link(Protocol):
         """Listen to policy announcements."""
         ...
 
+    def report(self, body: bytes) -> bool:
+        """Tell those who watch what happened here; return False when that was dropped, as it is before all else."""
+        ...
+
+    async def watch_reports(self, handler: ReportHandler) -> Closable:
+        """Hear what all instances report (the registry only)."""
+        ...
+
     @property
     def store(self) -> Store:
         """The tenant's key-value bucket."""
+        ...
+
+    @property
+    def replies(self) -> Store:
+        """The tenant's bucket of kept replies, each of which goes after ten minutes."""
+        ...
+
+    @property
+    def shares(self) -> SharesOfRates:
+        """Shares in rates."""
         ...
 
     @property

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import msgspec
 
 from crossply.alarm import Alarm
-from crossply.errors import CallError, DeadlineExceeded, Disconnected, NoResponders, Origin
+from crossply.errors import CallError, DeadlineExceeded, Disconnected, LinkLost, NoResponders, Origin
 
 if TYPE_CHECKING:
     from crossply.clock import Clock
@@ -189,7 +189,7 @@ def no_responders(headers: bytes) -> bool:
 
 def disconnected(attempt: Attempt) -> CallError:
     """The error of an attempt whose connection went away."""
-    return Disconnected(f"{attempt.operation}: the connection to the broker was lost while waiting", origin=Origin.WIRE)
+    return LinkLost(f"{attempt.operation}: the connection to the broker was lost while waiting", origin=Origin.WIRE)
 
 
 def instance_gone(attempt: Attempt) -> CallError:

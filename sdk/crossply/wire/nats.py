@@ -15,10 +15,12 @@ from crossply.wire.dial import dial
 from crossply.wire.jetstream import JetStream
 from crossply.wire.link import ConnectionEvent, EventHandler, LinkConfig
 from crossply.wire.mux import Mux, disconnected, instance_gone
+from crossply.wire.observing import Observer
 from crossply.wire.provision import Provisioner
 from crossply.wire.publishing import Publisher
 from crossply.wire.senders import Sender, Senders
 from crossply.wire.serving import Server
+from crossply.wire.shares import SharesOnWire
 from crossply.wire.store import Bucket
 from crossply.wire.supervisor import Supervisor
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
     from crossply.handler import Handler, Request, Response
     from crossply.wire.dial import Dial
+    from crossply.wire.lease import SharesOfRates
     from crossply.wire.link import (
         AnnouncementHandler,
         AskedHandler,
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
         MissingHandler,
         Pong,
         PresenceHandler,
+        ReportHandler,
         Store,
         Streams,
     )
@@ -65,12 +69,19 @@ class NatsLink:
         broker = self._broker = Supervisor(
             config, dial, now, chance_of_loop(), on_event=self._happened, report=self._report
         )
+        if config.renewals is not None:
+            config.renewals.on_renewal(broker.move)
         jetstream = JetStream(broker, self._mux, now)
         self._caller = Caller(broker, self._mux, self._sender, self._senders, now)
         self._publisher = Publisher(broker, jetstream, self._sender, now, self._stream_missing)
         self._server = Server(config, broker, self._sender, self._senders, self._tasks, now, self._report)
         self._announcer = Announcer(config, broker, self._mux, self._sender, self._senders, self._report)
-        self._store = Bucket(jetstream, config.tenant)
+        self._observer = Observer(config, broker, self._sender, self._senders, self._report)
+        self._store = Bucket(jetstream, subjects.bucket(config.tenant))
+        self.replies: Store = Bucket(jetstream, subjects.replies(config.tenant))
+        self.shares: SharesOfRates = SharesOnWire(
+            config, broker, self._mux, self._sender, self._senders, now, self._report
+        )
         self._streams = Provisioner(jetstream, config.tenant)
 
     @classmethod
@@ -216,6 +227,14 @@ class NatsLink:
 
         group = subjects.instance_group(self._config.instance).encode()
         return self._broker.listen(subjects.HEAD.encode(), heard, queue=group)
+
+    def report(self, body: bytes) -> bool:
+        """Tell what happened here."""
+        return self._observer.send(body)
+
+    async def watch_reports(self, handler: ReportHandler) -> Closable:
+        """Hear what all instances report."""
+        return self._observer.watch(handler)
 
     @property
     def store(self) -> Store:

@@ -14,6 +14,7 @@ class EndpointHello(msgspec.Struct, frozen=True, omit_defaults=True):
     idempotent: bool = False
     stream: bool = False
     schema: str | None = None
+    kept: bool = False
 
 
 class Hello(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", tag="hello"):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from crossply.wire import subjects
 from crossply.wire.jetstream import NOT_FOUND, JetStream, JetStreamFault
-from crossply.wire.link import ConsumerPlan, ConsumerState, StoreUnavailable, StreamPlan
+from crossply.wire.link import ConsumerPlan, ConsumerState, RepliesPlan, StoreUnavailable, StreamPlan
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -21,6 +21,7 @@ class Provisioner:
     def __init__(self, jetstream: JetStream, tenant: str) -> None:
         self._jetstream = jetstream
         self._bucket = subjects.bucket(tenant)
+        self._replies = subjects.replies(tenant)
 
     async def ensure_bucket(self, replicas: int = 1) -> None:
         """Create the bucket: file storage, one value a key, follower reads."""
@@ -37,6 +38,23 @@ class Provisioner:
             "deny_delete": True,
         }
         await self._ensure(f"STREAM.INFO.{name}", f"STREAM.CREATE.{name}", config)
+
+    async def ensure_replies(self, plan: RepliesPlan) -> bool:
+        """Create the bucket of kept replies: what is in it goes by its age, or when there is no more room."""
+        name = f"KV_{self._replies}"
+        config: dict[str, Any] = {
+            "name": name,
+            "subjects": [f"$KV.{self._replies}.>"],
+            "storage": "file",
+            "num_replicas": plan.replicas,
+            "max_msgs_per_subject": 1,
+            "max_age": round(plan.age * _NANOSECONDS),
+            "max_bytes": plan.max_bytes,
+            "discard": "old",
+            "allow_direct": True,
+            "deny_delete": True,
+        }
+        return await self._ensure(f"STREAM.INFO.{name}", f"STREAM.CREATE.{name}", config)
 
     async def ensure_stream(self, plan: StreamPlan) -> bool:
         """Create the stream of a family: nothing in it can be deleted or purged by a service."""

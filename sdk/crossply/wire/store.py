@@ -1,4 +1,4 @@
-"""A tenant's key-value bucket: read by direct get, written by compare-and-set, in JetStream's KV layout (ADR-8)."""
+"""A tenant's key-value buckets: read by direct get, written by compare-and-set, in JetStream's KV layout (ADR-8)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from crossply.wire import headers, subjects
+from crossply.wire import headers
 from crossply.wire.jetstream import NOT_FOUND, JetStream, JetStreamFault, raise_fault
 from crossply.wire.link import Conflict, Entry, StoreUnavailable
 
@@ -19,10 +19,10 @@ _WRONG_LAST = frozenset({10071, 10164})
 class Bucket:
     """One bucket; keys are dotted names of ``[a-zA-Z0-9_-]``."""
 
-    def __init__(self, jetstream: JetStream, tenant: str) -> None:
+    def __init__(self, jetstream: JetStream, name: str) -> None:
         self._jetstream = jetstream
-        self._stream = f"KV_{subjects.bucket(tenant)}"
-        self._subject = f"$KV.{subjects.bucket(tenant)}."
+        self._stream = f"KV_{name}"
+        self._subject = f"$KV.{name}."
 
     async def get(self, key: str, *, leader: bool = False) -> Entry | None:
         """Return the newest value of a key, or ``None``."""

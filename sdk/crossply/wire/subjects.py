@@ -5,6 +5,8 @@ from __future__ import annotations
 HEARTBEATS = "mesh.hb.>"
 HEAD = "mesh.ctl.head"
 EVENTS = "mesh.evt"
+SHARES = "mesh.ctl.shares.*.*"
+REPORTS = "mesh.obs.>"
 MICRO = "$SRV"
 MAX_LENGTH = 255
 
@@ -34,9 +36,19 @@ def inbox(service: str, instance: str) -> str:
     return f"_INBOX.{service}.{instance}."
 
 
+def inboxes(service: str) -> str:
+    """The prefix of the inboxes of a service, without its last dot: for clients that make their own below it."""
+    return f"_INBOX.{service}"
+
+
 def heartbeat(service: str, instance: str) -> str:
     """Where an instance says hello, beats and says bye."""
     return f"mesh.hb.{service}.{instance}"
+
+
+def shares(service: str, instance: str) -> str:
+    """Where an instance asks for its shares in rates."""
+    return f"mesh.ctl.shares.{service}.{instance}"
 
 
 def heartbeats(service: str) -> str:
@@ -47,6 +59,11 @@ def heartbeats(service: str) -> str:
 def who(service: str) -> str:
     """Where a new caller asks who serves ``service``."""
     return f"mesh.hb.{service}.who"
+
+
+def report(service: str, instance: str) -> str:
+    """Where an instance tells what happened in it."""
+    return f"mesh.obs.{service}.{instance}"
 
 
 def channel(name: str) -> str:
@@ -67,6 +84,11 @@ def durable(service: str, pattern: str) -> str:
 def bucket(tenant: str) -> str:
     """The key-value bucket of a tenant's documents, records and head."""
     return f"MESH_{tenant}"
+
+
+def replies(tenant: str) -> str:
+    """The key-value bucket of a tenant's kept replies."""
+    return f"MESH_{tenant}_replies"
 
 
 def micro(verb: str, *names: str) -> str:

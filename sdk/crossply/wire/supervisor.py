@@ -10,7 +10,7 @@ import asyncio
 import itertools
 from typing import TYPE_CHECKING, Any, Final
 
-from crossply.errors import Origin, Unavailable
+from crossply.errors import NotConnected, Origin, Unavailable
 from crossply.tasks import Tasks
 from crossply.wire.dial import DialFault
 from crossply.wire.link import ConnectionEvent
@@ -106,7 +106,7 @@ class Supervisor:
         """Send one message; raise ``Unavailable`` when there is no connection: nothing waits for one here."""
         connection = self.current
         if connection is None:
-            raise Unavailable(f"{subject.decode()}: not connected to the broker", origin=Origin.WIRE)
+            raise NotConnected(f"{subject.decode()}: not connected to the broker", origin=Origin.WIRE)
         connection.send(subject, payload, reply, headers)
 
     async def ready(self, what: str, deadline: float) -> None:
@@ -115,7 +115,7 @@ class Supervisor:
             connection = self.current
             if connection is not None and connection.open:
                 if not await connection.room(min(_FOREVER, max(0.0, deadline - self._now()))):
-                    raise Unavailable(
+                    raise NotConnected(
                         f"{what}: the broker has not taken what was sent before, so this was not sent",
                         origin=Origin.WIRE,
                     )
@@ -126,7 +126,7 @@ class Supervisor:
                 async with asyncio.timeout(min(_FOREVER, max(0.0, deadline - self._now()))):
                     await self._connected.wait()
             except TimeoutError:
-                raise Unavailable(
+                raise NotConnected(
                     f"{what}: not connected to the broker, and it did not come back in time", origin=Origin.WIRE
                 ) from None
 
@@ -201,7 +201,12 @@ class Supervisor:
         self._servers.learn(info.get("connect_urls") or ())
         if info.get("ldm") and connection is self.current and not self._moving:
             self._on_event(ConnectionEvent.LAME_DUCK)
-            self._tasks.spawn(self._move(connection), "make before break")
+            self.move()
+
+    def move(self) -> None:
+        """Replace the connection by a new one, make before break."""
+        if self.current is not None and not self._moving:
+            self._tasks.spawn(self._move(self.current), "make before break")
 
     def refused(self, connection: Connection, why: str) -> None:
         """Say what the broker refused."""

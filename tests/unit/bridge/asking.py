@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from crossply.handler import Request, Response
-from crossply_bridge.gateway import Gateway
+from crossply_bridge.gateway import Gateway, Scraped
 from crossply_bridge.http_message import Fields, HttpRequest, HttpResponse
 from crossply_bridge.trust import parse_trust
 from tests.unit.bridge.fakes import ManualClock, ScriptedMesh
@@ -18,7 +18,8 @@ Answer = Callable[[Request], Response]
 
 
 def gateway(mesh: ScriptedMesh, why_not: str | None = None, trust: str = "loopback") -> Gateway:
-    return Gateway(mesh.outbound, lambda: why_not, parse_trust(trust), ManualClock(1000.0))
+    scraped = Scraped(lambda: b"mesh_calls_total 1.0\n", parse_trust("loopback"))
+    return Gateway(mesh.outbound, lambda: why_not, parse_trust(trust), ManualClock(1000.0), scraped)
 
 
 async def ask(

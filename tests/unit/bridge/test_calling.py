@@ -114,15 +114,18 @@ async def test_a_header_that_stands_twice_is_refused() -> None:
 async def test_the_trace_of_a_trusted_client_goes_on() -> None:
     mesh = ScriptedMesh()
     headers = [("traceparent", TRACE), ("tracestate", "a=1"), ("tracestate", "b=2")]
+    headers += [("baggage", "tenant=a%20b;prop=1, user=7"), ("baggage", "bad name=1,other=2")]
     await ask(mesh, "POST", "/orders/create", headers)
     assert (mesh.request.traceparent, mesh.request.tracestate) == (TRACE, "a=1,b=2")
+    assert mesh.request.baggage == {"tenant": "a b", "user": "7", "other": "2"}
 
 
 async def test_the_trace_of_a_stranger_is_not_believed() -> None:
     mesh = ScriptedMesh(raising(Unavailable("gone")))
-    headers = [("traceparent", TRACE), ("tracestate", "a=1")]
+    headers = [("traceparent", TRACE), ("tracestate", "a=1"), ("baggage", "user=7")]
     response = await ask(mesh, "POST", "/orders/create", headers, peer="192.0.2.1")
     assert (mesh.request.traceparent, mesh.request.tracestate) == (None, None)
+    assert mesh.request.baggage is None
     assert "trace_id" not in problem(response)
 
 
@@ -130,6 +133,7 @@ async def test_a_malformed_trace_is_ignored() -> None:
     mesh = ScriptedMesh()
     await ask(mesh, "POST", "/orders/create", [("traceparent", "00-0-0-01"), ("tracestate", "a=1")])
     assert (mesh.request.traceparent, mesh.request.tracestate) == (None, None)
+    assert mesh.request.baggage is None
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])

@@ -89,3 +89,11 @@ async def test_health_and_readiness_are_the_bridges_own() -> None:
     still = await gateway(ScriptedMesh(), "broker is gone").exchange(HttpRequest("GET", "/healthz"))
     assert still.status == 200
     assert (await ask(ScriptedMesh(), "POST", "/healthz")).status == 405
+
+
+async def test_metrics_are_for_those_who_may_scrape() -> None:
+    scraped = await ask(ScriptedMesh(), "GET", "/metrics")
+    assert (scraped.status, scraped.body) == (200, b"mesh_calls_total 1.0\n")
+    assert dict(scraped.headers)["content-type"].startswith("text/plain; version=0.0.4")
+    assert (await ask(ScriptedMesh(), "POST", "/metrics")).status == 405
+    assert (await ask(ScriptedMesh(), "GET", "/metrics", peer="10.0.0.7")).status == 404

@@ -80,8 +80,14 @@ async def test_fields_of_the_hop_and_of_the_mesh_do_not_reach_the_application() 
 async def test_the_application_learns_the_trace_of_the_call() -> None:
     application = ScriptedApplication(AppReply(200))
     claimed = [("traceparent", "forged"), ("tracestate", "forged")]
-    await exchange(application, call("/a", claimed, traceparent=TRACE, tracestate="a=1"))
-    assert application.requests[0].headers == [("traceparent", TRACE), ("tracestate", "a=1")]
+    claimed.append(("baggage", "forged=1"))
+    said = {"user": "7 8", "no good": "1"}
+    await exchange(application, call("/a", claimed, traceparent=TRACE, tracestate="a=1", baggage=said))
+    assert application.requests[0].headers == [
+        ("traceparent", TRACE),
+        ("tracestate", "a=1"),
+        ("baggage", "user=7%208"),
+    ]
 
 
 async def test_fields_of_the_hop_do_not_come_back() -> None:

@@ -23,7 +23,7 @@ def test_a_run_does_not_last_for_what_is_no_time(capsys: pytest.CaptureFixture[s
     assert crossply(capsys, "up", "--for", duration).code == ExitCode.USAGE
 
 
-@pytest.mark.parametrize("which", ["nope", "Foo/bar", "service/billing", "Traffic"])
+@pytest.mark.parametrize("which", ["nope", "Foo/bar", "service/billing", "Gateway"])
 def test_a_kind_that_there_is_not_is_refused_with_those_there_are(
     capsys: pytest.CaptureFixture[str], which: str
 ) -> None:

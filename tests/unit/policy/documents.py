@@ -17,6 +17,11 @@ def defaults(**spec: object) -> dict[str, object]:
     return {"kind": "Defaults", "name": "mesh", "spec": spec}
 
 
+def traffic(name: str = "orders", /, **spec: object) -> dict[str, object]:
+    """Return a Traffic document as plain data."""
+    return {"kind": "Traffic", "name": name, "spec": spec}
+
+
 def parsed(*values: object) -> list[Document]:
     """Return the documents."""
     return [parse(value) for value in values]

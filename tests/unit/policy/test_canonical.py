@@ -52,7 +52,7 @@ def test_a_document_is_read_back() -> None:
         (b"\x00" * 300_000, "is 300000 bytes long"),
         (b"\x01", "must be an object"),
         (msgpack.encode(service()) + b"\x00", "is not msgpack"),
-        (msgpack.encode({"kind": "Traffic", "name": "a", "spec": {}}), "not available in this version"),
+        (msgpack.encode({"kind": "Objective", "name": "a", "spec": {}}), "not available in this version"),
         (msgpack.encode({"spec": {}, "name": "a", "kind": "Service"}), "is not in canonical form"),
         (msgpack.encode(service(timeout={"total": "5s"})), "is not in canonical form"),
         (b"\x84" + canonical(parse(service()))[1:] + b"\xa4name\xa6orders", "is not in canonical form"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crossply_policy.explain import Effective, explain
+from crossply_policy.explain import Effective, explain, explain_telemetry
 from tests.unit.policy.documents import defaults, parsed, service
 
 DOCUMENTS = parsed(
@@ -43,8 +43,43 @@ def test_every_value_is_there_the_built_in_ones_included() -> None:
         "retry.budget.floor",
         "retry.budget.window",
         "balance.method",
+        "balance.zone",
+        "balance.panic",
+        "hedge.enabled",
+        "hedge.after",
+        "breaker.enabled",
+        "breaker.success",
+        "breaker.window",
+        "breaker.calls",
+        "breaker.pause",
+        "outlier.enabled",
+        "outlier.failures",
+        "outlier.base",
+        "outlier.share",
+        "limit.enabled",
+        "limit.in_flight",
+        "limit.queue",
+        "warmup.duration",
+        "warmup.floor",
         "drain.timeout",
+        "admission.adaptive",
+        "admission.limit",
+        "admission.queue",
         "idempotent",
+        "traffic",
     ]
     assert found["retry.base"] == Effective(path="retry.base", value=0.025, source="built-in")
     assert found["timeout.total"].source == "Defaults/mesh"
+
+
+def test_what_a_service_keeps_names_its_documents_too() -> None:
+    documents = parsed(
+        {"kind": "Telemetry", "name": "mesh", "spec": {"sampling": 1, "slow": 2}},
+        {"kind": "Telemetry", "name": "billing", "spec": {"slow": "250ms"}},
+    )
+    found = {one.path: (one.value, one.source) for one in explain_telemetry(documents, "billing")}
+    assert found == {
+        "sampling": (1.0, "Telemetry/mesh"),
+        "slow": (0.25, "Telemetry/billing"),
+        "log_level": (None, "built-in"),
+    }

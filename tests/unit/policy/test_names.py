@@ -159,7 +159,7 @@ def test_a_kind_of_later_versions_is_said_to_be_one(text: str) -> None:
 def test_an_unknown_kind_is_refused_with_those_that_are_known() -> None:
     with pytest.raises(NameFault) as refused:
         names.kind("service")
-    assert "the kinds are Defaults, Service, Traffic," in str(refused.value)
+    assert f"the kinds are {', '.join(names.KINDS)}, " in str(refused.value)
     assert "did you mean Service?" in str(refused.value)
 
 

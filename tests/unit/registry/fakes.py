@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 
+from crossply.handler import Peer
 from crossply.wire.link import (
     Conflict,
     ConnectionEvent,
@@ -17,6 +18,7 @@ from crossply.wire.link import (
     Entry,
     Link,
     LinkConfig,
+    RepliesPlan,
     StoreUnavailable,
     StreamPlan,
 )
@@ -107,6 +109,9 @@ class FakeStreams:
     async def ensure_bucket(self, replicas: int = 1) -> None:
         self._ensure("bucket")
 
+    async def ensure_replies(self, plan: RepliesPlan) -> bool:
+        return self._ensure("replies")
+
     async def ensure_stream(self, plan: StreamPlan) -> bool:
         return self._ensure(plan.family)
 
@@ -133,6 +138,13 @@ class Open:
         return
 
 
+class FakeShares:
+    """Is asked by nobody."""
+
+    async def answer(self, handler: object) -> Open:
+        return Open()
+
+
 @dataclass
 class FakeLink:
     """What a registry does with its link, noted down."""
@@ -147,6 +159,7 @@ class FakeLink:
     listeners: list[Callable[[ConnectionEvent], None]] = field(default_factory=list)
     presence: list[Callable[[Presence], None]] = field(default_factory=list)
     head_handlers: list[Callable[[bytes], None]] = field(default_factory=list)
+    report_handlers: list[Callable[[Peer, bytes], None]] = field(default_factory=list)
     closed: bool = False
 
     def on_event(self, handler: Callable[[ConnectionEvent], None]) -> None:
@@ -167,6 +180,14 @@ class FakeLink:
 
     async def watch_head(self, handler: Callable[[bytes], None]) -> Open:
         self.head_handlers.append(handler)
+        return Open()
+
+    @property
+    def shares(self) -> FakeShares:
+        return FakeShares()
+
+    async def watch_reports(self, handler: Callable[[Peer, bytes], None]) -> Open:
+        self.report_handlers.append(handler)
         return Open()
 
     async def ask_who(self, service: str) -> None:

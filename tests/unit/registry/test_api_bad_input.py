@@ -53,7 +53,7 @@ async def test_a_document_must_be_the_one_its_address_names(api: httpx.AsyncClie
         ("Service", "x" * 300),
         ("Service", "any"),
         ("Srevice", "billing"),
-        ("Traffic", "billing"),
+        ("Gateway", "billing"),
         ("Defaults", "other"),
     ],
 )

@@ -36,7 +36,7 @@ async def test_an_etag_stays_while_other_documents_change(api: httpx.AsyncClient
     assert (await api.put(BILLING, json={"spec": {}}, headers={"If-Match": etag})).status_code == 200
 
 
-@pytest.mark.parametrize("kind", ["Foo", "service", "Traffic", ""])
+@pytest.mark.parametrize("kind", ["Foo", "service", "Gateway", ""])
 async def test_a_kind_that_there_is_not_is_refused_in_a_listing(api: httpx.AsyncClient, kind: str) -> None:
     said = problem(await api.get("/v1/documents", params={"kind": kind}), 400, "invalid_argument")
     assert "kind" in said["detail"]

@@ -15,8 +15,9 @@ from crossply_registry.api import patience
 from crossply_registry.api.app import build
 from crossply_registry.config import RegistryConfig
 from crossply_registry.http_protocol import HEAD_WITHIN, Protocol
+from crossply_registry.http_serving import HttpServer
 from crossply_registry.registry import Registry
-from crossply_registry.server import HttpServer, http_config
+from crossply_registry.server import http_config
 from tests.architecture.tree import ROOT
 
 BRIEF = 0.2

@@ -20,10 +20,16 @@ async def test_every_route_is_described(described: dict[str, Any]) -> None:
     assert {path: set(methods) for path, methods in described["paths"].items()} == {
         "/v1/documents": {"get"},
         "/v1/documents/{kind}/{name}": {"get", "put", "delete"},
+        "/v1/warnings": {"get"},
+        "/v1/diff": {"post"},
         "/v1/revisions": {"get"},
         "/v1/services": {"get"},
         "/v1/services/{name}": {"get"},
         "/v1/status": {"get"},
+        "/v1/stat": {"get"},
+        "/v1/traces": {"get"},
+        "/v1/traces/{trace_id}": {"get"},
+        "/metrics": {"get"},
         "/healthz": {"get"},
         "/readyz": {"get"},
     }

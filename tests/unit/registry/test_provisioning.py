@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from crossply.tasks import Tasks
 from crossply.wire.link import ConnectionEvent
-from crossply.wire.presence import Hello
+from crossply.wire.presence import EndpointHello, Hello
 from crossply_registry.provisioning import Provisioning
 from tests.unit.registry.fakes import Clock, FakeStreams, Pauses
 
@@ -118,3 +118,14 @@ async def test_plans_are_bounded() -> None:
     for number in range(9_000):
         bench.provisioning.declare(Hello(f"s{number}", "aaaaaaaaaaaa", publishes=(f"f{number}",)))
     assert len(bench.provisioning.streams()) == 8_192
+
+
+async def test_the_bucket_of_kept_replies_is_made_when_an_endpoint_keeps_them() -> None:
+    bench = Bench()
+    plain = Hello("web", "aaaaaaaaaaaa", endpoints=(EndpointHello("show", idempotent=True),))
+    bench.provisioning.declare(plain)
+    await bench.provisioning.provide()
+    assert bench.streams.provided == []
+    bench.provisioning.declare(Hello("orders", "bbbbbbbbbbbb", endpoints=(EndpointHello("create", kept=True),)))
+    await bench.provisioning.provide()
+    assert bench.streams.provided == ["replies"]

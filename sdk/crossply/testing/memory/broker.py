@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from crossply.clock import chance
 from crossply.errors import Origin, Unavailable
+from crossply.handler import Peer
 from crossply.testing.memory.events import Events
 from crossply.testing.memory.link import MemoryLink
 from crossply.testing.memory.store import Bucket
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from crossply.mesh import Mesh
-    from crossply.wire.link import Link, LinkConfig
+    from crossply.wire.link import Link, LinkConfig, ReportHandler
 
 MAX_PAYLOAD = 1024 * 1024
 
@@ -35,6 +36,7 @@ class MemoryBroker:
         self.chance = chance(seed)
         self.events = Events(provision=provision)
         self.links: dict[str, MemoryLink] = {}
+        self.reports: list[ReportHandler] = []
         self._buckets: dict[str, Bucket] = {}
 
     async def connect(self, config: LinkConfig) -> Link:
@@ -93,6 +95,12 @@ class MemoryBroker:
             if service in {None, link.service} and instance in {None, link.instance}
             for answer in link.micro_answers(verb)
         ]
+
+    def reported(self, link: MemoryLink, body: bytes) -> bool:
+        """Hand a report to all who watch."""
+        for handler in list(self.reports):
+            handler(Peer(link.service, link.instance), body)
+        return True
 
     def present(self) -> Iterator[MemoryLink]:
         """Yield the links that are connected."""

@@ -13,6 +13,7 @@ from crossply.errors import (
     DeadlineExceeded,
     Disconnected,
     Executed,
+    LinkLost,
     NoResponders,
     Origin,
     PayloadTooLarge,
@@ -132,7 +133,7 @@ class Calling:
         """Fail all attempts: the connection went away."""
         for each in list(self._attempts):
             each.fail(
-                Disconnected(
+                LinkLost(
                     f"{each.operation}: the connection to the broker was lost while waiting",
                     origin=Origin.WIRE,
                 )

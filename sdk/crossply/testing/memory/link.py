@@ -8,16 +8,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from crossply.clock import of_loop
-from crossply.errors import Origin, Unavailable
+from crossply.errors import NotConnected, Origin
 from crossply.tasks import Tasks
 from crossply.testing.memory.calling import Calling
 from crossply.testing.memory.listening import Listening
 from crossply.testing.memory.presence import Presences
 from crossply.testing.memory.serving import Serving
+from crossply.testing.memory.shares import MemoryShares
 from crossply.testing.memory.store import MemoryStore, MemoryStreams
 from crossply.testing.memory.subscribing import Subscribing
 from crossply.wire import credential
-from crossply.wire.link import ConnectionEvent
+from crossply.wire.link import ConnectionEvent, RepliesPlan
 from crossply.wire.senders import Sender, Senders
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         MissingHandler,
         Pong,
         PresenceHandler,
+        ReportHandler,
         Store,
         Streams,
     )
@@ -52,10 +54,9 @@ class MemoryLink:
         self.now = of_loop()
         self.faults: list[tuple[str, BaseException]] = []
         self.tasks = Tasks(self.fault)
-        own = credential.Credential(
-            identity=credential.identity(config.trust_domain, config.tenant, config.service),
-            instance=config.instance,
-        )
+        self.works_in = self.tasks.owns
+        identity = credential.identity(config.trust_domain, config.tenant, config.service)
+        own = credential.Credential(identity=identity, instance=config.instance)
         self.sender, self.senders = Sender(own), Senders()
         self._connection = asyncio.Event()
         self._connection.set()
@@ -69,7 +70,9 @@ class MemoryLink:
         self._serving = Serving(self)
         self._presences = Presences(self)
         self._subscribing = Subscribing(self)
-        self._store = MemoryStore(self, broker.bucket(config.tenant))
+        self.store: Store = MemoryStore(self, broker.bucket(config.tenant))
+        self.replies: Store = MemoryStore(self, broker.bucket(f"replies of {config.tenant}"), RepliesPlan().age)
+        self.shares = MemoryShares(self)
         self._streams = MemoryStreams(self, broker.events)
 
     # What the broker does with it.
@@ -162,7 +165,7 @@ class MemoryLink:
             async with asyncio.timeout(limit):
                 await self.reconnected()
         except TimeoutError:
-            raise Unavailable(
+            raise NotConnected(
                 f"{what}: not connected to the broker, and it did not come back in time", origin=Origin.WIRE
             ) from None
 
@@ -206,10 +209,6 @@ class MemoryLink:
     async def serve(self, endpoint: str, handler: Handler, *, prompt: bool = False) -> Closable:  # noqa: ARG002 - all run in tasks
         """Take calls to an endpoint."""
         return self._serving.serve(endpoint, handler)
-
-    def works_in(self, task: asyncio.Task[Any] | None) -> bool:
-        """Whether a call or an event is served in that task."""
-        return self.tasks.owns(task)
 
     async def retire(self) -> None:
         """Stop listening to what addresses this instance."""
@@ -265,10 +264,13 @@ class MemoryLink:
         """Listen to policy announcements."""
         return Listening(self._heads, handler)
 
-    @property
-    def store(self) -> Store:
-        """The tenant's bucket."""
-        return self._store
+    def report(self, body: bytes) -> bool:
+        """Tell what happened here."""
+        return self.connected and self.broker.reported(self, body)
+
+    async def watch_reports(self, handler: ReportHandler) -> Closable:
+        """Hear what all instances report."""
+        return Listening(self.broker.reports, handler)
 
     @property
     def streams(self) -> Streams:

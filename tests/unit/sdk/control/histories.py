@@ -19,6 +19,12 @@ def document(attempts: int, name: str = "billing") -> tuple[str, bytes]:
     return f"Service/{name}", raw
 
 
+def rate_limit(service: str) -> tuple[str, bytes]:
+    """Return the key and the canonical bytes of a ``RateLimit`` document about a service."""
+    spec = {"for": {"service": service}, "rate": 1}
+    return "RateLimit/quota", canonical(parse({"kind": "RateLimit", "name": "quota", "spec": spec}))
+
+
 @dataclass
 class Written:
     """What a registry wrote; ``stale`` overrides what a lagging replica answers, ``away`` has nobody answer."""
@@ -50,21 +56,27 @@ class Written:
         """Nobody writes here but the test."""
         raise AssertionError(key + str(value) + str(revision))
 
-    def change(self, *documents: tuple[str, bytes | None], carried: bool = True, concise: bool = False) -> bytes:
-        """Write the next revision and return its announcement."""
+    def change(
+        self,
+        *documents: tuple[str, bytes | None],
+        carried: bool = True,
+        concise: bool = False,
+        concerns: tuple[str, ...] = (),
+    ) -> bytes:
+        """Write the next revision and return its announcement; ``concerns`` says whom, where the names do not."""
         changed: dict[str, Change] = {}
         riding: dict[str, bytes] = {}
         self.revision += 1
         for name, raw in documents:
-            concerns = (name.partition("/")[2],) if name.startswith("Service/") else ("*",)
+            whom = concerns or ((name.partition("/")[2],) if name.startswith("Service/") else ("*",))
             if raw is None:
-                changed[name] = Change(None, concerns)
+                changed[name] = Change(None, whom)
                 self.kept.pop(name)
                 continue
             kind, _, document_name = name.partition("/")
             self.values[keys.document(kind, document_name, digest(raw))] = raw
-            changed[name] = Change(digest(raw), concerns)
-            self.kept[name] = Kept(digest(raw), self.revision, concerns)
+            changed[name] = Change(digest(raw), whom)
+            self.kept[name] = Kept(digest(raw), self.revision, whom)
             riding[name] = raw
         made = Record(
             self.generation,

@@ -16,7 +16,7 @@ from crossply.tasks import Tasks
 from crossply.wire.link import AnnouncementHandler, Link
 from crossply_policy.canonical import digest
 from crossply_policy.snapshot import Snapshot
-from tests.unit.sdk.control.histories import Written, begun, document
+from tests.unit.sdk.control.histories import Written, begun, document, rate_limit
 from tests.unit.sdk.stage import settle
 
 
@@ -176,3 +176,10 @@ async def test_a_burst_of_revisions_ends_at_the_newest(stage: Stage) -> None:
         stage.link.handler(raw)
     await asyncio.sleep(1.0)
     assert (stage.attempts, stage.feed.revision) == (9, 10)
+
+
+async def test_a_document_that_comes_to_concern_only_others_is_out_of_force(stage: Stage) -> None:
+    await stage.link.hear(stage.written.change(rate_limit("billing")))
+    assert stage.adopted[-1].rate_limits.calls("billing", "charge", "callee")
+    await stage.link.hear(stage.written.change(rate_limit("orders"), concerns=("orders",)))
+    assert not list(stage.adopted[-1].rate_limits.every())

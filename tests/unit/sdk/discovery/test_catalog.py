@@ -165,3 +165,23 @@ async def test_a_service_never_seen_is_waited_for_just_after_a_reconnect(broker:
     with pytest.raises(NotFound):
         await catalog.nobody(callee, "create", now(), now() + 5, 0)
     await ended(catalog, made)
+
+
+async def test_a_service_is_known_once_all_who_answer_have(broker: MemoryBroker) -> None:
+    catalog, made = await catalog_of(broker)
+    loop, began = asyncio.get_running_loop(), now()
+    for number, after in enumerate((0.03, 0.05, 0.07, 0.2)):
+        loop.call_later(after, catalog.hear, hello(f"i{number}", "create"))
+    await catalog.acquaint("orders")
+    assert set(catalog.callee("orders").instances) == {"i0", "i1", "i2"}
+    assert now() - began == pytest.approx(0.12, abs=0.001)
+    await asyncio.sleep(0.2)
+    await ended(catalog, made)
+
+
+async def test_a_service_that_nobody_answers_for_is_waited_for_no_longer_than_250_ms(broker: MemoryBroker) -> None:
+    catalog, made = await catalog_of(broker)
+    began = now()
+    await catalog.acquaint("orders")
+    assert now() - began == pytest.approx(0.25, abs=0.001)
+    await ended(catalog, made)

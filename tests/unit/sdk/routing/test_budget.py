@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from crossply.routing.budget import RetryBudget
 from crossply.testing import JumpingClock
 from crossply_policy.documents import BudgetPolicy
@@ -55,3 +58,27 @@ def test_a_budget_of_nothing_gives_nothing() -> None:
     budget = RetryBudget(BudgetPolicy(ratio=0.0, floor=0.0), JumpingClock())
     budget.deposit()
     assert not budget.withdraw()
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    ratio=st.sampled_from([0.0, 0.1, 0.2, 1.0]),
+    floor=st.sampled_from([0.0, 1.0, 10.0]),
+    bursts=st.lists(st.tuples(st.integers(0, 30), st.integers(0, 60), st.floats(0.0, 8.0)), max_size=20),
+)
+def test_the_budget_holds_in_every_window_whatever_fails(
+    ratio: float, floor: float, bursts: list[tuple[int, int, float]]
+) -> None:
+    policy, clock = BudgetPolicy(ratio=ratio, floor=floor), JumpingClock()
+    budget, calls, further = RetryBudget(policy, clock), list[float](), list[float]()
+    for calling, failing, pause in bursts:
+        for number in range(max(calling, failing)):
+            if number < calling:
+                budget.deposit()
+                calls.append(clock())
+            if number < failing and budget.withdraw():
+                further.append(clock())
+                lately = sum(at > clock() - policy.window for at in further)
+                allowed = ratio * sum(at > clock() - policy.window for at in calls) + floor * policy.window
+                assert lately <= allowed + 1e-9
+        clock.advance(pause)

@@ -10,8 +10,18 @@ import pytest
 
 from crossply.routing.instances import Instance
 from crossply.routing.picker import DECAY, LeastLatency, cost, observe
+from crossply.routing.warmth import Warmth
 from crossply.testing import chance
-from tests.unit.sdk.stage import instance
+from crossply_policy.protection import WarmupPolicy
+from tests.unit.sdk.stage import instance, request
+
+ANY = request()
+
+
+def least_latency(seed: int, warmup: WarmupPolicy | None = None) -> LeastLatency:
+    """Return a picker whose chance is repeatable."""
+    source = chance(seed)
+    return LeastLatency(source, Warmth(warmup or WarmupPolicy(), source))
 
 
 def measured(name: str, latency: float, *, at: float = 0.0, in_flight: int = 0) -> Instance:
@@ -23,25 +33,25 @@ def measured(name: str, latency: float, *, at: float = 0.0, in_flight: int = 0) 
 
 def test_the_only_instance_is_chosen() -> None:
     only = measured("a", 1.0)
-    assert LeastLatency(chance(1)).pick([only], 0.0) is only
+    assert least_latency(1).pick([only], ANY, 0.0) is only
 
 
 def test_of_two_the_quicker_is_chosen() -> None:
     quick, slow = measured("a", 0.005), measured("b", 0.050)
-    picker = LeastLatency(chance(1))
-    assert all(picker.pick([slow, quick], 0.0) is quick for _ in range(50))
+    picker = least_latency(1)
+    assert all(picker.pick([slow, quick], ANY, 0.0) is quick for _ in range(50))
 
 
 def test_of_two_that_are_as_quick_the_idler_is_chosen() -> None:
     busy, idle = measured("a", 0.005, in_flight=3), measured("b", 0.005)
-    picker = LeastLatency(chance(1))
-    assert all(picker.pick([busy, idle], 0.0) is idle for _ in range(50))
+    picker = least_latency(1)
+    assert all(picker.pick([busy, idle], ANY, 0.0) is idle for _ in range(50))
 
 
 def test_instances_that_were_never_measured_share_the_calls() -> None:
     instances = [measured(name, 0.0) for name in "abcd"]
-    picker = LeastLatency(chance(1))
-    counts = Counter(picker.pick(instances, 0.0).id for _ in range(4000))
+    picker = least_latency(1)
+    counts = Counter(picker.pick(instances, ANY, 0.0).id for _ in range(4000))
     # The first of two equals is taken, and which is first is chance.
     assert all(800 < counts[name] < 1200 for name in "abcd")
 
@@ -69,7 +79,7 @@ def test_an_instance_that_was_slow_once_is_tried_again_in_time() -> None:
 def simulated(latencies: dict[str, float], *, calls: int, seed: int, every: float) -> Counter[str]:
     """Send a call ``every`` so many seconds and return how many each instance got."""
     instances = [measured(name, 0.0) for name in latencies]
-    picker, counts = LeastLatency(chance(seed)), Counter[str]()
+    picker, counts = least_latency(seed), Counter[str]()
     running: list[tuple[float, int, Instance, float]] = []
     order = itertools.count()
     for number in range(calls):
@@ -78,7 +88,7 @@ def simulated(latencies: dict[str, float], *, calls: int, seed: int, every: floa
             ended, _, done, began = heapq.heappop(running)
             done.in_flight -= 1
             observe(done, ended - began, ended)
-        picked = picker.pick(instances, now)
+        picked = picker.pick(instances, ANY, now)
         counts[picked.id] += 1
         picked.in_flight += 1
         heapq.heappush(running, (now + latencies[picked.id], next(order), picked, now))

@@ -1,0 +1,1 @@
+"""Who may reach what: the language of `Access`, its compiled form, and the decision."""

@@ -1,0 +1,49 @@
+"""``python -m crossply_registry.authority``: read the configuration from the environment and serve."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Mapping
+from typing import Final
+
+from crossply.errors import ConfigError, Unavailable
+from crossply.telemetry import logs
+from crossply_registry.authority.certificates import CertificateFault
+from crossply_registry.authority.config import AuthorityConfig
+from crossply_registry.authority.kek import KekFault
+from crossply_registry.authority.state import StateFault
+
+BAD_STATE: Final = 65
+NO_BROKER: Final = 69
+
+
+def main(environ: Mapping[str, str] | None = None) -> int:
+    """Run the authority; return 0 when it was told to stop, 64, 65 or 69 with a message when it cannot run."""
+    try:
+        config = AuthorityConfig.from_mapping(os.environ if environ is None else environ)
+    except ConfigError as error:
+        return _said(error.exit_code, *error.faults)
+    logs.configure(config.log_level, config.log_format)
+    from crossply_registry.authority.server import serve  # noqa: PLC0415 - a wrong configuration is told at once
+
+    try:
+        asyncio.run(serve(config))
+    except Unavailable as error:
+        return _said(NO_BROKER, error.message)
+    except (CertificateFault, KekFault, OSError, ValueError) as error:
+        return _said(ConfigError.exit_code, f"{config.folder.path}: {error}")
+    except StateFault as error:
+        return _said(BAD_STATE, str(error))
+    return 0
+
+
+def _said(code: int, *lines: str) -> int:
+    for line in lines:
+        sys.stderr.write(f"crossply authority: {line}\n")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,38 @@
+"""What a process is told of what it was issued: the same at a join and at a renewal."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cryptography import x509
+from msgspec import Meta, Struct
+
+from crossply.wire import credential
+from crossply_registry.authority.certificates import pem
+from crossply_registry.authority.issuer import Issued, Issuer
+
+
+class JoinedBody(Struct, frozen=True, kw_only=True):
+    """What a process gets."""
+
+    identity: str
+    instance: str
+    certificate: Annotated[str, Meta(description="PEM: its own certificate, then the issuer's")]
+    trust: Annotated[str, Meta(description="PEM: the root, by which it knows the others")]
+    credential: Annotated[bytes, Meta(description="the credential of docs/protocol.md, in base64")]
+    not_after: Annotated[float, Meta(description="seconds since 1970, UTC")]
+    registry: Annotated[str, Meta(description="PEM: the registry's signing key, certified by the root; may be empty")]
+
+
+def answer(issued: Issued, issuer: Issuer, registry: x509.Certificate | None) -> JoinedBody:
+    """Return it."""
+    opened = credential.unpack(issued.credential)
+    return JoinedBody(
+        identity=opened.identity,
+        instance=opened.instance,
+        certificate=pem(issued.certificate, issuer.certificate).decode(),
+        trust=pem(issuer.root).decode(),
+        credential=issued.credential,
+        not_after=issued.not_after,
+        registry="" if registry is None else pem(registry).decode(),
+    )

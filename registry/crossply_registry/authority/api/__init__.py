@@ -1,0 +1,1 @@
+"""The authority's API: joins for processes, and what operators do."""

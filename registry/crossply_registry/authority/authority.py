@@ -1,0 +1,197 @@
+"""A running authority: the parts behind its API, started in order and stopped in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from crossply import wire
+from crossply.clock import Clock, monotonic
+from crossply.errors import Unavailable
+from crossply.names import new_instance
+from crossply.telemetry.logs import get_logger
+from crossply.tls import SCHEME, TlsFiles
+from crossply.wire.link import Connect, LinkConfig, StoreUnavailable
+from crossply_registry.authority import state
+from crossply_registry.authority.certificates import CertificateFault
+from crossply_registry.authority.folder import ISSUER_CONTEXT, certificate
+from crossply_registry.authority.identity import AUTHORITY
+from crossply_registry.authority.issuer import Issuer
+from crossply_registry.authority.joining import Joining
+from crossply_registry.authority.journal import Journal
+from crossply_registry.authority.kubernetes import ApiServer, Reviewer
+from crossply_registry.authority.renewing import Renewing
+from crossply_registry.authority.revocations import Revocations
+from crossply_registry.authority.state import State, StateFault
+from crossply_registry.authority.tokens import Tokens
+from crossply_registry.connecting import TRY_AGAIN, connected
+from crossply_registry.registry import Starting
+
+if TYPE_CHECKING:
+    from crossply.wire.link import Link
+    from crossply_registry.authority.config import AuthorityConfig
+
+_CLOSING: Final = 0.5
+_log = get_logger("authority")
+
+
+class _Kept(msgspec.Struct, frozen=True):
+    """The issuer as all replicas share it: its certificate, and its key under the key-encryption key."""
+
+    certificate: bytes
+    sealed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What handlers use once everything runs."""
+
+    link: Link
+    issuer: Issuer
+    tokens: Tokens
+    revocations: Revocations
+    journal: Journal
+    joining: Joining
+    renewing: Renewing
+
+
+class Authority:
+    """Owns the link; `now` is unix seconds."""
+
+    def __init__(
+        self,
+        config: AuthorityConfig,
+        *,
+        connect: Connect = wire.connect,
+        clock: Clock = monotonic,
+        now: Callable[[], float] = time.time,
+        reviewer: Reviewer | None = None,
+    ) -> None:
+        self._config = config
+        self._connect = connect
+        self._clock = clock
+        self._now = now
+        self._cluster = ApiServer(config.cluster) if reviewer is None and config.cluster is not None else None
+        self._reviewer = reviewer or self._cluster
+        self._link: Link | None = None
+        self._parts: Parts | None = None
+        self.instance = new_instance()
+        self.root = certificate(config.folder.root)
+        self.operators = config.folder.read_operators()
+
+    @property
+    def tenant(self) -> str:
+        """Return the tenant that is served."""
+        return self._config.tenant
+
+    def now(self) -> float:
+        """Return the time, in unix seconds."""
+        return self._now()
+
+    @property
+    def parts(self) -> Parts:
+        """Return the running parts; raise ``Starting`` before they run."""
+        if self._parts is None:
+            raise Starting("authority is starting: waiting for the broker")
+        return self._parts
+
+    @property
+    def registry(self) -> x509.Certificate | None:
+        """Return the certificate of the registry's signing key, if there is one."""
+        path = self._config.folder.registry
+        return certificate(path) if path.exists() else None
+
+    async def start(self) -> None:
+        """Connect, agree with the other replicas on the issuer, take over the first tokens.
+
+        Raise ``Unavailable`` when broker or store do not answer within ``connect_timeout``, ``CertificateFault``,
+        ``KekFault`` or ``StateFault`` when the issuer cannot be used.
+        """
+        deadline = self._clock() + self._config.connect_timeout
+        link = self._link = await connected(self._connect, self._target(), self._config.connect_timeout, self._clock)
+        kept = State(link.store, self._config.kek)
+        issuer = await self._when_the_store_answers(link, kept, deadline)
+        tokens = Tokens(kept, now=self._now)
+        await tokens.adopt(self._config.folder.read_tokens())
+        revocations = Revocations(kept, issuer, now=self._now)
+        await revocations.refresh()
+        journal = Journal(kept, now=self._now)
+        joining = Joining(
+            issuer=issuer,
+            tenant=self._config.tenant,
+            tokens=tokens,
+            revocations=revocations,
+            journal=journal,
+            lifetime=self._config.lifetime,
+            reviewer=self._reviewer,
+            now=self._now,
+        )
+        entries = await journal.refresh()
+        renewing = Renewing(issuer, joining, revocations, now=self._now)
+        self._parts = Parts(link, issuer, tokens, revocations, journal, joining, renewing)
+        _log.info("ready", instance=self.instance, trust_domain=issuer.trust_domain, entries=entries)
+
+    async def aclose(self) -> None:
+        """Close the connections; a broker that does not answer is not waited for."""
+        if self._cluster is not None:
+            await self._cluster.aclose()
+        if self._link is not None:
+            try:
+                await asyncio.wait_for(self._link.aclose(), _CLOSING)
+            except Exception as error:  # noqa: BLE001 - whatever it is, this process ends
+                _log.info("closed_late", reason=repr(error))
+
+    def _target(self) -> LinkConfig:
+        return LinkConfig(
+            servers=self._config.servers,
+            service=AUTHORITY,
+            instance=self.instance,
+            tenant=self._config.tenant,
+            trust_domain="mesh.local",
+            tls=self.tls,
+        )
+
+    @property
+    def tls(self) -> TlsFiles | None:
+        """Return what shows the authority's own certificate to brokers; None where they are reached without TLS."""
+        if not any(each.startswith(SCHEME) for each in self._config.servers):
+            return None
+        folder = self._config.folder
+        return TlsFiles(ca=folder.root, certificate=folder.tls, key=folder.tls_key)
+
+    async def _when_the_store_answers(self, link: Link, kept: State, deadline: float) -> Issuer:
+        while True:
+            try:
+                await link.streams.ensure_bucket(self._config.replicas)
+                return await self._agreed(kept)
+            except StoreUnavailable as error:
+                if self._clock() + TRY_AGAIN >= deadline:
+                    raise Unavailable(f"store does not answer: {error}; is JetStream enabled on the broker?") from error
+                _log.warning("waiting_for_store", reason=str(error))
+                await asyncio.sleep(TRY_AGAIN)
+
+    async def _agreed(self, shared: State) -> Issuer:
+        """Return the issuer that the first replica brought: the store's, or else this folder's."""
+        folder, kek = self._config.folder, self._config.kek
+
+        def first(held: _Kept | None) -> _Kept | None:
+            if held is not None:
+                return None
+            if not folder.issuer.exists():
+                raise CertificateFault(f"{folder.issuer} is missing, and no other replica has brought an issuer yet")
+            folder.read_issuer(kek)  # what cannot be used is not kept
+            return _Kept(certificate(folder.issuer).public_bytes(Encoding.DER), folder.issuer_key.read_bytes())
+
+        kept = await shared.change(state.ISSUER, _Kept, first)
+        if kept is None:
+            raise StateFault("issuer was written and is not there")
+        key = Ed25519PrivateKey.from_private_bytes(kek.open(kept.sealed, ISSUER_CONTEXT))
+        return Issuer(self.root, x509.load_der_x509_certificate(kept.certificate), key)

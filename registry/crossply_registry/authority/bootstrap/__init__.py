@@ -1,0 +1,1 @@
+"""`crossply authority init`: everything that a mesh needs for its first start."""

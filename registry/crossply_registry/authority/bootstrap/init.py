@@ -1,0 +1,218 @@
+"""Makes what is missing: root, issuer, certificates of the mesh's own processes, tokens. What is there is kept.
+
+Certificates of brokers, authority and registry are made anew in the last third of their life, so that running it again
+is how they are renewed. The root's key is needed for the first run and for a new issuer only.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from crossply_registry.authority import kek as keks
+from crossply_registry.authority.bootstrap.places import Places
+from crossply_registry.authority.certificates import (
+    CertificateFault,
+    expires,
+    identity_of,
+    key_pem,
+    make_issuer,
+    make_root,
+    make_workload,
+    pem,
+    trust_domain_of,
+)
+from crossply_registry.authority.files import PUBLIC, put
+from crossply_registry.authority.folder import ISSUER_CONTEXT, Operator, certificate, operator_hash
+from crossply_registry.authority.identity import AUTHORITY, BROKER, REGISTRY, Identity
+from crossply_registry.authority.issuer import Issuer, new_serial
+from crossply_registry.authority.kek import Kek
+from crossply_registry.authority.tokens import Token, new_token
+from crossply_registry.broker_config import BrokerConfig, Certificates, render
+
+LOOPBACK: Final = ("localhost", "127.0.0.1")
+YEAR: Final = 365 * 86_400.0
+_LAST_PART: Final = 1 / 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a mesh is to have; `hosts` are names and addresses under which brokers and authority are reached."""
+
+    out: Path
+    trust_domain: str = "mesh.local"
+    tenant: str = "default"
+    services: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = LOOPBACK
+    broker_port: int = 4222
+
+
+class Bootstrap:
+    """One run; `now` is unix seconds."""
+
+    def __init__(
+        self, wanted: Wanted, environ: Mapping[str, str] | None = None, *, now: Callable[[], float] = time.time
+    ) -> None:
+        self._wanted = wanted
+        self._environ = os.environ if environ is None else environ
+        self._now = now
+        self._places = Places(wanted.out)
+        self._files: list[str] = []
+
+    def run(self) -> list[str]:
+        """Write what is missing and return its paths; raise CertificateFault, KekFault or OSError."""
+        root = self._root()
+        kek = self._kek()
+        issuer = self._issuer(root, kek)
+        hosts = self._wanted.hosts
+        folder = self._places.authority
+        self._server(issuer, AUTHORITY, folder.tls, folder.tls_key, hosts)
+        for name, where in ((BROKER, self._places.broker), (REGISTRY, self._places.registry)):
+            self._server(issuer, name, where / "tls.pem", where / "tls.key", hosts if name == BROKER else ())
+        for where in (folder.path, self._places.broker, self._places.registry):
+            self._copy_root(root, where)
+        self._broker_config()
+        self._signing_key(root)
+        self._operator()
+        self._tokens(root)
+        return list(dict.fromkeys(self._files))
+
+    def _root(self) -> x509.Certificate:
+        path, key_path = self._places.root / "ca.pem", self._places.root / "ca.key"
+        held = self._places.authority.root
+        for there in (path, held):
+            if there.exists():
+                root = certificate(there)
+                if (domain := trust_domain_of(root)) != self._wanted.trust_domain:
+                    raise CertificateFault(f"{there} is the root of {domain}, not of {self._wanted.trust_domain}")
+                return root
+        key = Ed25519PrivateKey.generate()
+        root = make_root(key, self._wanted.trust_domain, self._now())
+        self._put(key_path, key_pem(key))
+        self._put(path, pem(root), PUBLIC)
+        return root
+
+    def _kek(self) -> Kek:
+        path = self._places.authority.kek
+        if not any(self._environ.get(name) for name in (keks.VARIABLE, keks.FILE_VARIABLE)) and not path.exists():
+            self._put(path, f"{keks.new()}\n".encode())
+        return keks.read(self._environ, path)
+
+    def _issuer(self, root: x509.Certificate, kek: Kek) -> Issuer:
+        folder = self._places.authority
+        if not folder.issuer.exists():
+            key = Ed25519PrivateKey.generate()
+            made = make_issuer(key.public_key(), root, self._root_key("a new issuer"), self._now())
+            self._put(folder.issuer_key, kek.seal(key.private_bytes_raw(), ISSUER_CONTEXT))
+            # The root comes last of the three: with it, the folder counts as whole.
+            self._put(folder.issuer, pem(made), PUBLIC)
+            self._copy_root(root, folder.path)
+        return folder.read_issuer(kek)
+
+    def _server(self, issuer: Issuer, name: str, path: Path, key_path: Path, hosts: tuple[str, ...]) -> None:
+        """Certify one of the mesh's own processes, unless it is, for these hosts and for long enough."""
+        identity = Identity(issuer.trust_domain, self._wanted.tenant, name)
+        now, wanted = self._now(), set(hosts)
+        if path.exists() and key_path.exists():
+            held = certificate(path)
+            known = _hosts(held)
+            if wanted <= known and identity_of(held) == identity and expires(held) - now > YEAR * _LAST_PART:
+                return
+            wanted |= known
+        key = Ed25519PrivateKey.generate()
+        made = issuer.certify(
+            identity, key.public_key(), serial=new_serial(), now=now, lifetime=YEAR, hosts=sorted(wanted)
+        )
+        self._put(key_path, key_pem(key))
+        self._put(path, pem(made, issuer.certificate), PUBLIC)
+
+    def _broker_config(self) -> None:
+        """Write a configuration for nats-server, with paths relative to its folder; one that is there stays."""
+        path = self._places.broker / "nats.conf"
+        if path.exists():
+            return
+        # A broker that is reached under other names than this machine's own listens to others.
+        host = "127.0.0.1" if set(self._wanted.hosts) <= set(LOOPBACK) else "0.0.0.0"  # noqa: S104 - see above
+        files = Certificates(certificate="tls.pem", key="tls.key", root="ca.pem")
+        text = render(BrokerConfig(store_dir="jetstream", host=host, port=self._wanted.broker_port, certificates=files))
+        self._put(path, text.encode(), PUBLIC)
+
+    def _signing_key(self, root: x509.Certificate) -> None:
+        """Make the key that signs revisions, certified by the root itself; no authority, it signs no credential."""
+        seed, path = self._places.registry / "signing.key", self._places.registry / "signing.pem"
+        copy = self._places.authority.registry
+        if not (seed.exists() and path.exists()):
+            key = Ed25519PrivateKey.generate()
+            made = self._certified_by_root(key.public_key(), root)
+            self._put(seed, f"{key.private_bytes_raw().hex()}\n".encode())
+            self._put(path, pem(made), PUBLIC)
+        if not copy.exists() or copy.read_bytes() != path.read_bytes():
+            self._put(copy, path.read_bytes(), PUBLIC)
+
+    def _certified_by_root(self, key: Ed25519PublicKey, root: x509.Certificate) -> x509.Certificate:
+        return make_workload(
+            key,
+            Identity(self._wanted.trust_domain, self._wanted.tenant, REGISTRY),
+            issuer=root,
+            issuer_key=self._root_key("the registry's signing key"),
+            serial=int.from_bytes(new_serial(), "big"),
+            now=self._now(),
+            lifetime=5 * YEAR,
+        )
+
+    def _operator(self) -> None:
+        path, hashed = self._places.operator_token, self._places.authority.operators
+        if hashed.exists():
+            return
+        token = secrets.token_hex(32)
+        self._put(hashed, msgspec.json.encode([Operator("operator", operator_hash(token))]))
+        self._put(path, f"{token}\n".encode())
+
+    def _tokens(self, root: x509.Certificate) -> None:
+        """Make a token for each service that has none; the authority knows its hash from its first start on."""
+        folder = self._places.authority
+        held: list[Token] = folder.read_tokens()
+        for name in self._wanted.services:
+            path = self._places.service(name) / "token"
+            if path.exists():
+                continue
+            made, text = new_token(name, self._now())
+            held.append(made)
+            self._put(folder.tokens, msgspec.json.encode(held))
+            self._put(path, f"{text}\n".encode())
+            self._copy_root(root, path.parent)
+
+    def _copy_root(self, root: x509.Certificate, where: Path) -> None:
+        path = where / "ca.pem"
+        if not path.exists() or path.read_bytes() != pem(root):
+            self._put(path, pem(root), PUBLIC)
+
+    def _root_key(self, what: str) -> Ed25519PrivateKey:
+        path = self._places.root / "ca.key"
+        try:
+            key = load_pem_private_key(path.read_bytes(), None)
+        except (OSError, ValueError) as error:
+            raise CertificateFault(f"{path} is needed for {what} and cannot be read: {error}") from error
+        if not isinstance(key, Ed25519PrivateKey):
+            raise CertificateFault(f"{path} is not an Ed25519 key")
+        return key
+
+    def _put(self, path: Path, content: bytes, mode: int = 0o600) -> None:
+        put(path, content, mode)
+        self._files.append(str(path.relative_to(self._places.out)))
+
+
+def _hosts(held: x509.Certificate) -> set[str]:
+    names = held.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    addresses = names.get_values_for_type(x509.IPAddress)
+    return {*names.get_values_for_type(x509.DNSName), *map(str, addresses)}

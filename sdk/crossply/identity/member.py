@@ -1,0 +1,230 @@
+"""A process as a member of the mesh: it joins, keeps who it is, and renews that at half of its life."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import msgspec
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from crossply.errors import CallError, ConfigError, Unavailable
+from crossply.identity.authority import Authority, Refused, opened
+from crossply.identity.issued import Issued, IssuedFault, checked, registry_key, show, trusting
+from crossply.identity.kept import Kept
+from crossply.identity.keys import Keys
+from crossply.names import new_instance
+from crossply.telemetry.logs import get_logger
+from crossply.wire.credential import identity
+from crossply.wire.renewals import Renewals
+
+if TYPE_CHECKING:
+    import ssl
+
+    from crossply.clock import Chance
+    from crossply.config import MeshConfig
+
+Ask: TypeAlias = Callable[[bytes], Awaitable[bytes]]
+"""Sends a renewal to the authority over the mesh, and returns its answer; raises CallError."""
+
+RENEW = b"crossply-renew-v1\0"
+_ONE_TRY, _PAUSE = 5.0, 0.5
+_LEFT = 60.0
+_JITTER = 0.1
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 300.0
+
+
+class Member:
+    """Who this process is; connections are opened with it, and ``renewals`` tells them of a new certificate."""
+
+    def __init__(
+        self,
+        config: MeshConfig,
+        service: str,
+        chance: Chance,
+        *,
+        wall: Callable[[], float] = time.time,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        if config.authority_ca is None:
+            raise ConfigError(
+                ["CROSSPLY_AUTHORITY_CA: is missing; CROSSPLY_AUTHORITY needs the root by which to know it"]
+            )
+        try:
+            self._root = config.authority_ca.read_bytes()
+            self._tls = trusting(config.authority_ca)
+            self.ca = config.authority_ca
+        except (OSError, ValueError) as error:
+            raise ConfigError([f"CROSSPLY_AUTHORITY_CA: cannot read {str(config.authority_ca)!r}: {error}"]) from error
+        self._config = config
+        self._identity = identity(config.trust_domain, config.tenant, service)
+        self._authority = Authority(config.authority, config.authority_ca, config.trust_domain, config.tenant)
+        self._chance = chance
+        self._wall = wall
+        self._pause = pause
+        self._log = get_logger("identity").bind(service=service)
+        self.renewals = Renewals()
+        self._kept = None if config.state is None else Kept(config.state, service, config.state_key)
+        if self._kept is not None and not self._kept.take():
+            self._kept = None
+        self._held = self._usable()
+        self.instance = config.instance or (self._held[1].instance if self._held else new_instance())
+
+    @property
+    def issued(self) -> Issued:
+        """Return what was issued last; raise ``Unavailable`` before ``begin``."""
+        if self._held is None:
+            raise Unavailable(f"{self._identity} has not joined yet")
+        return self._held[1]
+
+    @property
+    def keys(self) -> Keys:
+        """Return the keys that it was issued for."""
+        if self._held is None:
+            raise Unavailable(f"{self._identity} has not joined yet")
+        return self._held[0]
+
+    def context(self) -> ssl.SSLContext:
+        """Return what shows this process's newest certificate."""
+        return self._tls
+
+    @property
+    def tls(self) -> Member:
+        """Return what connections are opened with: itself."""
+        return self
+
+    @property
+    def registry_key(self) -> bytes | None:
+        """Return the key by which revisions are known: what the configuration says, else what the authority named."""
+        return self._config.registry_key or registry_key(self.issued)
+
+    async def begin(self) -> None:
+        """Join, or go on as who this process was when no authority answers.
+
+        Raise ``ConfigError`` when the authority refuses, ``Unavailable`` when nobody answers within
+        ``connect_timeout`` and nothing usable was kept.
+        """
+        until = time.monotonic() + self._config.connect_timeout
+        said = False
+        while True:
+            try:
+                await self._join()
+                return
+            except Refused as refused:
+                raise ConfigError([f"CROSSPLY_TOKEN: the authority refuses: {refused}"]) from refused
+            except IssuedFault as fault:
+                raise ConfigError(
+                    [f"CROSSPLY_AUTHORITY: {self._authority.url} is not to be trusted: {fault}"]
+                ) from fault
+            except Unavailable as error:
+                if self._held is not None:
+                    self._log.warning("identity_kept", until=self._held[1].not_after, why=error.message)
+                    show(self._tls, self._held[1], self._held[0])
+                    return
+                if time.monotonic() + _PAUSE >= until:
+                    raise
+                if not said:
+                    self._log.warning("authority_unreachable", why=error.message)
+                said = True
+            await self._pause(_PAUSE)
+
+    async def renew_for_ever(self, ask: Ask) -> None:
+        """Renew at half of what is left, again and again; what fails is tried again until it works."""
+        while True:
+            left = self.issued.not_after - self._wall()
+            await self._pause(max(0.0, left * (0.5 + _JITTER * (2 * self._chance.random() - 1))))
+            pause = _FIRST_PAUSE
+            while not await self.renew(ask):
+                await self._pause(pause * (0.5 + self._chance.random()))
+                pause = min(2 * pause, _LONGEST_PAUSE, max(_FIRST_PAUSE, (self.issued.not_after - self._wall()) / 4))
+
+    def close(self) -> None:
+        """Leave the file of the identity to the next process."""
+        if self._kept is not None:
+            self._kept.release()
+
+    async def renew(self, ask: Ask) -> bool:
+        """Renew now, or else join again with the token; return whether either worked."""
+        keys = Keys.make()
+        body, der = self._body(keys)
+        message = RENEW + hashlib.sha256(der).digest() + body["sign_key"] + body["kem_key"]
+        renewal = msgspec.json.encode(
+            {**body, "credential": self.issued.credential, "proof": self.keys.sign.sign(message)}
+        )
+        try:
+            self._take(keys, opened(await ask(renewal)))
+        except (CallError, IssuedFault) as error:
+            self._log.warning("not_renewed", why=str(error), until=self.issued.not_after)
+            return await self._joined_again()
+        self.renewals.tell()
+        return True
+
+    async def _joined_again(self) -> bool:
+        """Join with the token instead, as at a start; return whether that worked."""
+        if not self._token():
+            return False
+        try:
+            await self._join()
+        except (Refused, Unavailable, IssuedFault) as error:
+            self._log.warning("not_joined_again", why=str(error))
+            return False
+        self.renewals.tell()
+        return True
+
+    async def _join(self) -> None:
+        token = self._token()
+        if not token:
+            raise Unavailable("there is no token: set CROSSPLY_TOKEN or CROSSPLY_TOKEN_FILE")
+        keys = Keys.make()
+        body, _ = self._body(keys)
+        self._take(keys, await self._authority.join({**body, "token": token}, _ONE_TRY))
+
+    def _body(self, keys: Keys) -> tuple[dict[str, Any], bytes]:
+        request = keys.request()
+        der = request.public_bytes(Encoding.DER)
+        said = {
+            "identity": self._identity,
+            "instance": self.instance,
+            "request": request.public_bytes(Encoding.PEM).decode(),
+            "sign_key": keys.sign.public_key().public_bytes_raw(),
+            "kem_key": keys.kem.public_key().public_bytes_raw(),
+            "possession": keys.possession(self._identity, self.instance, der),
+        }
+        return said, der
+
+    def _take(self, keys: Keys, issued: Issued) -> None:
+        checked(issued, keys, self._identity, self._root)
+        self._held = keys, issued
+        show(self._tls, issued, keys)
+        if self._kept is not None:
+            self._kept.save(keys, issued)
+        self._log.info("identity", identity=issued.identity, until=issued.not_after)
+
+    def _token(self) -> str:
+        path = self._config.token_file
+        if path is None:
+            return self._config.token
+        try:
+            # Read each time: the file may be rotated under us.
+            return path.read_text(encoding="ascii").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            self._log.warning("token_not_read", path=str(path), why=str(error))
+            return ""
+
+    def _usable(self) -> tuple[Keys, Issued] | None:
+        """Return what was kept, if it still is who this process is to be."""
+        held = None if self._kept is None else self._kept.load()
+        if held is None:
+            return None
+        keys, issued = held
+        if self._config.instance not in {None, issued.instance} or issued.not_after - self._wall() < _LEFT:
+            return None
+        try:
+            checked(issued, keys, self._identity, self._root)
+        except IssuedFault as fault:
+            self._log.warning("identity_not_used", why=str(fault))
+            return None
+        return held

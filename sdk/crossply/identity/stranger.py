@@ -1,0 +1,42 @@
+"""A process without an authority: nobody vouches for its name, and its configuration says what else it has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from crossply.clock import chance_of_loop
+from crossply.names import new_instance
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from crossply.config import MeshConfig
+    from crossply.identity.member import Member
+
+
+class Stranger:
+    """Stands where a ``Member`` does when CROSSPLY_AUTHORITY names none."""
+
+    def __init__(self, config: MeshConfig) -> None:
+        self.instance = config.instance or new_instance()
+        self.tls = config.tls
+        self.registry_key = config.registry_key
+        self.renewals = None
+
+    async def begin(self) -> None:
+        """Join nobody."""
+
+    async def renew_for_ever(self, ask: Callable[[bytes], Awaitable[bytes]]) -> None:
+        """Renew nothing."""
+
+    def close(self) -> None:
+        """Keep nothing."""
+
+
+def who(config: MeshConfig, service: str) -> Member | Stranger:
+    """Return who this process is; raise ``ConfigError``."""
+    if not config.authority:
+        return Stranger(config)
+    from crossply.identity.member import Member
+
+    return Member(config, service, chance_of_loop())

@@ -1,0 +1,1 @@
+"""What an instance protects itself and others by, and what it keeps for that: rates, admission, kept replies."""

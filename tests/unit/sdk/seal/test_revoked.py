@@ -1,0 +1,43 @@
+"""The signed list of revoked credentials."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from crossply.seal.faults import Reason
+from crossply.seal.revoked import Revoked, sign, verify
+from tests.unit.sdk.seal.members import Authority, refused
+
+LIST = Revoked(7, {bytes(range(16)): 1_790_000_000, bytes(16): 5})
+
+
+@pytest.fixture
+def authority() -> Authority:
+    return Authority()
+
+
+def test_a_list_is_read_as_it_was_signed(authority: Authority) -> None:
+    assert verify(sign(LIST, authority.key), authority.trusted) == LIST
+    assert verify(sign(Revoked(), authority.key), authority.trusted) == Revoked()
+
+
+def test_no_bit_of_a_list_may_be_another(authority: Authority) -> None:
+    raw = sign(LIST, authority.key)
+    for bit in range(len(raw) * 8):
+        changed = bytearray(raw)
+        changed[bit // 8] ^= 1 << bit % 8
+        assert refused(verify, bytes(changed), authority.trusted) in {Reason.FORGED, Reason.MALFORMED}
+
+
+def test_a_list_of_another_authority_is_forged(authority: Authority) -> None:
+    assert refused(verify, sign(LIST, Authority().key), authority.trusted) is Reason.FORGED
+
+
+@pytest.mark.parametrize("raw", [b"", b"\xc1", msgspec.msgpack.encode({"issuer": 5})])
+def test_what_is_no_list_is_malformed(authority: Authority, raw: bytes) -> None:
+    assert refused(verify, raw, authority.trusted) is Reason.MALFORMED
+
+
+def test_a_serial_of_another_length_is_malformed_though_it_is_signed(authority: Authority) -> None:
+    assert refused(verify, sign(Revoked(1, {b"short": 5}), authority.key), authority.trusted) is Reason.MALFORMED
