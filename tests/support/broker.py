@@ -7,9 +7,10 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from crossply_registry.broker_config import BrokerConfig, url, write
 from tests.support.leashed import leashed
@@ -63,6 +64,12 @@ class Broker:
         """Kill it as a crash would."""
         self._signal(signal.SIGKILL)
         self._wait()
+
+    def restart(self, **changes: Any) -> None:
+        """Kill it and start it with another configuration."""
+        self.kill()
+        self._config = replace(self._config, **changes)
+        self.start()
 
     def terminate(self) -> None:
         """Ask it to stop, and wait until it has."""

@@ -112,7 +112,10 @@ class NatsLink:
 
     def _stream_missing(self, family: str | None) -> None:
         for handler in self._on_missing_stream:
-            handler(family)
+            try:
+                handler(family)
+            except Exception as error:  # noqa: BLE001 - it is no fault of the publisher's or of the subscription's
+                self._report("listener to missing streams", error)
 
     @property
     def connected(self) -> bool:
