@@ -21,7 +21,7 @@ from crossply.wire.shares import Leased, Want
 
 FILE = Path(__file__).with_name("golden.json")
 MID, TRACE = bytes(range(16)), b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-OWN = credential.pack(Credential(identity="spiffe://mesh.test/t/acme/svc/web", instance="k7q2mzp4x3ab"))
+OWN = credential.pack_unsigned(Credential(identity="spiffe://mesh.test/t/acme/svc/web", instance="k7q2mzp4x3ab"))
 INBOX = b"_INBOX.web.k7q2mzp4x3ab.1f"
 
 

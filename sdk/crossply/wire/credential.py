@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 _FIXED = struct.Struct(">BBH8sQQ16s32s32s")
 _MAGIC, _VERSION, _SIGNATURE = 0xC7, 1, 64
+_UNSIGNED = bytes((_MAGIC, 0))
 
 
 class CredentialFault(ValueError):
@@ -61,6 +62,24 @@ def pack(credential: Credential) -> bytes:
     return fixed + names + credential.signature
 
 
+def pack_unsigned(credential: Credential) -> bytes:
+    """Return what there is to say without a signature: two bytes, the identity and the instance.
+
+    It stands in every message under suite 0x00, and a message's length is what most of its way costs.
+    """
+    return _UNSIGNED + b"".join(
+        struct.pack(">H", len(part)) + part for part in (credential.identity.encode(), credential.instance.encode())
+    )
+
+
+def read(raw: bytes) -> Credential:
+    """Return the parts of a credential, signed or unsigned; raise ``CredentialFault`` when it is neither."""
+    if not raw.startswith(_UNSIGNED):
+        return unpack(raw)
+    spiffe, instance = _names(raw, len(_UNSIGNED), len(raw), 2)
+    return Credential(identity=spiffe.decode(), instance=instance.decode())
+
+
 def unpack(raw: bytes) -> Credential:
     """Return the parts; raise ``CredentialFault`` when the bytes are not exactly one credential."""
     if len(raw) < _FIXED.size + 6 + _SIGNATURE:
@@ -68,9 +87,26 @@ def unpack(raw: bytes) -> Credential:
     magic, version, total, issuer, not_before, not_after, serial, sign_key, kem_key = _FIXED.unpack_from(raw)
     if magic != _MAGIC or version != _VERSION or total != len(raw):
         raise CredentialFault("credential has a wrong magic, version or length")
+    end = len(raw) - _SIGNATURE
+    spiffe, instance, claims = _names(raw, _FIXED.size, end, 3)
+    return Credential(
+        identity=spiffe.decode(),
+        instance=instance.decode(),
+        not_before=not_before,
+        not_after=not_after,
+        serial=serial,
+        issuer=issuer,
+        sign_key=sign_key,
+        kem_key=kem_key,
+        claims=claims,
+        signature=raw[end:],
+    )
+
+
+def _names(raw: bytes, at: int, end: int, count: int) -> list[bytes]:
+    """Return the names between two offsets, which they fill, the first two of them text."""
     parts: list[bytes] = []
-    at, end = _FIXED.size, len(raw) - _SIGNATURE
-    for _ in range(3):
+    for _ in range(count):
         if at + 2 > end:
             raise CredentialFault("credential ends inside a name")
         (length,) = struct.unpack_from(">H", raw, at)
@@ -79,21 +115,11 @@ def unpack(raw: bytes) -> Credential:
     if at != end:
         raise CredentialFault("credential has names that do not fill it")
     try:
-        spiffe, instance = parts[0].decode(), parts[1].decode()
+        for part in parts[:2]:
+            part.decode()
     except UnicodeDecodeError as error:
         raise CredentialFault("credential has a name that is not UTF-8") from error
-    return Credential(
-        identity=spiffe,
-        instance=instance,
-        not_before=not_before,
-        not_after=not_after,
-        serial=serial,
-        issuer=issuer,
-        sign_key=sign_key,
-        kem_key=kem_key,
-        claims=parts[2],
-        signature=raw[end:],
-    )
+    return parts
 
 
 def cid(raw: bytes) -> bytes:

@@ -22,7 +22,7 @@ class Sender:
     """What this instance writes into every envelope: its credential and a ``sequence``, which is the next number."""
 
     def __init__(self, own: Credential) -> None:
-        self._credential = credential.pack(own)
+        self._credential = credential.pack_unsigned(own)
         self.cid = credential.cid(self._credential)
         self.credential = tlv(envelope.CREDENTIAL, self._credential)
         self.sequence = 0
@@ -106,7 +106,7 @@ class Senders:
         if raw is None:
             raise EnvelopeFault("message carries no credential")
         try:
-            said = credential.unpack(raw)
+            said = credential.read(raw)
         except credential.CredentialFault as error:
             raise EnvelopeFault(str(error)) from error
         if credential.cid(raw) != cid:

@@ -157,3 +157,20 @@ def test_metadata_that_is_no_text_is_refused_as_what_it_is() -> None:
             0.0,
             {},
         )
+
+
+@pytest.mark.parametrize("end", [0, 1, 2, 3, 20, -1])
+def test_an_unsigned_credential_that_is_cut_off_is_refused(end: int) -> None:
+    with pytest.raises(CredentialFault):
+        credential.read(credential.pack_unsigned(ORDERS)[:end])
+
+
+def test_a_credential_is_read_signed_or_unsigned() -> None:
+    assert credential.read(credential.pack_unsigned(ORDERS)) == ORDERS
+    assert credential.read(credential.pack(ORDERS)) == ORDERS
+    with pytest.raises(CredentialFault):
+        credential.unpack(credential.pack_unsigned(ORDERS))
+    with pytest.raises(CredentialFault, match="not UTF-8"):
+        credential.read(b"\xc7\x00\x00\x01\xff\x00\x00")
+    with pytest.raises(CredentialFault, match="do not fill it"):
+        credential.read(credential.pack_unsigned(ORDERS) + b"x")
