@@ -95,9 +95,9 @@ class Declared:
         return ours | {name: handler for name, (_, handler) in self.raw.items()}
 
     def prompt(self, name: str) -> bool:
-        """Whether an endpoint's function ends without waiting."""
+        """Whether an endpoint ends without waiting: its function does, and no kept reply is looked for before it."""
         declared = self.endpoints.get(name)
-        return declared is not None and never_waits(declared.function)
+        return declared is not None and not declared.facts.kept and never_waits(declared.function)
 
     def event_handlers(self, executor: Callable[[], Executor], report: Report) -> dict[str, tuple[Handler, int]]:
         """Return the innermost handler and the concurrency of every channel pattern."""

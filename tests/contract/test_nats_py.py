@@ -28,6 +28,8 @@ class Told:
     def lost(self, connection: Connection, why: str) -> None:
         self.said.append(("lost", why))
 
+    def reading(self) -> None: ...
+
     def informed(self, connection: Connection, info: dict[str, Any]) -> None:
         self.said.append(("informed", info.get("max_payload"), info.get("ldm")))
 

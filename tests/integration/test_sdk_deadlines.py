@@ -269,3 +269,24 @@ async def test_a_cancelled_call_leaves_nothing_behind(meshes: Meshes) -> None:
     await asyncio.gather(*calls, return_exceptions=True)
 
     assert caller.link.outstanding(0.0) == {}
+
+
+async def test_of_calls_that_came_together_those_whose_time_ran_out_meanwhile_do_not_run(meshes: Meshes) -> None:
+    orders = meshes.new("orders")
+    ran: list[int] = []
+
+    @orders.endpoint
+    async def compute(number: int) -> int:
+        ran.append(number)
+        time.sleep(0.2)
+        return number
+
+    await meshes.start(orders)
+    caller = await meshes.client()
+    assert await caller.call("orders.compute", {"number": 0}) == 0
+    calls = [caller.call("orders.compute", {"number": number}, timeout=0.5) for number in range(1, 9)]
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+
+    assert any(isinstance(each, DeadlineExceeded) for each in outcomes)
+    await asyncio.sleep(0.2)
+    assert len(ran) <= 1 + 4

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from crossply.wire.link import AskedHandler, LinkConfig, MicroHandler, PresenceHandler
+    from crossply.wire.listening import Listening
     from crossply.wire.mux import Mux
     from crossply.wire.presence import Presence
     from crossply.wire.senders import Sender, Senders
-    from crossply.wire.supervisor import Listening, Supervisor
+    from crossply.wire.supervisor import Supervisor
 
 
 class Listenings:

@@ -38,6 +38,10 @@ class Owner(Protocol):
         """It is gone; called once, at once, unless its owner closed it."""
         ...
 
+    def reading(self) -> None:
+        """Something was read, and is about to be taken."""
+        ...
+
     def informed(self, connection: Connection, info: dict[str, Any]) -> None:
         """The broker said something new of itself: other servers, lame duck."""
         ...
@@ -166,6 +170,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Hand every whole message to who listens; keep the rest."""
         self.heard += 1
+        self._owner.reading()
         if self._parts:
             self._parts.append(data)
             self._have += len(data)

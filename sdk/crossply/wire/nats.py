@@ -74,7 +74,7 @@ class NatsLink:
         jetstream = JetStream(broker, self._mux, now)
         self._caller = Caller(broker, self._mux, self._sender, self._senders, now)
         self._publisher = Publisher(broker, jetstream, self._sender, now, self._stream_missing)
-        self._server = Server(config, broker, self._sender, self._senders, self._tasks, now, self._report)
+        self._server = Server(config, broker, self._sender, self._senders, self._tasks, self._report)
         self._announcer = Announcer(config, broker, self._mux, self._sender, self._senders, self._report)
         self._observer = Observer(config, broker, self._sender, self._senders, self._report)
         self._store = Bucket(jetstream, subjects.bucket(config.tenant))

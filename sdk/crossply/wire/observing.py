@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from crossply.wire.link import LinkConfig, ReportHandler
+    from crossply.wire.listening import Listening
     from crossply.wire.senders import Sender, Senders
-    from crossply.wire.supervisor import Listening, Supervisor
+    from crossply.wire.supervisor import Supervisor
 
 
 class Observer:

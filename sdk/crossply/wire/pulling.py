@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from crossply.clock import Clock
+    from crossply.wire.listening import Listening
     from crossply.wire.mux import Mux
-    from crossply.wire.supervisor import Listening, Supervisor
+    from crossply.wire.supervisor import Supervisor
 
 _EXPIRES, _HEARTBEAT = 30.0, 5.0
 _PAUSE = 0.5

@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from contextvars import Context
 
-    from crossply.clock import Clock
     from crossply.handler import Handler
     from crossply.tasks import Tasks
     from crossply.wire.link import LinkConfig
+    from crossply.wire.listening import Listening
     from crossply.wire.senders import Sender, Senders
-    from crossply.wire.supervisor import Listening, Supervisor
+    from crossply.wire.supervisor import Supervisor
 
 
 _CONTENT_TYPES = 16
 
 
 class Server:
-    """Takes calls for one service at one instance and answers them; one task a call."""
+    """Takes calls for one service at one instance and answers them: in a task each, unless an endpoint is prompt."""
 
     def __init__(
         self,
@@ -42,7 +42,6 @@ class Server:
         sender: Sender,
         senders: Senders,
         tasks: Tasks,
-        now: Clock,
         report: Callable[[str, BaseException], None],
     ) -> None:
         self._config = config
@@ -50,7 +49,6 @@ class Server:
         self._sender = sender
         self._senders = senders
         self._tasks = tasks
-        self._now = now
         self._report = report
         self._endpoints: dict[bytes, Endpoint] = {}
         self._own: Listening | None = None
@@ -79,7 +77,8 @@ class Server:
     def _take(self, subject: bytes, reply: bytes, data: bytes, headers: bytes) -> None:
         if not reply:
             return
-        received = self._now()
+        # Not the time of now: of what came together the last may have waited for all before it.
+        received = self._broker.arrived
         name = subject[subject.rfind(b".") + 1 :]
         endpoint = self._endpoints.get(name)
         if endpoint is None:

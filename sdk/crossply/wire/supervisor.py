@@ -14,6 +14,7 @@ from crossply.errors import NotConnected, Origin, Unavailable
 from crossply.tasks import Tasks
 from crossply.wire.dial import DialFault
 from crossply.wire.link import ConnectionEvent
+from crossply.wire.listening import Listening
 from crossply.wire.servers import Servers
 from crossply.wire.watchdog import TICK, watch_for_ever
 
@@ -54,6 +55,7 @@ class Supervisor:
         self._report = report
         self._servers = Servers(config.servers)
         self.current: Connection | None = None
+        self.arrived = now()
         self._connected = asyncio.Event()
         self._listenings: dict[int, Listening] = {}
         self._numbers = itertools.count(1)
@@ -183,6 +185,10 @@ class Supervisor:
 
     # What connections tell
 
+    def reading(self) -> None:
+        """What is taken now has ``arrived`` together, however long it takes to go through it."""
+        self.arrived = self._now()
+
     def lost(self, connection: Connection, why: str) -> None:
         """Replace a connection that is gone."""
         self._retiring.discard(connection)
@@ -277,21 +283,6 @@ class Supervisor:
         await asyncio.wait({old.ping()}, timeout=_OVERLAP)
         self._retiring.discard(old)
         await old.aclose()
-
-
-class Listening:
-    """One subscription, over all connections; ``aclose`` ends it after what it already got."""
-
-    def __init__(self, owner: Supervisor, number: int, subject: bytes, queue: bytes, take: Take) -> None:
-        self._owner = owner
-        self.number = number
-        self.subject = subject
-        self.queue = queue
-        self.take = take
-
-    async def aclose(self, timeout: float = 2.0) -> None:
-        """End it after what is under way; a broker that is away cannot hold this up."""
-        await self._owner.unlisten(self.number, timeout)
 
 
 def _done() -> asyncio.Future[None]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from crossply.declared import Declared
 from crossply.endpoint import never_waits
 
 
@@ -54,3 +55,10 @@ def test_an_asynchronous_function_without_an_await_never_waits() -> None:
 )
 def test_any_other_may_wait(function: Callable[..., Any]) -> None:
     assert not never_waits(function)
+
+
+def test_an_endpoint_whose_replies_are_kept_is_not_prompt_as_they_are_looked_for_first() -> None:
+    declared = Declared("orders")
+    declared.endpoint(computes, "once", idempotent=False, idempotency="kv")
+    declared.endpoint(computes, "often", idempotent=True)
+    assert [declared.prompt(name) for name in ("once", "often")] == [False, True]

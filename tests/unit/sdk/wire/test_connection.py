@@ -21,9 +21,13 @@ class Told:
     """An owner that writes down what it is told."""
 
     said: list[tuple[str, object]] = field(default_factory=list[tuple[str, object]])
+    reads: int = 0
 
     def lost(self, connection: Connection, why: str) -> None:
         self.said.append(("lost", why))
+
+    def reading(self) -> None:
+        self.reads += 1
 
     def informed(self, connection: Connection, info: dict[str, Any]) -> None:
         self.said.append(("informed", info))
