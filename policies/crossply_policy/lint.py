@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from crossply_policy.documents import Document
+from crossply_policy.idle import idle
 from crossply_policy.rate_limit import RateLimitSpec
 from crossply_policy.redirects import circles
 from crossply_policy.shapes import listed
@@ -22,8 +23,10 @@ CODES: Final[Mapping[str, str]] = {
     "CP104": "redirects lead in a circle",
     "CP105": "a mirror copies calls to where they go anyway",
     "CP106": "nobody runs a service that is meant",
+    "CP107": "a section does nothing, as the broker chooses the instances",
 }
 """Every code, with what it says in general."""
+_IDLE: Final = "does nothing, as balance.method is queue wherever it holds: the broker chooses; use another method"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ def lint(documents: Iterable[Document], living: Living | None = None) -> tuple[D
         Doubt("CP104", f"Traffic/{one.service}", f"spec.routes[{one.number}].redirect", f"leads in a circle: {one.way}")
         for one in circles(traffic)
     ]
+    found += [Doubt("CP107", one.document, one.path, _IDLE) for one in idle(every)]
     return tuple(sorted(found, key=lambda one: (one.document, one.path, one.code)))
 
 
