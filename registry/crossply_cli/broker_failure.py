@@ -17,7 +17,10 @@ _AUTHORITY: Final = "CROSSPLY_AUTHORITY"
 _REFUSED: Final = "authorization violation"
 """The broker's own words; the wire has no other sign."""
 _TLS: Final = ("CROSSPLY_TLS_", "TLS", "certificate")
-_TLS_HINT: Final = "look at CROSSPLY_TLS_CA, CROSSPLY_TLS_CERT and CROSSPLY_TLS_KEY, described in docs/configuration.md"
+_TLS_HINT: Final = (
+    "set CROSSPLY_AUTHORITY and what belongs to it to join that mesh, or CROSSPLY_TLS_CA, CROSSPLY_TLS_CERT and"
+    " CROSSPLY_TLS_KEY to files of one's own; docs/configuration.md describes both"
+)
 
 
 def broker_failure(config: MeshConfig, error: Unavailable) -> Failure:
