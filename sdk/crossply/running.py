@@ -7,6 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from crossply.audit.audit import Audit
 from crossply.clock import chance_of_loop, of_loop
 from crossply.codec import Decoder
 from crossply.control.feed import PolicyFeed
@@ -16,6 +17,7 @@ from crossply.discovery.vigil import Vigil
 from crossply.errors import MeshError, Unavailable
 from crossply.identity.asking import asking
 from crossply.identity.stranger import who
+from crossply.keyring.following import following
 from crossply.protection.admission import Admission
 from crossply.protection.leases import Leases
 from crossply.protection.rates import Rates
@@ -98,6 +100,7 @@ class Running:
         self.intake = Admission(config.max_in_flight, self.now)
         self.intake.adopt(AdmissionPolicy(adaptive=False))
         self.rates = Rates(declared.service, self.now)
+        self.audit = Audit()
         self.called: dict[tuple[str, Any], tuple[Handler, Decoder]] = {}
         self._tasks = Tasks(lambda name, error: self._log.error("task_failed", task=name, error=repr(error)))
         self._serving: list[Closable] = []
@@ -144,6 +147,8 @@ class Running:
         self.link.on_missing_stream(self._presence.missing)
         await self._feed.start()
         await self._feed.want(self._declared.service)
+        joined = self.member, self.link, self._declared
+        self.keys = following(*joined, self.routes.outbound, self.around, self._tasks)
         self.begun = True
         await self.rejoin()
         self._tasks.for_ever(self._beat, "heartbeat")

@@ -131,7 +131,7 @@ async def test_a_section_that_the_brokers_choice_leaves_idle_is_told_of_before_a
     spec: dict[str, Any] = {"balance": {"method": "queue"}, "warmup": {"duration": "5s"}}
     said = (await diff(api, {"kind": "Service", "name": "billing", "spec": spec}))["warnings"]
     assert [(one["code"], one["document"], one["path"]) for one in said] == [
-        ("CP107", "Service/billing", "spec.warmup")
+        ("CP109", "Service/billing", "spec.warmup")
     ]
     assert (await api.put("/v1/documents/Service/billing", json={"spec": spec}, headers=CREATE)).status_code == 201
     assert await warnings(api) == said
