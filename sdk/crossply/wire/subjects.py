@@ -21,6 +21,11 @@ def one_instance(service: str, instance: str, endpoint: str) -> str:
     return f"mesh.rpc.{service}.i-{instance}.{endpoint}"
 
 
+def any_endpoint(service: str) -> str:
+    """Every subject that calls to ``service`` go to, whatever the instance and the endpoint."""
+    return f"mesh.rpc.{service}.*.*"
+
+
 def own_instance(service: str, instance: str) -> str:
     """What an instance listens to for calls that address it."""
     return f"mesh.rpc.{service}.i-{instance}.*"
@@ -64,6 +69,11 @@ def who(service: str) -> str:
 def report(service: str, instance: str) -> str:
     """Where an instance tells what happened in it."""
     return f"mesh.obs.{service}.{instance}"
+
+
+def audit(service: str, instance: str) -> str:
+    """Where an instance tells what it decided about others."""
+    return f"mesh.audit.{service}.{instance}"
 
 
 def channel(name: str) -> str:
