@@ -174,6 +174,7 @@ class Running:
             connect_timeout=min(_ONE_TRY, config.connect_timeout),
             tls=self.member.tls,
             renewals=self.member.renewals,
+            needs=tuple(self._declared.subscriptions),
         )
         said = False
         while True:
