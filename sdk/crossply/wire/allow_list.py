@@ -55,7 +55,8 @@ def of_instance(reach: Reach, service: str, instance: str, tenant: str) -> Allow
         subjects.audit(service, instance),
         *(subjects.any_endpoint(each) for each in callees),
         *(subjects.who(each) for each in callees),
-        *_inboxes(reach.callers),
+        # A registry asks who serves what.
+        *_inboxes({*reach.callers, REGISTRY}),
         *(subjects.channel(each) for each in reach.publishes),
         *_reads(subjects.bucket(tenant)),
         *_keeps(subjects.replies(tenant)),
