@@ -13,6 +13,7 @@ from crossply_policy.documents import DefaultsSpec, Document, ServiceSpec, Telem
 from crossply_policy.faults import Fault, PolicyInvalid
 from crossply_policy.rate_limit import RateLimitPolicy, RateLimits, RateLimitSpec
 from crossply_policy.rules import rules_of
+from crossply_policy.security import Securities, SecuritySpec
 from crossply_policy.snapshot import MESH, Route, Rule, Snapshot
 from crossply_policy.traffic import TrafficSpec
 
@@ -41,6 +42,7 @@ def compile_snapshot(documents: Iterable[Document], *, generation: int, revision
         traffic=MappingProxyType(traffic),
         telemetry=_telemetry(by_key),
         rate_limits=rate_limits(by_key.values()),
+        security=securities(by_key.values()),
     )
 
 
@@ -49,6 +51,11 @@ def rate_limits(documents: Iterable[Document]) -> RateLimits:
     return RateLimits.of(
         RateLimitPolicy.of(one.name, one.spec) for one in documents if isinstance(one.spec, RateLimitSpec)
     )
+
+
+def securities(documents: Iterable[Document]) -> Securities:
+    """Return what documents say of the protection of messages."""
+    return Securities.of({one.name: one.spec for one in documents if isinstance(one.spec, SecuritySpec)})
 
 
 def _telemetry(by_key: Mapping[str, Document]) -> Mapping[str, TelemetryPolicy]:

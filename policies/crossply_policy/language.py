@@ -20,22 +20,19 @@ from crossply_policy.documents import (
     RetryPolicy,
     RetrySpec,
     ServiceSpec,
-    TelemetryPolicy,
-    TelemetrySpec,
     TimeoutSpec,
 )
 from crossply_policy.protection_table import PROTECTIONS
 from crossply_policy.rate_limit_table import RATE_LIMIT
 from crossply_policy.sections import Field, Named, Section
+from crossply_policy.security_table import SECURITY
 from crossply_policy.shapes import Choice, Duration, Flag, Number, Whole, Words
+from crossply_policy.telemetry_table import NOT_YET, TELEMETRY
 from crossply_policy.traffic_language import TRAFFIC
-
-NOT_YET: Final = "is not available in this version"
 
 _RETRY: Final = FLOOR.retry or RetryPolicy(attempts=0)
 _BUDGET: Final = BudgetPolicy()
-_TELEMETRY: Final = TelemetryPolicy()
-_MESH_TO_COME: Final[tuple[str, ...]] = ("encryption", "replay", "redaction")
+_OF_SECURITY: Final = "is said in a Security document; move it to Security/mesh"
 _NEVER_RETRIED: Final = (
     "invalid_argument",
     "unauthenticated",
@@ -210,37 +207,12 @@ DEFAULTS: Final = Section(
         "admission": _ADMISSION,
     },
     refused={
-        **dict.fromkeys(_MESH_TO_COME, NOT_YET),
+        "encryption": _OF_SECURITY,
+        "replay": _OF_SECURITY,
+        "redaction": NOT_YET,
         "sampling": "is said in a Telemetry document; move it to Telemetry/mesh",
         "idempotent": "is said of a service or an endpoint; move it to a Service document",
         "endpoints": "belong to a service; move them to a Service document",
-    },
-)
-
-
-LOG_LEVEL: Final = Choice(words=("debug", "info", "warning", "error"))
-"""The levels that may stand in `log_level`."""
-TELEMETRY: Final = Section(
-    make=TelemetrySpec,
-    fields={
-        "sampling": Field(
-            shape=Number(low=0, high=1),
-            about="The share of the traces beginning at a service that are kept whole.",
-            default=_TELEMETRY.sampling,
-        ),
-        "slow": Field(
-            shape=Duration(),
-            about="Calls and events that take longer are kept whatever was sampled, as failed ones are.",
-            default=_TELEMETRY.slow,
-        ),
-        "log_level": Field(
-            shape=LOG_LEVEL,
-            about="What is logged at least; the process's own configuration where nothing is said.",
-        ),
-    },
-    refused={
-        "tap": NOT_YET,
-        "redaction": NOT_YET,
     },
 )
 
@@ -293,6 +265,12 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
             name=names.document,
             name_schema={"type": "string", "pattern": names.NAME_PATTERN},
             spec=RATE_LIMIT,
+        ),
+        "Security": Kind(
+            about="How messages to one service are protected, or to all where the name is `mesh`.",
+            name=names.service,
+            name_schema={"type": "string", "pattern": names.NAME_PATTERN},
+            spec=SECURITY,
         ),
     },
 )

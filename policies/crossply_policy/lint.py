@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 from crossply_policy.documents import Document
 from crossply_policy.rate_limit import RateLimitSpec
 from crossply_policy.redirects import circles
+from crossply_policy.security import SecuritySpec
 from crossply_policy.shapes import listed
 from crossply_policy.traffic import MatchSpec, RouteSpec, TrafficSpec
 
@@ -22,6 +23,7 @@ CODES: Final[Mapping[str, str]] = {
     "CP104": "redirects lead in a circle",
     "CP105": "a mirror copies calls to where they go anyway",
     "CP106": "nobody runs a service that is meant",
+    "CP201": "messages may travel unsealed",
 }
 """Every code, with what it says in general."""
 
@@ -52,6 +54,7 @@ def lint(documents: Iterable[Document], living: Living | None = None) -> tuple[D
             found += check(name, spec)
         if living is not None:
             found += [*_unlabelled(name, spec, living), *_absent(name, spec, living)]
+    found += [doubt for one in every for doubt in _unsealed(one)]
     found += [doubt for one in every if living is not None for doubt in _unserved(one, living)]
     found += [
         Doubt("CP104", f"Traffic/{one.service}", f"spec.routes[{one.number}].redirect", f"leads in a circle: {one.way}")
@@ -139,6 +142,17 @@ def _unserved(document: Document, living: Living) -> Iterator[Doubt]:
         service = document.spec.target.service
         if service is not None and not living.get(service):
             yield Doubt("CP106", document.key, "spec.for.service", f"no instance of {service} is known")
+
+
+def _unsealed(document: Document) -> Iterator[Doubt]:
+    """Yield what lets the broker read, and write, what services say to each other."""
+    if not isinstance(document.spec, SecuritySpec):
+        return
+    if document.spec.encryption == "off":
+        yield Doubt("CP201", document.key, "spec.encryption", "whoever runs the broker reads all, and may write it")
+    if document.spec.encryption == "permissive":
+        detail = "unsealed messages are taken as well: whoever runs the broker may write them; say strict at the end"
+        yield Doubt("CP201", document.key, "spec.encryption", detail)
 
 
 def _doubt(code: str, name: str, path: str, detail: str) -> Doubt:

@@ -17,6 +17,7 @@ from crossply_policy.documents import (
 )
 from crossply_policy.protection import BreakerPolicy, HedgePolicy, LimitPolicy, OutlierPolicy, WarmupPolicy
 from crossply_policy.rate_limit import RateLimits
+from crossply_policy.security import Securities
 from crossply_policy.traffic import Condition, RouteTimeoutSpec, TrafficPolicy
 
 MESH: Final = "mesh"
@@ -68,6 +69,7 @@ class Snapshot:
     traffic: Mapping[str, tuple[Rule, ...]] = field(default_factory=lambda: MappingProxyType({}))
     telemetry: Mapping[str, TelemetryPolicy] = field(default_factory=lambda: MappingProxyType({}))
     rate_limits: RateLimits = field(default_factory=RateLimits)
+    security: Securities = field(default_factory=Securities)
 
     def route(self, service: str, endpoint: str) -> Route:
         """Return the route of one endpoint: the same object every time, by at most two lookups."""

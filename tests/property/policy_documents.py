@@ -23,6 +23,7 @@ from crossply_policy.documents import (
 )
 from crossply_policy.protection import BreakerSpec, HedgeSpec, LimitSpec, OutlierSpec, WarmupSpec
 from crossply_policy.rate_limit import RateLimitSpec, Target
+from crossply_policy.security import SecuritySpec
 from crossply_policy.traffic import CODES as TRAFFIC_CODES
 from crossply_policy.traffic import (
     AbortSpec,
@@ -186,4 +187,10 @@ rate_limit_specs = st.builds(
     scope=said(st.sampled_from(["instance", "mesh"])),
 )
 rate_limits = st.builds(Document, kind=st.just("RateLimit"), name=tokens, spec=rate_limit_specs)
-documents = defaults | services | telemetry | traffics | rate_limits
+security_specs = st.builds(
+    SecuritySpec,
+    encryption=said(st.sampled_from(["strict", "permissive", "off"])),
+    replay=said(st.sampled_from(["bounded", "strict"])),
+)
+security = st.builds(Document, kind=st.just("Security"), name=st.just("mesh") | tokens, spec=security_specs)
+documents = defaults | services | telemetry | traffics | rate_limits | security

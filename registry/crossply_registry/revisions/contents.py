@@ -13,6 +13,7 @@ from crossply_policy.rate_limit import RateLimitSpec
 from crossply_policy.snapshot import MESH
 
 _OF_ONE_SERVICE: Final = frozenset({"Service", "Traffic"})
+_OF_ONE_OR_ALL: Final = frozenset({"Telemetry", "Security"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,5 +53,5 @@ def concerns(document: Document) -> tuple[str, ...]:
     """Return whom a document concerns: the service it is about, or ``*`` for all."""
     if isinstance(document.spec, RateLimitSpec) and document.spec.target and document.spec.target.service:
         return (document.spec.target.service,)
-    own = document.kind in _OF_ONE_SERVICE or (document.kind == "Telemetry" and document.name != MESH)
+    own = document.kind in _OF_ONE_SERVICE or (document.kind in _OF_ONE_OR_ALL and document.name != MESH)
     return (document.name,) if own else ("*",)
