@@ -171,6 +171,7 @@ class Running:
             connect_timeout=min(_ONE_TRY, config.connect_timeout),
             tls=self.member.tls,
             renewals=self.member.renewals,
+            audit=self.audit,
         )
         said = False
         while True:
@@ -185,6 +186,7 @@ class Running:
             await asyncio.sleep(_RECONNECT_PAUSE)
 
     def _adopt(self, snapshot: Snapshot) -> None:
+        self.link.protect(snapshot.security)
         self.rates.adopt(snapshot)
         self.routes.adopt(snapshot)
         self.publishing.adopt(snapshot)

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 if TYPE_CHECKING:
     import asyncio
 
+    from crossply.audit.audit import Audit
     from crossply.handler import Handler, Peer, Request, Response
     from crossply.tls import Tls
     from crossply.wire.lease import SharesOfRates
     from crossply.wire.presence import Presence
     from crossply.wire.renewals import Renewals
+    from crossply.wire.sealed.keys import Keys
+    from crossply_policy.security import Securities
 
 
 class ConnectionEvent(Enum):
@@ -31,6 +34,7 @@ class ConnectionEvent(Enum):
 class LinkConfig:
     """Who connects to which brokers. ``reconnect`` is False for commands that should fail at once; seconds.
 
+    With ``keys`` messages are sealed, as ``Link.protect`` is told; ``audit`` hears of those that could not be opened.
     At each of the ``renewals`` the link moves, make before break, to a connection with what ``tls`` shows by then.
     """
 
@@ -42,6 +46,8 @@ class LinkConfig:
     connect_timeout: float = 5.0
     tls: Tls | None = None
     renewals: Renewals | None = None
+    keys: Keys | None = None
+    audit: Audit | None = None
     reconnect: bool = True
 
 
@@ -184,6 +190,10 @@ class Link(Protocol):
 
     def on_missing_stream(self, handler: MissingHandler) -> None:
         """Call ``handler(family)`` when nothing stores a family yet, ``handler(None)`` when a consumer is missing."""
+        ...
+
+    def protect(self, securities: Securities) -> None:
+        """Seal messages, and take such as are not sealed, as these say; without keys nothing is sealed."""
         ...
 
     def call(self, request: Request) -> Awaitable[Response]:

@@ -41,7 +41,7 @@ def pack_request(sender: Sender, request: Request, *, reply: bytes, now: float) 
     block = b"".join(
         (
             content_type,
-            _trace(request),
+            trace(request),
             operation,
             b"" if request.schema is None else text_tlv(envelope.SCHEMA, request.schema),
             sender.credential,
@@ -61,7 +61,7 @@ def pack_event(sender: Sender, request: Request) -> bytes:
     """Return the wire form of an event; it has no deadline of its own."""
     content_type, operation = sender.names(request)
     schema = b"" if request.schema is None else text_tlv(envelope.SCHEMA, request.schema)
-    block = b"".join((content_type, _trace(request), operation, schema, sender.credential))
+    block = b"".join((content_type, trace(request), operation, schema, sender.credential))
     return _finish(sender, Kind.EVENT, request.id, 0, block, metadata.pack_request(request), request.body, request)
 
 
@@ -73,7 +73,8 @@ def pack_response(sender: Sender, answered: bytes, response: Response, mid: byte
     return _finish(sender, kind, mid, 0, block, sender.reply_metadata(response), response.body, None)
 
 
-def _trace(request: Request) -> bytes:
+def trace(request: Request) -> bytes:
+    """Return the TLVs of a request's trace context, or nothing."""
     parent, state = request.traceparent, request.tracestate
     if parent is None:
         return b"" if state is None else text_tlv(envelope.TRACESTATE, state)
@@ -97,12 +98,13 @@ def _finish(
 ) -> bytes:
     tlvs, head = len(block), len(block) + len(said)
     if len(body) > MAX_BODY or head > MAX_HEAD or tlvs > envelope.MAX_TLVS:
-        raise _too_large(request.operation if request is not None else "reply", len(body), head, tlvs)
+        raise too_large(request.operation if request is not None else "reply", len(body), head, tlvs)
     header = envelope.pack_unsealed(kind, tlvs, sender.cid, sender.next(), time.time_ns() // 1_000_000, ttl, mid)
     return b"".join((header, block, _LENGTH.pack(len(said)), said, body))
 
 
-def _too_large(operation: str, body: int, head: int, tlvs: int) -> PayloadTooLarge:
+def too_large(operation: str, body: int, head: int, tlvs: int) -> PayloadTooLarge:
+    """Return the error of a message that is larger than its limits, which names the one it is above."""
     if body > MAX_BODY:
         return PayloadTooLarge(
             f"{operation}: body of {body} bytes is above the limit of {MAX_BODY};"
@@ -212,6 +214,14 @@ def open_response(
             f"{request.operation}: reply came from {peer.service}, not from {request.service}",
             origin=Origin.WIRE,
         )
+    response = response_of(parts, request, peer, senders)
+    if forms is not None and ReplyReader.fits(parts, response):
+        _keep(forms, payload, ReplyReader(parts, response))
+    return response
+
+
+def response_of(parts: Parts, request: Request, peer: Peer, senders: Senders) -> Response:
+    """Return the response that a reply of ``peer`` says, or raise the ``CallError`` it tells of."""
     said, facts = senders.said(parts.metadata)
     if parts.kind is Kind.ERROR:
         failure = metadata.failure_of(said)
@@ -219,11 +229,8 @@ def open_response(
             failure.message = f"{request.operation}: {failure.message or failure.code}"
             failure.args = (failure.message,)
         raise failure
-    content_type = text(tlvs[envelope.CONTENT_TYPE]) or MSGPACK
-    response = Response(parts.body, content_type, said.metadata, facts, peer, said.status, said.headers)
-    if forms is not None and ReplyReader.fits(parts, response):
-        _keep(forms, payload, ReplyReader(parts, response))
-    return response
+    content_type = text(parts.tlvs[envelope.CONTENT_TYPE]) or MSGPACK
+    return Response(parts.body, content_type, said.metadata, facts, peer, said.status, said.headers)
 
 
 def open_pong(payload: bytes, ping: Request, senders: Senders) -> set[bytes]:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         Streams,
     )
     from crossply.wire.presence import Presence
+    from crossply_policy.security import Securities
 
 _LAST_REPLIES = 1.0
 
@@ -245,6 +246,9 @@ class MemoryLink:
     async def ping(self, operation: str, instance: str, timeout: float) -> Pong:
         """Ask an instance whether it lives."""
         return await self._calling.ping(operation, instance, timeout)
+
+    def protect(self, securities: Securities) -> None:
+        """Do nothing: in memory there is nobody to seal against."""
 
     def fail_attempts(self, service: str, instance: str) -> int:
         """Fail the attempts in flight to an instance."""
