@@ -17,6 +17,7 @@ from crossply.discovery.vigil import Vigil
 from crossply.errors import MeshError, Unavailable
 from crossply.identity.asking import asking
 from crossply.identity.stranger import who
+from crossply.keyring.following import following
 from crossply.protection.admission import Admission
 from crossply.protection.leases import Leases
 from crossply.protection.rates import Rates
@@ -146,6 +147,8 @@ class Running:
         self.link.on_missing_stream(self._presence.missing)
         await self._feed.start()
         await self._feed.want(self._declared.service)
+        joined = self.member, self.link, self._declared
+        self.keys = following(*joined, self.routes.outbound, self.around, self._tasks)
         self.begun = True
         await self.rejoin()
         self._tasks.for_ever(self._beat, "heartbeat")
