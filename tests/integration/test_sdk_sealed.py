@@ -122,6 +122,7 @@ async def test_events_are_sealed_to_their_channel_and_come_with_who_published(
     async def heard(text: str, event: Event) -> None:
         got.append((event.source.identity, text))
 
+    await provider.ensure(consumers=(("orders", "shop.*"),))
     await vouched.start(orders, web)
     await web.publish("shop.sold", "one")
     await web.publish("shop.sold", "two")

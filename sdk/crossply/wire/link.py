@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from crossply.wire.plans import ConsumerPlan, ConsumerState, RepliesPlan, StreamPlan
     from crossply.wire.presence import Presence
     from crossply.wire.renewals import Renewals
-    from crossply.wire.sealed.keys import Keys
+    from crossply.wire.sealed.own_keys import OwnKeys
     from crossply_policy.security import Securities
 
 
@@ -48,7 +48,7 @@ class LinkConfig:
     connect_timeout: float = 5.0
     tls: Tls | None = None
     renewals: Renewals | None = None
-    keys: Keys | None = None
+    keys: OwnKeys | None = None
     audit: Audit | None = None
     reconnect: bool = True
 

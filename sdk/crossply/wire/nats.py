@@ -46,8 +46,8 @@ if TYPE_CHECKING:
         Streams,
     )
     from crossply.wire.presence import Presence
-    from crossply.wire.sealed.keys import Keys
     from crossply.wire.sealed.link import SealedLink
+    from crossply.wire.sealed.own_keys import OwnKeys
     from crossply_policy.security import Securities
 
 
@@ -279,7 +279,7 @@ class NatsLink:
         self._mux.close_all()
 
 
-def _sealed(config: LinkConfig, keys: Keys, sender: Sender) -> SealedLink:
+def _sealed(config: LinkConfig, keys: OwnKeys, sender: Sender) -> SealedLink:
     # Not before somebody has keys: who has none needs no cryptography either.
     from crossply.wire.sealed.link import SealedLink
 

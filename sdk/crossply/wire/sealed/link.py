@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from crossply.wire.calling import Caller
     from crossply.wire.link import LinkConfig
     from crossply.wire.mux import Mux
-    from crossply.wire.sealed.keys import Keys
+    from crossply.wire.sealed.own_keys import OwnKeys
     from crossply.wire.senders import Sender, Senders
     from crossply.wire.supervisor import Supervisor
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class SealedLink:
     """Makes the sealed parts of one link; they share sessions and replay windows, over all its connections."""
 
-    def __init__(self, config: LinkConfig, keys: Keys, sender: Sender) -> None:
+    def __init__(self, config: LinkConfig, keys: OwnKeys, sender: Sender) -> None:
         self._sender = sender
         self.sealing = Sealing(keys, config.service, config.audit)
         self.events = SealedEvents(self.sealing, sender)

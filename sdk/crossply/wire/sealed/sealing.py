@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from crossply.handler import Peer
     from crossply.seal.credentials import Member, Recipient
     from crossply.seal.holder import Holder
-    from crossply.wire.sealed.keys import Keys
+    from crossply.wire.sealed.own_keys import OwnKeys
     from crossply_policy.security import Encryption
 
 CONTROL: Final = frozenset({"authority", "registry"})
@@ -37,7 +37,7 @@ class Sealing:
     """
 
     def __init__(
-        self, keys: Keys, service: str, audit: Audit | None = None, *, clock: Callable[[], int] = unix_ms
+        self, keys: OwnKeys, service: str, audit: Audit | None = None, *, clock: Callable[[], int] = unix_ms
     ) -> None:
         self.keys = keys
         self.sealer = Sealer(keys.own, keys.lineage, clock=clock)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _FORMS: Final = 1024
 _PAIR: Final = layout.begin(schedule.PAIR)
 _INBOXES: Final = b"_INBOX."
+_KID: Final = slice(16, 24)
 _MID: Final = slice(layout.SIZE - message.ID, layout.SIZE)
 
 
@@ -63,12 +64,18 @@ class SealedServer:
         if form is not None and form.member is unsealed.member:
             request = form.open(unsealed.message, reply, now)
             if request is not None:
-                return request
+                return self._met(request, data)
         try:
-            return self._read(forms, operation, reply, unsealed, now)
+            return self._met(self._read(forms, operation, reply, unsealed, now), data)
         except EnvelopeFault as fault:
             self._refuse(operation, reply, data, fault, unsealed.member)
             return None
+
+    def _met(self, request: Request | None, data: bytes) -> Request | None:
+        """Note when a request was sealed to another key than this instance's newest: its sender knows no other."""
+        if request is not None and data[_KID] != self._sealing.keys.own.kid:
+            request.introduced = False
+        return request
 
     def _read(
         self, forms: dict[bytes, RequestReader], operation: str, reply: bytes, unsealed: Unsealed, now: float

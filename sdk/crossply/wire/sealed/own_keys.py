@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from crossply.seal.ring import Ring
 
 
-class Keys(Protocol):
+class OwnKeys(Protocol):
     """The keys of one process; all of it is at hand, nothing waits."""
 
     @property
