@@ -8,6 +8,8 @@ from dataclasses import fields, is_dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
+from crossply_policy.access.rules import compile_access
+from crossply_policy.access.spec import AccessSpec
 from crossply_policy.defaults import FLOOR
 from crossply_policy.documents import DefaultsSpec, Document, ServiceSpec, TelemetryPolicy, TelemetrySpec
 from crossply_policy.faults import Fault, PolicyInvalid
@@ -18,8 +20,13 @@ from crossply_policy.snapshot import MESH, Route, Rule, Snapshot
 from crossply_policy.traffic import TrafficSpec
 
 
-def compile_snapshot(documents: Iterable[Document], *, generation: int, revision: int) -> Snapshot:
-    """Resolve documents into one snapshot; raise PolicyInvalid where two have the same kind and name."""
+def compile_snapshot(
+    documents: Iterable[Document], *, generation: int, revision: int, guarded: bool = False
+) -> Snapshot:
+    """Resolve documents into one snapshot; raise PolicyInvalid where two have the same kind and name.
+
+    `guarded` says that an `Access` document is in force which is not among these.
+    """
     by_key = unique(documents)
     floor = overlaid(FLOOR, *(one.spec for one in by_key.values() if isinstance(one.spec, DefaultsSpec)))
     services: dict[str, Route] = {}
@@ -28,21 +35,23 @@ def compile_snapshot(documents: Iterable[Document], *, generation: int, revision
     for document in by_key.values():
         if isinstance(document.spec, ServiceSpec):
             whole = overlaid(floor, document.spec)
-            services[document.name] = _settled(whole)
+            services[document.name] = whole
             for name, spec in document.spec.endpoints.items():
-                endpoints[document.name, name] = _settled(overlaid(whole, spec))
+                endpoints[document.name, name] = overlaid(whole, spec)
         elif isinstance(document.spec, TrafficSpec) and (rules := rules_of(document.key, document.spec)):
             traffic[document.name] = rules
     return Snapshot(
         generation=generation,
         revision=revision,
-        default=_settled(floor),
+        default=floor,
         services=MappingProxyType(services),
         endpoints=MappingProxyType(endpoints),
         traffic=MappingProxyType(traffic),
         telemetry=_telemetry(by_key),
         rate_limits=rate_limits(by_key.values()),
         security=securities(by_key.values()),
+        access=compile_access(by_key.values()),
+        guarded=guarded or any(isinstance(one.spec, AccessSpec) for one in by_key.values()),
     )
 
 
@@ -87,8 +96,3 @@ def overlaid(policy: Any, *specs: object) -> Any:
         }
         policy = replace(policy, **said) if said else policy
     return policy
-
-
-def _settled(route: Route) -> Route:
-    """Return the route without its retry where that has no further attempts."""
-    return replace(route, retry=None) if route.retry is not None and route.retry.attempts == 0 else route

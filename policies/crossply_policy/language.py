@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from crossply_policy import names
+from crossply_policy.access.language import ACCESS
 from crossply_policy.defaults import FLOOR, LIMITS
 from crossply_policy.documents import (
     AdmissionSpec,
@@ -17,7 +18,6 @@ from crossply_policy.documents import (
     DefaultsSpec,
     DrainSpec,
     EndpointSpec,
-    RetryPolicy,
     RetrySpec,
     ServiceSpec,
     TimeoutSpec,
@@ -27,10 +27,12 @@ from crossply_policy.rate_limit_table import RATE_LIMIT
 from crossply_policy.sections import Field, Named, Section
 from crossply_policy.security_table import SECURITY
 from crossply_policy.shapes import Choice, Duration, Flag, Number, Whole, Words
-from crossply_policy.telemetry_table import NOT_YET, TELEMETRY
+from crossply_policy.telemetry_table import TELEMETRY
 from crossply_policy.traffic_language import TRAFFIC
 
-_RETRY: Final = FLOOR.retry or RetryPolicy(attempts=0)
+NOT_YET: Final = "is not available in this version"
+
+_RETRY: Final = FLOOR.retry
 _BUDGET: Final = BudgetPolicy()
 _OF_SECURITY: Final = "is said in a Security document; move it to Security/mesh"
 _NEVER_RETRIED: Final = (
@@ -265,6 +267,12 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
             name=names.document,
             name_schema={"type": "string", "pattern": names.NAME_PATTERN},
             spec=RATE_LIMIT,
+        ),
+        "Access": Kind(
+            about="Who may call what, and who may publish and have which events.",
+            name=names.document,
+            name_schema={"type": "string", "pattern": names.NAME_PATTERN},
+            spec=ACCESS,
         ),
         "Security": Kind(
             about="How messages to one service are protected, or to all where the name is `mesh`.",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
+from crossply_policy.access.rules import Access
 from crossply_policy.documents import (
     AdmissionPolicy,
     BalancePolicy,
@@ -26,10 +27,10 @@ MESH: Final = "mesh"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """All policy for one endpoint of one service; retry None means that nothing is tried again."""
+    """All policy for one endpoint of one service; where `retry` has no attempts, hedges still spend its budget."""
 
     timeout: TimeoutPolicy = field(default_factory=TimeoutPolicy)
-    retry: RetryPolicy | None = field(default_factory=RetryPolicy)
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
     balance: BalancePolicy = field(default_factory=BalancePolicy)
     hedge: HedgePolicy = field(default_factory=HedgePolicy)
     breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
@@ -59,7 +60,10 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """The routes of one revision; made by `compile_snapshot`, never changed."""
+    """The routes of one revision; made by `compile_snapshot`, never changed.
+
+    `guarded` says whether any `Access` document is in force in the mesh, be it one that is not in `access` here.
+    """
 
     generation: int = 0
     revision: int = 0
@@ -70,6 +74,8 @@ class Snapshot:
     telemetry: Mapping[str, TelemetryPolicy] = field(default_factory=lambda: MappingProxyType({}))
     rate_limits: RateLimits = field(default_factory=RateLimits)
     security: Securities = field(default_factory=Securities)
+    access: Access = field(default_factory=Access)
+    guarded: bool = False
 
     def route(self, service: str, endpoint: str) -> Route:
         """Return the route of one endpoint: the same object every time, by at most two lookups."""

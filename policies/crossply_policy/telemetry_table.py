@@ -1,4 +1,4 @@
-"""The table of `Telemetry` documents: their fields, bounds and meanings."""
+"""The table of the kind `Telemetry`: its fields, their bounds and meanings."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from crossply_policy.documents import TelemetryPolicy, TelemetrySpec
 from crossply_policy.sections import Field, Section
 from crossply_policy.shapes import Choice, Duration, Number
 
-NOT_YET: Final = "is not available in this version"
-
 _TELEMETRY: Final = TelemetryPolicy()
+_NOT_YET: Final = "is not available in this version"
 
 LOG_LEVEL: Final = Choice(words=("debug", "info", "warning", "error"))
 """The levels that may stand in `log_level`."""
@@ -33,7 +32,7 @@ TELEMETRY: Final = Section(
         ),
     },
     refused={
-        "tap": NOT_YET,
-        "redaction": NOT_YET,
+        "tap": _NOT_YET,
+        "redaction": _NOT_YET,
     },
 )

@@ -80,9 +80,9 @@ class Request(msgspec.Struct, eq=False):  # a Struct, as one is made for every c
     ``operation`` is ``service.endpoint`` or, for events, the channel. ``deadline`` is on the monotonic clock.
     ``id`` is 16 random bytes, the same over all attempts. ``instance`` is the one addressed, ``None`` leaves the
     choice to the queue group; ``tried`` lists those that attempts of this call have already gone to. ``peer`` is
-    the caller, on the inbound side, and ``member`` its verified credential where it sealed the message; ``introduced``
-    says that it knows this instance's. ``age`` is how many seconds an event has been stored, ``parent`` the trace
-    context that ``traceparent`` continues or is linked to.
+    the caller, on the inbound side, and ``member`` its verified credential where it sealed the message. ``age`` is how
+    many seconds an event has been stored, ``parent`` the trace context that ``traceparent`` continues or is linked to.
+    ``introduced`` says that its sender and this instance know each other's credential, so that the reply leaves it out.
     """
 
     operation: str

@@ -9,6 +9,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from crossply_policy import names
+from crossply_policy.access.language import ACCESS
+from crossply_policy.access.shapes import Targets
 from crossply_policy.language import DEFAULTS, ENDPOINT, KINDS, SERVICE
 from crossply_policy.parse import parse
 from crossply_policy.rate_limit_table import RATE_LIMIT
@@ -34,9 +36,11 @@ def leaves(section: Section, within: str = "") -> Iterator[tuple[str, Field]]:
             yield from leaves(one.shape, f"{within}{name}.")
         else:
             yield f"{within}{name}", one
+            if isinstance(one.shape, Targets):
+                yield from leaves(one.shape.section, f"{within}{name}.")
 
 
-PLACES = {"D": DEFAULTS, "S": SERVICE, "E": ENDPOINT, "T": TELEMETRY, "L": RATE_LIMIT, "Y": SECURITY}
+PLACES = {"D": DEFAULTS, "S": SERVICE, "E": ENDPOINT, "T": TELEMETRY, "L": RATE_LIMIT, "A": ACCESS, "Y": SECURITY}
 FIELDS = {path: one for section in PLACES.values() for path, one in leaves(section)}
 
 
@@ -80,7 +84,7 @@ def test_the_row_of_a_field_says_where_it_may_stand(path: str) -> None:
 
 
 def test_every_field_in_the_docs_is_there() -> None:
-    rows = {path for path, cells in ROWS.items() if re.fullmatch(r"[DSETLY](?: [DSETLY])*", cells[1])}
+    rows = {path for path, cells in ROWS.items() if re.fullmatch(r"[DSETLAY](?: [DSETLAY])*", cells[1])}
     assert rows == set(FIELDS)
 
 

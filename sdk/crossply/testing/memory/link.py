@@ -43,7 +43,6 @@ if TYPE_CHECKING:
         Streams,
     )
     from crossply.wire.presence import Presence
-    from crossply_policy.security import Securities
 
 _LAST_REPLIES = 1.0
 
@@ -250,7 +249,7 @@ class MemoryLink:
         """Ask an instance whether it lives."""
         return await self._calling.ping(operation, instance, timeout)
 
-    def protect(self, securities: Securities) -> None:
+    def protect(self, securities: object) -> None:
         """Do nothing: in memory there is nobody to seal against."""
 
     def fail_attempts(self, service: str, instance: str) -> int:

@@ -10,8 +10,8 @@ import math
 import struct
 from typing import TYPE_CHECKING, Final
 
-from crossply.handler import MSGPACK, Kind, Request, Response
-from crossply.wire import envelope, metadata
+from crossply.handler import Kind, Request, Response
+from crossply.wire import content_types, envelope, metadata
 from crossply.wire.envelope import EnvelopeFault, Parts, tlv
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class RequestReader:
         before, names, place = len(self._before), len(self._names), len(self._place)
         layout = struct.Struct(f">72xI{_ID}s{before}s{TRACEPARENT}s{names}sB{place}s{TOKEN}sH")
         self._unpack, self._size = layout.unpack_from, layout.size
-        self._content_type = (first.tlvs[envelope.CONTENT_TYPE] or b"").decode() or MSGPACK
+        self._content_type = content_types.read(first.tlvs[envelope.CONTENT_TYPE])
         self._introduced = first.tlvs[envelope.CREDENTIAL] is None
 
     @staticmethod

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from crossply.handler import Kind, Request, Response
 from crossply.wire import envelope, message, metadata
-from crossply.wire.envelope import tlv
-from crossply.wire.senders import text_tlv
+from crossply.wire.envelope import text_tlv, tlv
 
 if TYPE_CHECKING:
     from crossply.wire.senders import Sender
