@@ -1,4 +1,4 @@
-"""The authority as a service of the mesh: `authority.renew` takes renewals as calls, whichever replica gets them."""
+"""The authority as a service of the mesh: `authority.renew` and `authority.keys`, whichever replica gets the call."""
 
 from __future__ import annotations
 
@@ -83,11 +83,16 @@ def serving(authority: Authority, config: AuthorityConfig, connect: Connect) -> 
     async def renew(renewal: bytes) -> bytes:  # pyright: ignore[reportUnusedFunction]  # the mesh has it
         try:
             issued = await parts.renewing.renew(renewal)
-        except Refused as refused:
-            raise _told(refused) from refused
-        except (StoreUnavailable, StateFault) as error:
-            raise EndpointFailed(f"state: {error}", code=Code.UNAVAILABLE) from error
+        except (Refused, StoreUnavailable, StateFault) as error:
+            raise _told(error) from error
         return msgspec.json.encode(answer(issued, parts.issuer, authority.registry))
+
+    @mesh.endpoint(idempotent=True)
+    async def keys(asked: bytes) -> bytes:  # pyright: ignore[reportUnusedFunction]  # as above
+        try:
+            return await parts.asking.answer(asked)
+        except (Refused, StoreUnavailable, StateFault) as error:
+            raise _told(error) from error
 
     return mesh
 
@@ -99,6 +104,8 @@ def _key(authority: Authority) -> bytes | None:
     return key.public_bytes_raw() if isinstance(key, Ed25519PublicKey) else None
 
 
-def _told(refused: Refused) -> EndpointFailed:
+def _told(refused: Refused | StoreUnavailable | StateFault) -> EndpointFailed:
+    if not isinstance(refused, Refused):
+        return EndpointFailed(f"state: {refused}", code=Code.UNAVAILABLE)
     codes = {401: Code.UNAUTHENTICATED, 403: Code.PERMISSION_DENIED}
     return EndpointFailed(refused.why, code=codes.get(refused.status, Code.INVALID_ARGUMENT))

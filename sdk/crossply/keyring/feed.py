@@ -58,8 +58,6 @@ class KeyFeed:
         self._pause = pause
         self._log = get_logger("keys")
         self._wanted: set[str] = set()
-        self._publishes: set[str] = set()
-        self._subscribes: set[str] = set()
         self._reading: dict[str, asyncio.Task[None]] = {}
         self._absent: dict[str, float] = {}
         self._asking: asyncio.Task[None] | None = None
@@ -67,11 +65,11 @@ class KeyFeed:
 
     def start(self, subscriptions: Iterable[str] = ()) -> None:
         """Listen, and ask for what is not here yet: neither authority nor store is waited for."""
-        self._subscribes.update(subscriptions)
+        self._keyring.subscribes.update(subscriptions)
         self._link.keys.notices.watch(self._heard)
         self._link.on_event(self._happened)
         self._tasks.for_ever(self._look, "keys")
-        if self._keyring.outlived()[0] or any(self._keyring.group(each) is None for each in self._subscribes):
+        if self._keyring.outlived()[0] or any(self._keyring.group(each) is None for each in self._keyring.subscribes):
             self._fetch_private()
 
     async def want(self, service: str) -> Recipient | None:
@@ -92,7 +90,7 @@ class KeyFeed:
     async def want_channel(self, channel: str, *, subscribe: bool = False) -> Group | None:
         """Return the keys of a channel or pattern, asked for once; None when this process may not have them."""
         known = self._keyring.group(channel)
-        wanted = self._subscribes if subscribe else self._publishes
+        wanted = self._keyring.subscribes if subscribe else self._keyring.publishes
         key = f"{'>' if subscribe else '<'}{channel}"
         if known is not None or self._absent.get(key, 0.0) > self._now():
             return known
@@ -188,9 +186,10 @@ class KeyFeed:
         self._asking = None
 
     async def _request(self) -> None:
-        asked = Asked(self._keyring.own.raw, tuple(sorted(self._publishes)), tuple(sorted(self._subscribes)))
+        keyring = self._keyring
+        asked = Asked(keyring.own.raw, tuple(sorted(keyring.publishes)), tuple(sorted(keyring.subscribes)))
         try:
-            if self._keyring.adopt(await self._ask(contents.encode(asked))):
+            if keyring.adopt(await self._ask(contents.encode(asked))):
                 self._absent.clear()
                 self._keep()
         except CallError as error:
