@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Awaitable, Iterable
 
+    from crossply.clock import Clock
     from crossply.handler import Handler, Request, Response
     from crossply.wire.dial import Dial
     from crossply.wire.lease import SharesOfRates
@@ -77,9 +78,9 @@ class NatsLink:
         if config.renewals is not None:
             config.renewals.on_renewal(broker.move)
         jetstream = JetStream(broker, self._mux, now)
-        sealed = self._sealed = None if config.keys is None else _sealed(config, config.keys, self._sender)
+        sealed = self._sealed = None if config.keys is None else _sealed(config, config.keys, self._sender, now)
         plain = Caller(broker, self._mux, self._sender, self._senders, now)
-        self._caller = plain if sealed is None else sealed.caller(plain, broker, self._mux, self._senders, now)
+        self._caller = plain if sealed is None else sealed.caller(plain, broker, self._mux, self._senders)
         pack = partial(message.pack_event, self._sender) if sealed is None else sealed.events.pack
         self._publisher = Publisher(broker, jetstream, pack, now, self._stream_missing)
         server = None if sealed is None else sealed.server
@@ -279,8 +280,8 @@ class NatsLink:
         self._mux.close_all()
 
 
-def _sealed(config: LinkConfig, keys: OwnKeys, sender: Sender) -> SealedLink:
+def _sealed(config: LinkConfig, keys: OwnKeys, sender: Sender, now: Clock) -> SealedLink:
     # Not before somebody has keys: who has none needs no cryptography either.
     from crossply.wire.sealed.link import SealedLink
 
-    return SealedLink(config, keys, sender)
+    return SealedLink(config, keys, sender, now)

@@ -24,16 +24,17 @@ if TYPE_CHECKING:
 class SealedLink:
     """Makes the sealed parts of one link; they share sessions and replay windows, over all its connections."""
 
-    def __init__(self, config: LinkConfig, keys: OwnKeys, sender: Sender) -> None:
+    def __init__(self, config: LinkConfig, keys: OwnKeys, sender: Sender, now: Clock) -> None:
         self._sender = sender
+        self._now = now
         self.sealing = Sealing(keys, config.service, config.audit)
         self.events = SealedEvents(self.sealing, sender)
 
-    def caller(self, plain: Caller, broker: Supervisor, mux: Mux, senders: Senders, now: Clock) -> SealedCaller:
+    def caller(self, plain: Caller, broker: Supervisor, mux: Mux, senders: Senders) -> SealedCaller:
         """Return what seals calls; ``plain`` sends those that go unsealed."""
-        sender = self._sender
+        sender, now = self._sender, self._now
         return SealedCaller(self.sealing, plain, broker=broker, mux=mux, sender=sender, senders=senders, now=now)
 
     def server(self, answer: Callable[[bytes, bytes, bytes], None]) -> SealedServer:
         """Return what opens calls and seals their replies, which ``answer`` sends."""
-        return SealedServer(self.sealing, self._sender, answer)
+        return SealedServer(self.sealing, self._sender, answer, self._now)

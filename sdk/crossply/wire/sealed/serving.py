@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
@@ -20,7 +21,9 @@ from crossply.wire.sealed.message import content, kind_of, reply_block
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from crossply.clock import Clock
     from crossply.seal.credentials import Member
+    from crossply.seal.holder import Holder
     from crossply.seal.opener import Unsealed
     from crossply.wire.sealed.sealing import Sealing
     from crossply.wire.senders import Sender
@@ -35,10 +38,18 @@ _MID: Final = slice(layout.SIZE - message.ID, layout.SIZE)
 class SealedServer:
     """Opens requests and seals replies; ``answer(reply, payload, headers)`` sends."""
 
-    def __init__(self, sealing: Sealing, sender: Sender, answer: Callable[[bytes, bytes, bytes], None]) -> None:
+    def __init__(
+        self, sealing: Sealing, sender: Sender, answer: Callable[[bytes, bytes, bytes], None], now: Clock
+    ) -> None:
         self._sealing = sealing
         self._sender = sender
         self._answer = answer
+        self._now = now
+        self._renewed_at = -math.inf
+        sealing.keys.on_renewal(self._renewed)
+
+    def _renewed(self, _own: Holder) -> None:
+        self._renewed_at = self._now()
 
     def takes(self, data: bytes) -> bool:
         """Whether a message is for ``open``: it is sealed, or nothing else may come in."""
@@ -138,7 +149,9 @@ class SealedServer:
         return self._seal(request, Kind.PONG, reply, block, content("pong", b"", body, block))
 
     def _introduction(self, request: Request) -> bytes:
-        return b"" if request.introduced else self._sealing.keys.own.credential
+        # Who asked before the renewal knows the credential before.
+        known = request.introduced and request.received > self._renewed_at
+        return b"" if known else self._sealing.keys.own.credential
 
     def _seal(self, request: Request, kind: Kind, reply: bytes, block: bytes, sealed: bytes) -> bytes:
         member = request.member
