@@ -95,7 +95,8 @@ def test_a_service_sees_its_own_token_and_what_it_trusts_and_nothing_else(name: 
 @pytest.mark.parametrize(("name", "folder"), OWN.items())
 def test_a_process_of_the_mesh_sees_its_own_folder_alone_and_writes_nothing_there(name: str, folder: str) -> None:
     assert SERVICES[name].mounts["/mesh"] == f"mesh/{folder}"
-    [said] = [each for each in SERVICES[name].said["volumes"] if isinstance(each, dict)]
+    volumes: list[str | dict[str, object]] = SERVICES[name].said["volumes"]
+    [said] = [each for each in volumes if isinstance(each, dict)]
     assert said["read_only"] is True
 
 
