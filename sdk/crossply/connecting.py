@@ -24,11 +24,15 @@ _ONE_TRY = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """Who connects: a service, with what it has of an authority, and who hears of messages that were not opened."""
+    """Who connects: a service, with what it has of an authority, and who hears of messages that were not opened.
+
+    ``needs`` are the channel patterns whose events it will take.
+    """
 
     service: str
     member: Member | Stranger
     audit: Audit
+    needs: tuple[str, ...] = ()
 
     def link(self, config: MeshConfig) -> LinkConfig:
         """Return what its connections are opened with."""
@@ -43,6 +47,7 @@ class Joined:
             renewals=self.member.renewals,
             keys=self.member.keyring,
             audit=self.audit,
+            needs=self.needs,
         )
 
 

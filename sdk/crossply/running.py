@@ -120,7 +120,8 @@ class Running:
     async def start(self) -> None:
         """Connect, load policy, serve, and be known; raise ``Unavailable`` when no broker answers in time."""
         await self.member.begin()
-        link = Joined(self._declared.service, self.member, self.audit).link(self._config)
+        needs = tuple(self._declared.subscriptions)
+        link = Joined(self._declared.service, self.member, self.audit, needs).link(self._config)
         self.link = await reached(link, self._connect, self._config.connect_timeout, self.now, self._log)
         try:
             await self._begin()

@@ -211,6 +211,8 @@ class Member:
 
     def _take(self, keys: Keys, issued: Issued) -> None:
         checked(issued, keys, self._identity, self._root)
+        if issued.instance != self.instance:
+            raise IssuedFault(f"it is for instance {ascii(issued.instance)[:40]} instead of {self.instance}")
         self._hold(keys, issued)
         self.keep()
         self._log.info("identity", identity=issued.identity, until=issued.not_after)

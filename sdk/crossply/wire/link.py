@@ -32,12 +32,26 @@ class ConnectionEvent(Enum):
     CLOSED = "closed"
 
 
+class Nkey(Protocol):
+    """A key by which a broker knows a user of its own configuration."""
+
+    @property
+    def name(self) -> str:
+        """Return the text of its public half."""
+        ...
+
+    def sign(self, nonce: bytes) -> bytes:
+        """Return the signature over a nonce."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkConfig:
     """Who connects to which brokers. ``reconnect`` is False for commands that should fail at once; seconds.
 
     With ``keys`` messages are sealed, as ``Link.protect`` is told; ``audit`` hears of those that could not be opened.
     At each of the ``renewals`` the link moves, make before break, to a connection with what ``tls`` shows by then.
+    ``needs`` are the channel patterns whose events it will take.
     """
 
     servers: tuple[str, ...]
@@ -50,6 +64,8 @@ class LinkConfig:
     renewals: Renewals | None = None
     keys: OwnKeys | None = None
     audit: Audit | None = None
+    nkey: Nkey | None = None
+    needs: tuple[str, ...] = ()
     reconnect: bool = True
 
 
