@@ -32,7 +32,7 @@ class Joined:
     service: str
     member: Member | Stranger
     audit: Audit
-    needs: tuple[str, ...] = ()
+    needs: tuple[str, ...]
 
     def link(self, config: MeshConfig) -> LinkConfig:
         """Return what its connections are opened with."""

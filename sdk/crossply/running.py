@@ -120,8 +120,9 @@ class Running:
     async def start(self) -> None:
         """Connect, load policy, serve, and be known; raise ``Unavailable`` when no broker answers in time."""
         await self.member.begin()
-        needs = tuple(self._declared.subscriptions)
-        link = Joined(self._declared.service, self.member, self.audit, needs).link(self._config)
+        link = Joined(self._declared.service, self.member, self.audit, tuple(self._declared.subscriptions)).link(
+            self._config
+        )
         self.link = await reached(link, self._connect, self._config.connect_timeout, self.now, self._log)
         try:
             await self._begin()

@@ -29,13 +29,14 @@ from crossply_registry.authority.callout.service import CalloutService
 from crossply_registry.authority.certificates import CertificateFault, trust_domain_of
 from crossply_registry.authority.credentials import IssuedCredentials
 from crossply_registry.authority.folder import ISSUER_CONTEXT, certificate
-from crossply_registry.authority.identity import AUTHORITY
+from crossply_registry.authority.identity import AUTHORITY, Identity
 from crossply_registry.authority.issuer import Issuer
 from crossply_registry.authority.issuing import Issuing
 from crossply_registry.authority.joining import Joining
 from crossply_registry.authority.journal import Journal
 from crossply_registry.authority.keyring.asked import Asking
 from crossply_registry.authority.keyring.granting import Granting
+from crossply_registry.authority.keyring.judging import Judging
 from crossply_registry.authority.keyring.publishing import Publishing
 from crossply_registry.authority.keyring.turning import Keys
 from crossply_registry.authority.keyring.vault import Vault
@@ -76,6 +77,7 @@ class Parts:
     renewing: Renewing
     keys: Keys
     asking: Asking
+    judging: Judging
 
 
 class Authority:
@@ -150,7 +152,8 @@ class Authority:
         await revocations.refresh()
         journal = Journal(kept, now=self._now)
         keys = self._keys(link, kept, issuer)
-        granting, credentials = Granting(issuer, keys), IssuedCredentials(link.keys.credentials)
+        judging = Judging(lambda service: str(Identity(issuer.trust_domain, self._config.tenant, service)))
+        granting, credentials = Granting(issuer, keys, may=judging.may), IssuedCredentials(link.keys.credentials)
         joining = Joining(
             issuing=Issuing(issuer, granting, credentials, self._config.lifetime, self._now),
             tenant=self._config.tenant,
@@ -163,7 +166,7 @@ class Authority:
         entries = await journal.refresh()
         renewing = Renewing(issuer, joining, revocations, now=self._now)
         asking = Asking(renewing, granting)
-        self._parts = Parts(link, issuer, tokens, revocations, journal, joining, renewing, keys, asking)
+        self._parts = Parts(link, issuer, tokens, revocations, journal, joining, renewing, keys, asking, judging)
         self._tasks.for_ever(keys.turning, "turn keys")
         if self._callout is not None:
             await self._callout.follow(link, self.registry_key, revocations)

@@ -9,11 +9,12 @@ from typing import Final
 import msgspec
 
 from crossply.config import MeshConfig
-from crossply.errors import Code, EndpointFailed
+from crossply.errors import Code, EndpointFailed, MeshError
 from crossply.mesh import Mesh
 from crossply.telemetry.logs import get_logger
 from crossply.wire import connect as connect_nats
 from crossply.wire.link import Connect, Link, LinkConfig, StoreUnavailable
+from crossply_policy.snapshot import Snapshot
 from crossply_registry.authority.answer import answer
 from crossply_registry.authority.authority import Authority
 from crossply_registry.authority.config import AuthorityConfig
@@ -77,6 +78,14 @@ def serving(authority: Authority, config: AuthorityConfig, connect: Connect) -> 
         ),
         connect=connect,
     )
+
+    def snapshot() -> Snapshot | None:
+        try:
+            return mesh.running.routes.snapshot
+        except MeshError:
+            return None  # a join, before this replica has its place in the mesh
+
+    parts.judging.watch(snapshot)
 
     @mesh.endpoint(idempotent=True)
     async def renew(renewal: bytes) -> bytes:  # pyright: ignore[reportUnusedFunction]  # the mesh has it

@@ -62,10 +62,10 @@ class LinkConfig:
     connect_timeout: float = 5.0
     tls: Tls | None = None
     renewals: Renewals | None = None
-    keys: OwnKeys | None = None
-    audit: Audit | None = None
     nkey: Nkey | None = None
     needs: tuple[str, ...] = ()
+    keys: OwnKeys | None = None
+    audit: Audit | None = None
     reconnect: bool = True
 
 

@@ -141,6 +141,7 @@ class FakeKeys:
 
     credentials: FakeStore = field(default_factory=FakeStore)
     told: list[bytes] = field(default_factory=list)
+    handlers: list[Callable[[bytes], None]] = field(default_factory=list)
 
     @property
     def notices(self) -> FakeKeys:
@@ -148,8 +149,11 @@ class FakeKeys:
 
     def tell(self, message: bytes) -> None:
         self.told.append(message)
+        for handler in self.handlers:
+            handler(message)
 
-    def watch(self, handler: object) -> Open:
+    def watch(self, handler: Callable[[bytes], None]) -> Open:
+        self.handlers.append(handler)
         return Open()
 
     async def ensure_credentials(self, plan: CredentialsPlan) -> bool:
