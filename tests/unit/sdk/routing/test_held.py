@@ -134,7 +134,7 @@ def test_a_subset_that_nobody_defines_any_more_leaves_nothing() -> None:
 
 def steering(subset: str) -> Snapshot:
     """Return a snapshot in which calls to `orders` go to one subset."""
-    documents = [
+    documents: list[dict[str, object]] = [
         {"kind": "Service", "name": "orders", "spec": {"breaker": {}, "limit": {}}},
         {
             "kind": "Traffic",
