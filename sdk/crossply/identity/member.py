@@ -203,12 +203,16 @@ class Member:
             "request": request.public_bytes(Encoding.PEM).decode(),
             "sign_key": keys.sign.public_key().public_bytes_raw(),
             "kem_key": keys.kem.public_key().public_bytes_raw(),
+            "publishes": [] if self._keyring is None else sorted(self._keyring.publishes),
+            "subscribes": [] if self._keyring is None else sorted(self._keyring.subscribes),
             "possession": keys.possession(self._identity, self.instance, der),
         }
         return said, der
 
     def _take(self, keys: Keys, issued: Issued) -> None:
         checked(issued, keys, self._identity, self._root)
+        if issued.instance != self.instance:
+            raise IssuedFault(f"it is for instance {ascii(issued.instance)[:40]} instead of {self.instance}")
         self._hold(keys, issued)
         self.keep()
         self._log.info("identity", identity=issued.identity, until=issued.not_after)
