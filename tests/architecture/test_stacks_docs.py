@@ -91,7 +91,7 @@ PROTECTED = Protection(
 HEDGED = Protection(latencies=Latencies())
 
 
-def outbound(retry: RetryPolicy | None, protection: Protection = UNPROTECTED) -> None:
+def outbound(retry: RetryPolicy, protection: Protection = UNPROTECTED) -> None:
     nothing: Any = None
     stacks.outbound(
         Route(retry=retry, traffic=EVERYTHING),
@@ -174,7 +174,7 @@ def test_a_hedge_stands_in_the_place_of_the_retry(composed: list[str]) -> None:
 
 
 def test_a_layer_that_no_policy_asks_for_is_not_composed(composed: list[str]) -> None:
-    outbound(None)
+    outbound(RetryPolicy(attempts=0))
     assert not {"hedge", "retry", "limit", "breaker", "outlier"} & set(composed)
 
 

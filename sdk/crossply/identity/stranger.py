@@ -22,12 +22,16 @@ class Stranger:
         self.tls = config.tls
         self.registry_key = config.registry_key
         self.renewals = None
+        self.keyring = None
 
     async def begin(self) -> None:
         """Join nobody."""
 
     async def renew_for_ever(self, ask: Callable[[bytes], Awaitable[bytes]]) -> None:
         """Renew nothing."""
+
+    def keep(self) -> None:
+        """Keep nothing here either."""
 
     def close(self) -> None:
         """Keep nothing."""

@@ -14,6 +14,7 @@ from crossply.wire.delivery import Delivery
 from crossply.wire.denials import Denials
 from crossply.wire.dial import dial
 from crossply.wire.jetstream import JetStream
+from crossply.wire.keys import Keys, KeysOnWire
 from crossply.wire.link import ConnectionEvent, EventHandler, LinkConfig
 from crossply.wire.mux import Mux, disconnected, instance_gone
 from crossply.wire.observing import Observer
@@ -90,6 +91,7 @@ class NatsLink:
             config, broker, self._mux, self._sender, self._senders, now, self._report
         )
         self._streams = Provisioner(jetstream, config.tenant)
+        self.keys: Keys = KeysOnWire(config, broker, jetstream, self._streams)
 
     @classmethod
     async def connect(cls, config: LinkConfig, dial: Dial = dial) -> NatsLink:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 HEARTBEATS = "mesh.hb.>"
+ANNOUNCEMENTS = "mesh.ctl.*"
+"""Everything that the control plane tells all at once."""
 HEAD = "mesh.ctl.head"
+KEYS = "mesh.ctl.keys"
 EVENTS = "mesh.evt"
 SHARES = "mesh.ctl.shares.*.*"
 REPORTS = "mesh.obs.>"
@@ -110,6 +113,11 @@ def bucket(tenant: str) -> str:
 def replies(tenant: str) -> str:
     """The key-value bucket of a tenant's kept replies."""
     return f"MESH_{tenant}_replies"
+
+
+def credentials(tenant: str) -> str:
+    """The key-value bucket of a tenant's credentials, by their ids."""
+    return f"MESH_{tenant}_credentials"
 
 
 def micro(verb: str, *names: str) -> str:

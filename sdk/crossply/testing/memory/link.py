@@ -11,6 +11,7 @@ from crossply.clock import of_loop
 from crossply.errors import NotConnected, Origin
 from crossply.tasks import Tasks
 from crossply.testing.memory.calling import Calling
+from crossply.testing.memory.keys import MemoryKeys
 from crossply.testing.memory.listening import Listening
 from crossply.testing.memory.presence import Presences
 from crossply.testing.memory.serving import Serving
@@ -18,7 +19,8 @@ from crossply.testing.memory.shares import MemoryShares
 from crossply.testing.memory.store import MemoryStore, MemoryStreams
 from crossply.testing.memory.subscribing import Subscribing
 from crossply.wire import credential
-from crossply.wire.link import ConnectionEvent, RepliesPlan
+from crossply.wire.link import ConnectionEvent
+from crossply.wire.plans import RepliesPlan
 from crossply.wire.senders import Sender, Senders
 
 if TYPE_CHECKING:
@@ -73,6 +75,7 @@ class MemoryLink:
         self.store: Store = MemoryStore(self, broker.bucket(config.tenant))
         self.replies: Store = MemoryStore(self, broker.bucket(f"replies of {config.tenant}"), RepliesPlan().age)
         self.shares = MemoryShares(self)
+        self.keys = MemoryKeys(self, config.tenant)
         self._streams = MemoryStreams(self, broker.events)
 
     # What the broker does with it.
