@@ -14,7 +14,8 @@ from crossply.control.feed import PolicyFeed
 from crossply.discovery.catalog import Catalog
 from crossply.discovery.presence import Presence
 from crossply.discovery.vigil import Vigil
-from crossply.errors import MeshError, Unavailable
+from crossply.errors import MeshError
+from crossply.first_connection import first_connection
 from crossply.identity.asking import asking
 from crossply.identity.stranger import who
 from crossply.keyring.following import following
@@ -41,8 +42,6 @@ if TYPE_CHECKING:
     from crossply.wire.link import Closable, Connect, Link
     from crossply_policy.snapshot import Snapshot
 
-_RECONNECT_PAUSE = 0.5
-_ONE_TRY = 2.0
 _LOOK_EVERY = 0.01
 _THREADS = 32
 PUBLISH_WITHIN = 60.0
@@ -164,29 +163,18 @@ class Running:
     async def _connected(self) -> Link:
         await self.member.begin()
         config = self._config
-        until = self.now() + config.connect_timeout
-        link_config = LinkConfig(
+        target = LinkConfig(
             servers=config.nats,
             service=self._declared.service,
             instance=self.instance,
             tenant=config.tenant,
             trust_domain=config.trust_domain,
-            connect_timeout=min(_ONE_TRY, config.connect_timeout),
+            connect_timeout=config.connect_timeout,
             tls=self.member.tls,
             renewals=self.member.renewals,
             needs=tuple(self._declared.subscriptions),
         )
-        said = False
-        while True:
-            try:
-                return await self._connect(link_config)
-            except Unavailable as error:
-                if self.now() + _RECONNECT_PAUSE >= until:
-                    raise
-                if not said:
-                    self._log.warning("broker_unreachable", why=error.message, retrying_for=config.connect_timeout)
-                said = True
-            await asyncio.sleep(_RECONNECT_PAUSE)
+        return await first_connection(self._connect, target, self.now, self._log)
 
     def _adopt(self, snapshot: Snapshot) -> None:
         self.rates.adopt(snapshot)
