@@ -61,6 +61,8 @@ class Wanted:
     services: tuple[str, ...] = ()
     hosts: tuple[str, ...] = LOOPBACK
     broker_port: int = 4222
+    broker_store: str = "jetstream"
+    broker_monitor: int | None = None
     grant: bool = False
 
 
@@ -162,9 +164,10 @@ class Bootstrap:
         host = "127.0.0.1" if set(self._wanted.hosts) <= set(LOOPBACK) else "0.0.0.0"  # noqa: S104 - see above
         files = Certificates(certificate="tls.pem", key="tls.key", root="ca.pem")
         config = BrokerConfig(
-            store_dir="jetstream",
+            store_dir=self._wanted.broker_store,
             host=host,
             port=self._wanted.broker_port,
+            monitor=self._wanted.broker_monitor,
             certificates=files,
             callout=Callout(issuer=keys.issuer_name, user=keys.user.name),
         )
