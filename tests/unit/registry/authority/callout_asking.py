@@ -64,13 +64,12 @@ class Asking:
         return public(self.client, Kind.USER)
 
     def certificate(
-        self, service: str = "web", instance: str = INSTANCE, *, tenant: str = "default", **other: Any
+        self, service: str = "web", instance: str = INSTANCE, *, tenant: str = "default", now: float = NOW
     ) -> x509.Certificate:
         """Return what a process shows."""
-        lifetime = {"now": NOW, "lifetime": 600.0, **other}
         identity = Identity("mesh.local", tenant, service)
         key = Ed25519PrivateKey.generate().public_key()
-        return self.issuer.certify(identity, key, serial=new_serial(), instance=instance, **lifetime)
+        return self.issuer.certify(identity, key, serial=new_serial(), now=now, lifetime=600.0, instance=instance)
 
     def chain(self, leaf: x509.Certificate) -> list[str]:
         """Return a chain as a broker verifies it."""
