@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from crossply import Mesh
 from crossply.config import MeshConfig
-from crossply.errors import CallError, ConfigError, Unavailable
+from crossply.errors import CallError, ConfigError, Origin, PermissionDenied, Unavailable
+from crossply.handler import Request
 from crossply.identity.asking import asking
 from crossply.identity.member import Member
+from crossply.names import new_id
 from tests.support.authority_process import AuthorityProcess, initialised
 from tests.support.closed_broker import ClosedBroker
 from tests.support.closed_mesh import Closed
+from tests.support.registry_process import RegistryProcess
 from tests.support.waiting import eventually
 
 
@@ -44,16 +48,38 @@ def member(mesh: Mesh) -> Member:
     return found
 
 
+@asynccontextmanager
+async def allowing(closed: Closed, folder: Path) -> AsyncGenerator[RegistryProcess]:
+    """Run a registry whose one document lets everybody do everything."""
+    async with closed.registry(folder / "registry") as running:
+        await running.ready()
+        await running.allow_all()
+        yield running
+
+
 async def renewed(mesh: Mesh) -> None:
     """Have a mesh renew now, as it does at half of its life."""
     assert await member(mesh).renew(asking(mesh.running.routes.outbound, mesh.running.now))
 
 
-async def test_services_join_with_their_tokens_and_call_each_other(closed: Closed) -> None:
-    async with closed.orders() as orders, closed.web() as web:
+async def test_services_join_with_their_tokens_and_call_each_other(closed: Closed, tmp_path: Path) -> None:
+    async with allowing(closed, tmp_path), closed.orders() as orders, closed.web() as web:
         assert await web.call("orders.quote", {"number": 1}, timeout=5.0) == 2
         assert member(orders).issued.identity == "spiffe://mesh.local/t/default/svc/orders"
         assert member(orders).registry_key
+
+
+async def test_a_member_that_no_document_lets_in_reaches_nothing_and_is_told_at_once(closed: Closed) -> None:
+    async with closed.orders() as orders, closed.web() as web:
+        began = web.running.now()
+        with pytest.raises(PermissionDenied) as caught:
+            await web.call("orders.quote", {"number": 1}, timeout=5.0)
+        assert caught.value.rule == "default"
+        with pytest.raises(PermissionDenied) as remote:
+            await web.link.call(Request("orders.quote", b"\x80", id=new_id(), deadline=began + 5.0))
+        assert (remote.value.rule, remote.value.origin) == ("default", Origin.REMOTE)
+        assert web.running.now() - began < 4.0, "it was told by waiting"
+        await renewed(orders)
 
 
 async def test_without_a_certificate_there_is_no_connection(closed: Closed) -> None:
@@ -80,8 +106,10 @@ async def test_a_token_of_another_service_ends_the_start_with_the_reason(closed:
             raise AssertionError("it joined")
 
 
-async def test_renewals_under_traffic_fail_no_call_and_leave_no_moment_without_a_connection(closed: Closed) -> None:
-    async with closed.orders() as orders, closed.web() as web:
+async def test_renewals_under_traffic_fail_no_call_and_leave_no_moment_without_a_connection(
+    closed: Closed, tmp_path: Path
+) -> None:
+    async with allowing(closed, tmp_path), closed.orders() as orders, closed.web() as web:
         first = {member(each).issued.certificate for each in (orders, web)}
         stop = asyncio.Event()
         made = 0
@@ -110,6 +138,7 @@ async def test_renewals_under_traffic_fail_no_call_and_leave_no_moment_without_a
 async def test_policy_signed_by_the_key_that_the_root_vouches_for_is_in_force(closed: Closed, tmp_path: Path) -> None:
     async with closed.registry(tmp_path / "registry") as running, closed.orders() as orders, closed.web() as web:
         await running.ready()
+        await running.allow_all()
         answer = await running.put("orders", {"timeout": {"total": 2}})
         assert answer.status_code == 201
         revision = answer.json()["revision"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
@@ -18,7 +18,7 @@ from crossply.identity.kept import Kept
 from crossply.identity.keys import Keys
 from crossply.names import new_instance
 from crossply.telemetry.logs import get_logger
-from crossply.wire.credential import identity
+from crossply.wire.credential import identity, read
 from crossply.wire.renewals import Renewals
 
 if TYPE_CHECKING:
@@ -79,6 +79,16 @@ class Member:
         if self._held is None:
             raise Unavailable(f"{self._identity} has not joined yet")
         return self._held[1]
+
+    @property
+    def vouched_for(self) -> bool:
+        """Return that an authority says who this is."""
+        return True
+
+    @property
+    def claims(self) -> Mapping[str, str]:
+        """Return what its credential claims beside its names; nothing before ``begin``."""
+        return {} if self._held is None else read(self._held[1].credential).claimed
 
     @property
     def keys(self) -> Keys:
