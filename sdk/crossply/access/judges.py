@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from crossply.access.telling import DEFAULT, Telling, why
+from crossply.access.telling import DEFAULT, SAMPLED, Telling, why
 from crossply.audit.entry import Action
 from crossply.errors import PermissionDenied, Unwelcome
 from crossply.handler import Peer
@@ -27,14 +27,14 @@ class Callers:
         self._access = access
         self._service, self._endpoint = service, endpoint
         self._telling = telling
-        self._sampled = telling.sampled
+        self._luck = telling.luck
         # By the id of a peer, which stays its own for as long as the peer is kept beside what was found.
         self._found: dict[int, tuple[Peer, Standing]] = {}
         self._passing: set[int] = set()
 
     def check(self, request: Request) -> None:
         """Raise ``PermissionDenied`` unless the peer may make this call."""
-        sampled = self._sampled()
+        sampled = self._luck() < SAMPLED
         if id(request.peer) in self._passing and request.http is None and not sampled:
             return
         peer = request.peer or _NOBODY
@@ -73,7 +73,7 @@ class Publishers:
 
     def check(self, request: Request) -> None:
         """Raise ``PermissionDenied`` if this service may not have the event, ``Unwelcome`` if it has no right to be."""
-        sampled = self._telling.sampled()
+        sampled = self._telling.luck() < SAMPLED
         own = self._own
         if not (own.allowed and own.audit_allowed):
             self._telling.decided(own, Action.SUBSCRIBE, Peer(self._service), request, sampled=sampled)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 DEFAULT: Final = "default"
 """The rule of what no document speaks of."""
 SAMPLED: Final = 0.01
-"""The share of the allowed that is told of."""
+"""The share of the allowed that is told of: those for whom ``luck`` is below it."""
 _NANOSECONDS: Final = 1_000_000_000
 _VERBS: Final = {Action.CALL: "call it", Action.PUBLISH: "publish there", Action.SUBSCRIBE: "have its events"}
 
@@ -28,13 +28,9 @@ class Telling:
     def __init__(self, audit: Audit, chance: Chance, wall: Callable[[], int], place: tuple[int, int]) -> None:
         """``place`` is the generation and revision that decisions are made by."""
         self._audit = audit
-        self._chance = chance
+        self.luck = chance.random
         self._wall = wall
         self._generation, self._revision = place
-
-    def sampled(self) -> bool:
-        """Whether one that is allowed is to be told of."""
-        return self._chance.random() < SAMPLED
 
     def decided(self, decision: Decision, action: Action, peer: Peer, request: Request, *, sampled: bool) -> None:
         """Tell of one decision; of an outcome that documents in audit mode would change, that as well."""
