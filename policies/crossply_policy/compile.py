@@ -15,6 +15,7 @@ from crossply_policy.documents import DefaultsSpec, Document, ServiceSpec, Telem
 from crossply_policy.faults import Fault, PolicyInvalid
 from crossply_policy.rate_limit import RateLimitPolicy, RateLimits, RateLimitSpec
 from crossply_policy.rules import rules_of
+from crossply_policy.security import Securities, SecuritySpec
 from crossply_policy.snapshot import MESH, Route, Rule, Snapshot
 from crossply_policy.traffic import TrafficSpec
 
@@ -34,20 +35,21 @@ def compile_snapshot(
     for document in by_key.values():
         if isinstance(document.spec, ServiceSpec):
             whole = overlaid(floor, document.spec)
-            services[document.name] = _settled(whole)
+            services[document.name] = whole
             for name, spec in document.spec.endpoints.items():
-                endpoints[document.name, name] = _settled(overlaid(whole, spec))
+                endpoints[document.name, name] = overlaid(whole, spec)
         elif isinstance(document.spec, TrafficSpec) and (rules := rules_of(document.key, document.spec)):
             traffic[document.name] = rules
     return Snapshot(
         generation=generation,
         revision=revision,
-        default=_settled(floor),
+        default=floor,
         services=MappingProxyType(services),
         endpoints=MappingProxyType(endpoints),
         traffic=MappingProxyType(traffic),
         telemetry=_telemetry(by_key),
         rate_limits=rate_limits(by_key.values()),
+        security=securities(by_key.values()),
         access=compile_access(by_key.values()),
         guarded=guarded or any(isinstance(one.spec, AccessSpec) for one in by_key.values()),
     )
@@ -58,6 +60,11 @@ def rate_limits(documents: Iterable[Document]) -> RateLimits:
     return RateLimits.of(
         RateLimitPolicy.of(one.name, one.spec) for one in documents if isinstance(one.spec, RateLimitSpec)
     )
+
+
+def securities(documents: Iterable[Document]) -> Securities:
+    """Return what documents say of the protection of messages."""
+    return Securities.of({one.name: one.spec for one in documents if isinstance(one.spec, SecuritySpec)})
 
 
 def _telemetry(by_key: Mapping[str, Document]) -> Mapping[str, TelemetryPolicy]:
@@ -89,8 +96,3 @@ def overlaid(policy: Any, *specs: object) -> Any:
         }
         policy = replace(policy, **said) if said else policy
     return policy
-
-
-def _settled(route: Route) -> Route:
-    """Return the route without its retry where that has no further attempts."""
-    return replace(route, retry=None) if route.retry is not None and route.retry.attempts == 0 else route

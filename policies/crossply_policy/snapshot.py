@@ -18,6 +18,7 @@ from crossply_policy.documents import (
 )
 from crossply_policy.protection import BreakerPolicy, HedgePolicy, LimitPolicy, OutlierPolicy, WarmupPolicy
 from crossply_policy.rate_limit import RateLimits
+from crossply_policy.security import Securities
 from crossply_policy.traffic import Condition, RouteTimeoutSpec, TrafficPolicy
 
 MESH: Final = "mesh"
@@ -26,10 +27,10 @@ MESH: Final = "mesh"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """All policy for one endpoint of one service; retry None means that nothing is tried again."""
+    """All policy for one endpoint of one service; where `retry` has no attempts, hedges still spend its budget."""
 
     timeout: TimeoutPolicy = field(default_factory=TimeoutPolicy)
-    retry: RetryPolicy | None = field(default_factory=RetryPolicy)
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
     balance: BalancePolicy = field(default_factory=BalancePolicy)
     hedge: HedgePolicy = field(default_factory=HedgePolicy)
     breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
@@ -72,6 +73,7 @@ class Snapshot:
     traffic: Mapping[str, tuple[Rule, ...]] = field(default_factory=lambda: MappingProxyType({}))
     telemetry: Mapping[str, TelemetryPolicy] = field(default_factory=lambda: MappingProxyType({}))
     rate_limits: RateLimits = field(default_factory=RateLimits)
+    security: Securities = field(default_factory=Securities)
     access: Access = field(default_factory=Access)
     guarded: bool = False
 

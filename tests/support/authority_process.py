@@ -12,9 +12,15 @@ import httpx
 from crossply_registry.authority.bootstrap.init import Bootstrap, Wanted
 from tests.support.broker import free_port
 from tests.support.program import Program
-from tests.support.waiting import eventually_awaited
+from tests.support.waiting import eventually, eventually_awaited
 
 _READY_WITHIN = 20.0
+_SCALED = """
+import asyncio, dataclasses, os
+from crossply_registry.authority.config import AuthorityConfig
+from crossply_registry.authority.server import serve
+asyncio.run(serve(dataclasses.replace(AuthorityConfig.from_mapping(os.environ), epoch={epoch})))
+"""
 
 
 def initialised(out: Path, *services: str) -> Path:
@@ -24,15 +30,17 @@ def initialised(out: Path, *services: str) -> Path:
 
 
 class AuthorityProcess:
-    """``python -m crossply_registry.authority`` on a free port; ``environ`` adds to its configuration."""
+    """``python -m crossply_registry.authority`` on a free port; ``environ`` adds to its configuration.
 
-    def __init__(self, out: Path, directory: Path, nats: str, **environ: str) -> None:
+    ``epoch`` is one of its keys in seconds, shorter than a configuration may say.
+    """
+
+    def __init__(self, out: Path, directory: Path, nats: str, *, epoch: float | None = None, **environ: str) -> None:
         self.out = out
         self.port = free_port()
         self.program = Program(
             directory,
-            "-m",
-            "crossply_registry.authority",
+            *(("-m", "crossply_registry.authority") if epoch is None else ("-c", _SCALED.format(epoch=epoch))),
             environ={
                 "CROSSPLY_AUTHORITY_DIR": str(out / "authority"),
                 "CROSSPLY_NATS_URL": nats,
@@ -79,4 +87,35 @@ class AuthorityProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.api.aclose()
+        self.program.__exit__(kind, error, trace)
+
+
+class CalloutProcess:
+    """``python -m crossply_registry.authority.callout``: what answers brokers while no authority is there."""
+
+    def __init__(self, out: Path, directory: Path, nats: str) -> None:
+        environ = {
+            "CROSSPLY_AUTHORITY_DIR": str(out / "authority"),
+            "CROSSPLY_NATS_URL": nats,
+            "CROSSPLY_LOG_FORMAT": "json",
+        }
+        self.program = Program(directory, "-m", "crossply_registry.authority.callout", environ=environ)
+
+    async def ready(self) -> Self:
+        """Wait until it says that it is ready."""
+
+        def is_ready() -> bool:
+            if self.program.code is not None:
+                raise AssertionError(f"the callout ended with {self.program.code}: {self.program.log}")
+            return '"event": "ready"' in self.program.log or '"event":"ready"' in self.program.log
+
+        await eventually(is_ready, _READY_WITHIN)
+        return self
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.program.__exit__(kind, error, trace)

@@ -5,33 +5,47 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from crossply import wire
-from crossply.clock import Clock, monotonic
+from crossply.clock import Clock, chance_of_loop, monotonic
 from crossply.errors import Unavailable
 from crossply.names import new_instance
+from crossply.tasks import Tasks
 from crossply.telemetry.logs import get_logger
 from crossply.tls import SCHEME, TlsFiles
 from crossply.wire.link import Connect, LinkConfig, StoreUnavailable
+from crossply.wire.plans import CredentialsPlan
 from crossply_registry.authority import state
-from crossply_registry.authority.certificates import CertificateFault
+from crossply_registry.authority.callout.admitting import Admitting
+from crossply_registry.authority.callout.jwt import Signer
+from crossply_registry.authority.callout.service import CalloutService
+from crossply_registry.authority.certificates import CertificateFault, trust_domain_of
+from crossply_registry.authority.credentials import IssuedCredentials
 from crossply_registry.authority.folder import ISSUER_CONTEXT, certificate
-from crossply_registry.authority.identity import AUTHORITY
+from crossply_registry.authority.identity import AUTHORITY, Identity
 from crossply_registry.authority.issuer import Issuer
+from crossply_registry.authority.issuing import Issuing
 from crossply_registry.authority.joining import Joining
 from crossply_registry.authority.journal import Journal
+from crossply_registry.authority.keyring.asked import Asking
+from crossply_registry.authority.keyring.granting import Granting
+from crossply_registry.authority.keyring.judging import Judging
+from crossply_registry.authority.keyring.publishing import Publishing
+from crossply_registry.authority.keyring.turning import Keys
+from crossply_registry.authority.keyring.vault import Vault
 from crossply_registry.authority.kubernetes import ApiServer, Reviewer
 from crossply_registry.authority.renewing import Renewing
 from crossply_registry.authority.revocations import Revocations
 from crossply_registry.authority.state import State, StateFault
 from crossply_registry.authority.tokens import Tokens
+from crossply_registry.broker_config import MESH_ACCOUNT
 from crossply_registry.connecting import TRY_AGAIN, connected
 from crossply_registry.registry import Starting
 
@@ -61,6 +75,9 @@ class Parts:
     journal: Journal
     joining: Joining
     renewing: Renewing
+    keys: Keys
+    asking: Asking
+    judging: Judging
 
 
 class Authority:
@@ -82,7 +99,9 @@ class Authority:
         self._cluster = ApiServer(config.cluster) if reviewer is None and config.cluster is not None else None
         self._reviewer = reviewer or self._cluster
         self._link: Link | None = None
+        self._callout: CalloutService | None = None
         self._parts: Parts | None = None
+        self._tasks = Tasks(_failed)
         self.instance = new_instance()
         self.root = certificate(config.folder.root)
         self.operators = config.folder.read_operators()
@@ -109,6 +128,13 @@ class Authority:
         path = self._config.folder.registry
         return certificate(path) if path.exists() else None
 
+    @property
+    def registry_key(self) -> bytes | None:
+        """Return the key that signs revisions here; None is the development key."""
+        held = self.registry
+        key = None if held is None else held.public_key()
+        return key.public_bytes_raw() if isinstance(key, Ed25519PublicKey) else None
+
     async def start(self) -> None:
         """Connect, agree with the other replicas on the issuer, take over the first tokens.
 
@@ -116,38 +142,74 @@ class Authority:
         ``KekFault`` or ``StateFault`` when the issuer cannot be used.
         """
         deadline = self._clock() + self._config.connect_timeout
+        await self._be_asked()
         link = self._link = await connected(self._connect, self._target(), self._config.connect_timeout, self._clock)
         kept = State(link.store, self._config.kek)
         issuer = await self._when_the_store_answers(link, kept, deadline)
-        tokens = Tokens(kept, now=self._now)
+        tokens = Tokens(kept, now=self._now, grant=self._config.folder.read_grant())
         await tokens.adopt(self._config.folder.read_tokens())
         revocations = Revocations(kept, issuer, now=self._now)
         await revocations.refresh()
         journal = Journal(kept, now=self._now)
+        keys = self._keys(link, kept, issuer)
+        judging = Judging(lambda service: str(Identity(issuer.trust_domain, self._config.tenant, service)))
+        granting, credentials = Granting(issuer, keys, may=judging.may), IssuedCredentials(link.keys.credentials)
         joining = Joining(
-            issuer=issuer,
+            issuing=Issuing(issuer, granting, credentials, self._config.lifetime, self._now),
             tenant=self._config.tenant,
             tokens=tokens,
             revocations=revocations,
             journal=journal,
-            lifetime=self._config.lifetime,
             reviewer=self._reviewer,
             now=self._now,
         )
         entries = await journal.refresh()
         renewing = Renewing(issuer, joining, revocations, now=self._now)
-        self._parts = Parts(link, issuer, tokens, revocations, journal, joining, renewing)
+        asking = Asking(renewing, granting)
+        self._parts = Parts(link, issuer, tokens, revocations, journal, joining, renewing, keys, asking, judging)
+        self._tasks.for_ever(keys.turning, "turn keys")
+        if self._callout is not None:
+            await self._callout.follow(link, self.registry_key, revocations)
         _log.info("ready", instance=self.instance, trust_domain=issuer.trust_domain, entries=entries)
+
+    def _keys(self, link: Link, kept: State, issuer: Issuer) -> Keys:
+        vault = Vault(kept, self._config.kek, now=lambda: int(self._now() * 1000))
+        return Keys(vault, Publishing(link, issuer, self._config.tenant), self._config.epoch, chance_of_loop())
 
     async def aclose(self) -> None:
         """Close the connections; a broker that does not answer is not waited for."""
+        await self._tasks.aclose()
         if self._cluster is not None:
             await self._cluster.aclose()
+        if self._callout is not None:
+            await self._callout.aclose()
         if self._link is not None:
             try:
                 await asyncio.wait_for(self._link.aclose(), _CLOSING)
             except Exception as error:  # noqa: BLE001 - whatever it is, this process ends
                 _log.info("closed_late", reason=repr(error))
+
+    @property
+    def is_asked(self) -> bool:
+        """Return whether brokers can ask it who connects."""
+        return self.tls is not None and self._config.folder.callout.exists()
+
+    async def _be_asked(self) -> None:
+        """Let brokers ask, where there are keys for it: they ask about this authority's own connections, too."""
+        keys = self._config.folder.read_callout(self._config.kek) if self.is_asked else None
+        if keys is None:
+            return
+        admitting = Admitting(
+            root=self.root,
+            trust_domain=trust_domain_of(self.root),
+            tenant=self._config.tenant,
+            account=MESH_ACCOUNT,
+            signer=Signer(keys.issuer),
+            now=self._now,
+        )
+        self._callout = CalloutService(admitting, self._clock)
+        target = replace(self._target(), nkey=keys.user)
+        await self._callout.open(target, self._config.connect_timeout, self._clock)
 
     def _target(self) -> LinkConfig:
         return LinkConfig(
@@ -171,6 +233,7 @@ class Authority:
         while True:
             try:
                 await link.streams.ensure_bucket(self._config.replicas)
+                await link.keys.ensure_credentials(CredentialsPlan(replicas=self._config.replicas))
                 return await self._agreed(kept)
             except StoreUnavailable as error:
                 if self._clock() + TRY_AGAIN >= deadline:
@@ -195,3 +258,7 @@ class Authority:
             raise StateFault("issuer was written and is not there")
         key = Ed25519PrivateKey.from_private_bytes(kek.open(kept.sealed, ISSUER_CONTEXT))
         return Issuer(self.root, x509.load_der_x509_certificate(kept.certificate), key)
+
+
+def _failed(name: str, error: BaseException) -> None:
+    _log.error("task_failed", task=name, reason=repr(error))

@@ -11,7 +11,9 @@ import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from crossply_registry.authority.callout.keys import CalloutKeys
 from crossply_registry.authority.certificates import CertificateFault
+from crossply_registry.authority.grant import Grant
 from crossply_registry.authority.issuer import Issuer
 from crossply_registry.authority.kek import Kek
 from crossply_registry.authority.tokens import Token
@@ -51,6 +53,11 @@ class Folder:
         return self.path / "issuer.key"
 
     @property
+    def callout(self) -> Path:
+        """Return where the keys lie by which brokers and authority know each other, sealed."""
+        return self.path / "callout.key"
+
+    @property
     def kek(self) -> Path:
         """Return where the key-encryption key lies, unless the environment has it."""
         return self.path / "kek"
@@ -76,6 +83,11 @@ class Folder:
         return self.path / "operators.json"
 
     @property
+    def grant(self) -> Path:
+        """Return where the hash of a development mesh's grant lies; only such a mesh has one."""
+        return self.path / "grant.json"
+
+    @property
     def registry(self) -> Path:
         """Return where the certificate of the registry's signing key lies."""
         return self.path / "registry.pem"
@@ -85,6 +97,10 @@ class Folder:
         key = Ed25519PrivateKey.from_private_bytes(kek.open(self.issuer_key.read_bytes(), ISSUER_CONTEXT))
         return Issuer(certificate(self.root), certificate(self.issuer), key)
 
+    def read_callout(self, kek: Kek) -> CalloutKeys | None:
+        """Return the keys of the callout, None where there is none; raise OSError, KekFault or ValueError."""
+        return CalloutKeys.opened(self.callout.read_bytes(), kek) if self.callout.exists() else None
+
     def read_tokens(self) -> list[Token]:
         """Return the first tokens; raise ValueError for a file that is not theirs."""
         return _listed(self.tokens, Token)
@@ -92,6 +108,15 @@ class Folder:
     def read_operators(self) -> list[Operator]:
         """Return the operators; raise ValueError for a file that is not theirs."""
         return _listed(self.operators, Operator)
+
+    def read_grant(self) -> Grant | None:
+        """Return the grant of a mesh for development, None elsewhere; raise ValueError for a file that is not one."""
+        try:
+            return msgspec.json.decode(self.grant.read_bytes(), type=Grant)
+        except FileNotFoundError:
+            return None
+        except msgspec.DecodeError as error:
+            raise ValueError(f"{self.grant}: {error}") from error
 
 
 def operator_hash(token: str) -> bytes:

@@ -40,12 +40,13 @@ class WorkloadKeys:
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """What one process got; times are unix seconds."""
+    """What one process got; times are unix seconds. ``keyring`` are keys that its credential's holder alone opens."""
 
     certificate: x509.Certificate
     credential: bytes
     serial: bytes
     not_after: int
+    keyring: bytes = b""
 
 
 class Issuer:
@@ -71,7 +72,7 @@ class Issuer:
     def issue(self, identity: Identity, instance: str, keys: WorkloadKeys, *, now: float, lifetime: float) -> Issued:
         """Return a certificate and a credential of one serial and one end, for the keys of one process."""
         serial = new_serial()
-        certificate = self.certify(identity, keys.tls, serial=serial, now=now, lifetime=lifetime)
+        certificate = self.certify(identity, keys.tls, serial=serial, now=now, lifetime=lifetime, instance=instance)
         not_after = int(expires(certificate))
         unsigned = Credential(
             identity=str(identity),
@@ -95,6 +96,7 @@ class Issuer:
         serial: bytes,
         now: float,
         lifetime: float,
+        instance: str = "",
         hosts: Iterable[str] = (),
     ) -> x509.Certificate:
         """Return a certificate alone."""
@@ -106,6 +108,7 @@ class Issuer:
             serial=int.from_bytes(serial, "big"),
             now=now,
             lifetime=lifetime,
+            instance=instance,
             hosts=hosts,
         )
 

@@ -8,12 +8,14 @@ from types import MappingProxyType
 from typing import Final
 
 from crossply.control.record import Kept
+from crossply_policy.access.reach import FOREIGN
 from crossply_policy.access.spec import AccessSpec
 from crossply_policy.documents import Document
 from crossply_policy.rate_limit import RateLimitSpec
 from crossply_policy.snapshot import MESH
 
 _OF_ONE_SERVICE: Final = frozenset({"Service", "Traffic"})
+_OF_ONE_OR_ALL: Final = frozenset({"Telemetry", "Security"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +57,16 @@ def concerns(document: Document) -> tuple[str, ...]:
         return (document.spec.target.service,)
     if isinstance(document.spec, AccessSpec):
         return _guarded(document.spec)
-    own = document.kind in _OF_ONE_SERVICE or (document.kind == "Telemetry" and document.name != MESH)
+    own = document.kind in _OF_ONE_SERVICE or (document.kind in _OF_ONE_OR_ALL and document.name != MESH)
     return (document.name,) if own else ("*",)
 
 
 def _guarded(spec: AccessSpec) -> tuple[str, ...]:
-    """Return the services whose calls a document speaks of; all, where it speaks of channels or of every service."""
-    services = {target.service for target in spec.to or ()}
-    named = sorted(service for service in services if service is not None)
-    return ("*",) if None in services or "*" in services else tuple(named)
+    """Return the services whose calls a document speaks of, and the callers it names: both are let in by it.
+
+    It is all, where it speaks of channels, of every service, or of every caller.
+    """
+    services = {target.service or "*" for target in spec.to or ()}
+    callers = {caller.rpartition("/")[2] for caller in spec.callers or ()} - {FOREIGN}
+    named = sorted(services | callers)
+    return ("*",) if "*" in named else tuple(named)

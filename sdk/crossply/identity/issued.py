@@ -13,6 +13,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from crossply.identity.keys import Keys
+from crossply.seal.holder import Holder, holder
+from crossply.seal.schedule import issuer_kid
 
 
 class IssuedFault(Exception):
@@ -29,6 +31,7 @@ class Issued(msgspec.Struct, frozen=True, kw_only=True):
     credential: bytes
     not_after: float
     registry: str = ""
+    keyring: bytes = b""
 
 
 def checked(issued: Issued, keys: Keys, identity: str, root: bytes) -> Issued:
@@ -45,9 +48,28 @@ def checked(issued: Issued, keys: Keys, identity: str, root: bytes) -> Issued:
         raise IssuedFault(f"its certificate does not lead to the root: {str(error) or type(error).__name__}") from error
     if names.get_values_for_type(x509.UniformResourceIdentifier) != [identity]:
         raise IssuedFault("its certificate names somebody else")
+    if [each.value for each in own.subject] != [issued.instance]:
+        raise IssuedFault(f"its certificate is not of instance {issued.instance}")
     if own.public_key() != keys.tls.public_key():
         raise IssuedFault("its certificate is for another key")
     return issued
+
+
+def holding(issued: Issued, keys: Keys) -> Holder:
+    """Return this process as one that seals; raise IssuedFault when its credential is not for these keys."""
+    try:
+        return holder(issued.credential, keys.kem, keys.sign)
+    except ValueError as error:
+        raise IssuedFault(str(error)) from error
+
+
+def authorities(issued: Issued) -> dict[bytes, Ed25519PublicKey]:
+    """Return whose signatures count, by ``issuer_kid``: the issuer's that the root vouches for, as ``checked`` saw."""
+    _, issuer = x509.load_pem_x509_certificates(issued.certificate.encode())
+    key = issuer.public_key()
+    if not isinstance(key, Ed25519PublicKey):
+        raise IssuedFault("the issuer's key is not Ed25519")
+    return {issuer_kid(key.public_bytes_raw()): key}
 
 
 def registry_key(issued: Issued) -> bytes | None:

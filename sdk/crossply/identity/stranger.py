@@ -24,12 +24,16 @@ class Stranger:
         self.renewals = None
         self.vouched_for = False
         self.claims: Mapping[str, str] = {}
+        self.keyring = None
 
     async def begin(self) -> None:
         """Join nobody."""
 
     async def renew_for_ever(self, ask: Callable[[bytes], Awaitable[bytes]]) -> None:
         """Renew nothing."""
+
+    def keep(self) -> None:
+        """Keep nothing here either."""
 
     def close(self) -> None:
         """Keep nothing."""

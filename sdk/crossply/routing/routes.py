@@ -17,7 +17,6 @@ from crossply.routing.steering import steered
 from crossply.routing.subsets import Subsets
 from crossply.stacks import Steering
 from crossply_policy import names
-from crossply_policy.documents import RetryPolicy
 from crossply_policy.rules import routes_for
 from crossply_policy.snapshot import Snapshot
 from crossply_policy.traffic import MirrorPolicy, operation_at
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from crossply.handler import Handler
     from crossply.protection.rates import Rates
     from crossply.routing.outliers import Outliers
+    from crossply.routing.wanting import Wanting
     from crossply.stacks import Surroundings
     from crossply.tasks import Tasks
     from crossply.wire.link import Link
@@ -69,9 +69,10 @@ class Routes:
         self._calling: dict[str, Handler] = {}
         self._stacks: dict[str, Handler] = {}
         self.held = Held(around.now)
-        self._mirrors = Mirrors(tasks)
+        self._mirrors = Mirrors(tasks, around.recorder)
         self._known: set[str] = set()
         self.snapshot = Snapshot()
+        self.keys: Wanting | None = None
 
     def adopt(self, snapshot: Snapshot) -> None:
         """Use a new snapshot from the next call on; calls in flight finish on the stack they began on."""
@@ -83,6 +84,8 @@ class Routes:
         for service in services:
             self._known.discard(service)
             self._feed.unwant(service)
+            if self.keys is not None:
+                self.keys.unwant(service)
             self.held.forget(service)
             for operation in [each for each in self._calling if each.partition(".")[0] == service]:
                 del self._calling[operation]
@@ -139,7 +142,8 @@ class Routes:
             raise fault
 
     async def _introduce(self, service: str) -> None:
-        await asyncio.gather(self._catalog.follow(service), self._feed.want(service))
+        wanted = [] if self.keys is None else [self.keys.want(service)]
+        await asyncio.gather(self._catalog.follow(service), self._feed.want(service), *wanted)
         if service in self.snapshot.traffic:
             # A first call must not miss its subset only because it is the first.
             await self._catalog.acquaint(service)
@@ -185,7 +189,7 @@ class Routes:
             chooser(route, callee, endpoint, self._around.chance, self._around.zone, subsets, outliers),
             around=self._around,
             catalog=self._catalog,
-            budget=self.held.budget(service, (route.retry or RetryPolicy()).budget),
+            budget=self.held.budget(service, route.retry.budget),
             protection=Protection(
                 breakers=self.held.breakers(service, route.breaker) if route.breaker.enabled else None,
                 slots=self.held.slots(service, route.limit) if route.limit.enabled else None,

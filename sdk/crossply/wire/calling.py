@@ -5,13 +5,25 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, NoReturn
 
-from crossply.errors import CallError, DeadlineExceeded, Executed, NoResponders, NotConnected, Origin, PayloadTooLarge
+from crossply.errors import (
+    CallError,
+    DeadlineExceeded,
+    Executed,
+    NoResponders,
+    NotConnected,
+    Origin,
+    PayloadTooLarge,
+    Unauthenticated,
+)
 from crossply.handler import Kind, Request, Response
 from crossply.names import new_id
+from crossply.seal.refusal import is_refusal
 from crossply.wire import message, metadata, subjects
 from crossply.wire.envelope import EnvelopeFault
-from crossply.wire.forms import KEY, TOKEN, TRACEPARENT, ReplyReader, RequestWriter
+from crossply.wire.forms import KEY, TRACEPARENT, RequestWriter
 from crossply.wire.link import Pong
+from crossply.wire.message import CredentialNeeded
+from crossply.wire.place import Place
 
 if TYPE_CHECKING:
     from crossply.clock import Clock
@@ -20,19 +32,6 @@ if TYPE_CHECKING:
     from crossply.wire.supervisor import Supervisor
 
 _PLACES, _CONTENT_TYPES = 8192, 16
-_SLOW = 0.1
-"""Seconds after which an attempt is asked about; the vigil begins to ask no earlier."""
-
-
-class Place:
-    """Where attempts of one operation go, and the forms of what travels to it and back."""
-
-    __slots__ = ("replies", "requests", "subject")
-
-    def __init__(self, subject: bytes) -> None:
-        self.subject = subject
-        self.requests: dict[str, RequestWriter] = {}
-        self.replies: dict[bytes, ReplyReader] = {}
 
 
 class Caller:
@@ -63,55 +62,67 @@ class Caller:
         if form is not None and (response := form.open(reply, request.id)) is not None:
             return response
         try:
-            return message.open_response(reply, request, self._senders, place.replies)
+            return message.open_response(reply, request, self._senders, place)
+        except CredentialNeeded:
+            place.forgotten()
+            return await self._introduced(request, place)
         except EnvelopeFault as fault:
-            raise message.integrity(request.operation, fault) from fault
+            raise _untrusted(operation, reply, request.id, fault) from fault
 
-    def _send(self, request: Request, place: Place, operation: str, pinged: str | None) -> tuple[bytes, Attempt]:
-        """Send a request now; ``pinged`` is the instance to ask after it when it takes long."""
+    async def _introduced(self, request: Request, place: Place) -> Response:
+        """Send an attempt once more, with this instance's credential; that it did not run has been said."""
+        token, attempt = self._send(request, place, request.operation, request.instance, known=False)
+        try:
+            reply, _ = await attempt.reply
+        except BaseException:
+            self._mux.close(token)
+            raise
+        try:
+            return message.open_response(reply, request, self._senders, place)
+        except EnvelopeFault as fault:
+            raise _untrusted(request.operation, reply, request.id, fault) from fault
+
+    def _send(
+        self, request: Request, place: Place, operation: str, pinged: str | None, *, known: bool = True
+    ) -> tuple[bytes, Attempt]:
+        """Send a request now; ``pinged`` is the instance to ask after it when it takes long.
+
+        Unless it is ``known`` who sends, the request says so itself.
+        """
         connection, mux, now = self._broker.current, self._mux, self._now()
         deadline = request.deadline
         if deadline <= now:
-            raise DeadlineExceeded(
-                f"{operation}: deadline passed before the request was sent",
-                executed=Executed.NO,
-                origin=Origin.LOCAL,
-            )
+            raise late(operation)
         if connection is None:
-            raise NotConnected(f"{operation}: not connected to the broker", origin=Origin.WIRE)
+            raise unconnected(operation)
         token, attempt = mux.open(operation, pinged, now, deadline, request.id)
         try:
             inbox = mux.prefix + token
-            payload = self._packed(request, place, token, now) or message.pack_request(
-                self._sender, request, reply=inbox, now=now
+            payload = (self._packed(request, place, now) if known else None) or message.pack_request(
+                self._sender, request, now=now
             )
             if len(payload) > connection.max_payload:
-                _refuse_size(operation, len(payload), connection.max_payload)
+                refuse_size(operation, len(payload), connection.max_payload)
             connection.send(place.subject, payload, inbox)
         except BaseException:
             mux.close(token)
             raise
         return token, attempt
 
-    def _packed(self, request: Request, place: Place, token: bytes, now: float) -> bytes | None:
+    def _packed(self, request: Request, place: Place, now: float) -> bytes | None:
         """Return the wire form of a request that fits a form of its place; ``None`` for any other."""
         parent = request.traceparent
         if parent is None or request.tracestate is not None or request.schema is not None:
             return None
         form = place.requests.get(request.content_type) or self._form(request, place)
         trace, said, body = parent.encode(), metadata.pack_request(request), request.body
-        if (
-            len(trace) != TRACEPARENT
-            or len(token) != TOKEN
-            or form.tlvs + len(said) > message.MAX_HEAD
-            or len(body) > message.MAX_BODY
-        ):
+        if len(trace) != TRACEPARENT or form.tlvs + len(said) > message.MAX_HEAD or len(body) > message.MAX_BODY:
             return None
         sender = self._sender
         sequence = sender.sequence
         sender.sequence = sequence + 1
         ttl = message.time_to_live(request.deadline - now)
-        head = form.head(request, trace, token, sequence, time.time_ns() // 1_000_000, ttl, len(said))
+        head = form.head(request, trace, sequence, time.time_ns() // 1_000_000, ttl, len(said))
         return head + said + body
 
     def _form(self, request: Request, place: Place) -> RequestWriter:
@@ -119,7 +130,8 @@ class Caller:
             place.requests.clear()
         sender = self._sender
         content_type, operation = sender.names(request)
-        form = RequestWriter(sender.cid, content_type, operation, sender.credential, self._mux.prefix)
+        credential = sender.credential if place.callee is None else b""
+        form = RequestWriter(sender.cid, content_type, operation, credential)
         place.requests[request.content_type] = form
         return form
 
@@ -143,7 +155,7 @@ class Caller:
         if not self._broker.connected:
             return Pong.SILENT
         request = Request(operation, kind=Kind.PING, id=new_id(), instance=instance, deadline=self._now() + timeout)
-        request.body = b"".join(self._mux.asked_about(request.service, instance, _SLOW))
+        request.body = self._mux.questions(request.service, instance)
         # It is no attempt: it is not pinged about in its turn.
         try:
             place = self._places.get((operation, instance)) or self._place(request)
@@ -162,7 +174,31 @@ class Caller:
         return Pong.ALIVE
 
 
-def _refuse_size(operation: str, size: int, limit: int) -> NoReturn:
+def _untrusted(operation: str, reply: bytes, asked: bytes, fault: EnvelopeFault) -> CallError:
+    if is_refusal(reply, asked):
+        return refused(operation, "messages that are not sealed are not taken there")
+    return message.integrity(operation, fault)
+
+
+def refused(operation: str, why: str) -> Unauthenticated:
+    """Return the error of a request that the other side says it could not open; nobody vouches for its saying so."""
+    return Unauthenticated(f"{operation}: {why}", executed=Executed.MAYBE, origin=Origin.WIRE)
+
+
+def late(operation: str) -> DeadlineExceeded:
+    """Return the error of a request whose time is over before it is sent."""
+    return DeadlineExceeded(
+        f"{operation}: deadline passed before the request was sent", executed=Executed.NO, origin=Origin.LOCAL
+    )
+
+
+def unconnected(operation: str) -> NotConnected:
+    """Return the error of a request that no connection can take."""
+    return NotConnected(f"{operation}: not connected to the broker", origin=Origin.WIRE)
+
+
+def refuse_size(operation: str, size: int, limit: int) -> NoReturn:
+    """Raise the error of a message that the broker would not take."""
     raise PayloadTooLarge(
         f"{operation}: message of {size} bytes is above the broker's limit of {limit};"
         " raise its max_payload or send less"

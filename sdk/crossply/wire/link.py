@@ -10,11 +10,16 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 if TYPE_CHECKING:
     import asyncio
 
+    from crossply.audit.audit import Audit
     from crossply.handler import Handler, Peer, Request, Response
     from crossply.tls import Tls
+    from crossply.wire.keys import Keys
     from crossply.wire.lease import SharesOfRates
+    from crossply.wire.plans import ConsumerPlan, ConsumerState, RepliesPlan, StreamPlan
     from crossply.wire.presence import Presence
     from crossply.wire.renewals import Renewals
+    from crossply.wire.sealed.own_keys import OwnKeys
+    from crossply_policy.security import Securities
 
 
 class ConnectionEvent(Enum):
@@ -27,11 +32,26 @@ class ConnectionEvent(Enum):
     CLOSED = "closed"
 
 
+class Nkey(Protocol):
+    """A key by which a broker knows a user of its own configuration."""
+
+    @property
+    def name(self) -> str:
+        """Return the text of its public half."""
+        ...
+
+    def sign(self, nonce: bytes) -> bytes:
+        """Return the signature over a nonce."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkConfig:
     """Who connects to which brokers. ``reconnect`` is False for commands that should fail at once; seconds.
 
+    With ``keys`` messages are sealed, as ``Link.protect`` is told; ``audit`` hears of those that could not be opened.
     At each of the ``renewals`` the link moves, make before break, to a connection with what ``tls`` shows by then.
+    ``needs`` are the channel patterns whose events it will take.
     """
 
     servers: tuple[str, ...]
@@ -42,6 +62,10 @@ class LinkConfig:
     connect_timeout: float = 5.0
     tls: Tls | None = None
     renewals: Renewals | None = None
+    nkey: Nkey | None = None
+    needs: tuple[str, ...] = ()
+    keys: OwnKeys | None = None
+    audit: Audit | None = None
     reconnect: bool = True
 
 
@@ -83,45 +107,6 @@ class Store(Protocol):
     async def update(self, key: str, value: bytes, revision: int) -> int:
         """Write a key that must be at ``revision``; return its new one, or raise ``Conflict``."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamPlan:
-    """How the stream of a family should be; durations in seconds."""
-
-    family: str
-    replicas: int = 1
-    retention: float = 7 * 24 * 3600.0
-    duplicate_window: float = 600.0
-    max_bytes: int = -1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RepliesPlan:
-    """How the bucket of kept replies should be; ``age`` in seconds. When it is full the oldest go first."""
-
-    replicas: int = 1
-    age: float = 600.0
-    max_bytes: int = 256 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConsumerPlan:
-    """How the durable consumer of a service on a channel pattern should be; ``ack_wait`` in seconds."""
-
-    service: str
-    pattern: str
-    ack_wait: float = 30.0
-    max_ack_pending: int = 256
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConsumerState:
-    """What a durable consumer still holds."""
-
-    pending: int
-    ack_pending: int
-    redelivered: int
 
 
 class Streams(Protocol):
@@ -184,6 +169,10 @@ class Link(Protocol):
 
     def on_missing_stream(self, handler: MissingHandler) -> None:
         """Call ``handler(family)`` when nothing stores a family yet, ``handler(None)`` when a consumer is missing."""
+        ...
+
+    def protect(self, securities: Securities) -> None:
+        """Seal messages, and take such as are not sealed, as these say; without keys nothing is sealed."""
         ...
 
     def call(self, request: Request) -> Awaitable[Response]:
@@ -278,6 +267,11 @@ class Link(Protocol):
     @property
     def shares(self) -> SharesOfRates:
         """Shares in rates."""
+        ...
+
+    @property
+    def keys(self) -> Keys:
+        """What the authority says of keys, and the credentials that it keeps."""
         ...
 
     @property

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _NO_RESPONDERS = b"NATS/1.0 503"
 ASKED_AT_ONCE = 64
+_SLOW = 0.1
+"""Seconds after which an attempt is asked about; the vigil begins to ask no earlier."""
 
 
 Reply: TypeAlias = tuple[bytes, bytes]
@@ -68,7 +70,7 @@ class Mux:
         id: bytes = b"",  # noqa: A002 - the field's name
     ) -> tuple[bytes, Attempt]:
         """Return a token and the attempt that a reply to it will end."""
-        token = b"%08x" % next(self._tokens)
+        token = b"%x" % next(self._tokens)
         attempt = Attempt(operation, instance, started, deadline, self._loop.create_future(), id)
         self._attempts[token] = attempt
         if deadline < self._alarm.at:
@@ -131,16 +133,21 @@ class Mux:
         *,
         service: str | None = None,
         instance: str | None = None,
+        where: Callable[[Attempt], bool] = lambda _: True,
     ) -> int:
-        """End attempts in flight with an error, all of them or those to one instance; return how many."""
+        """End attempts in flight with an error: all, those to one instance, or ``where`` it holds; return how many."""
         failed = 0
-        for attempt in list(self._attempts.values()):
+        for attempt in filter(where, list(self._attempts.values())):
             if instance is not None and (attempt.instance != instance or attempt.service != service):
                 continue
             if not attempt.reply.done():
                 attempt.reply.set_exception(error(attempt))
                 failed += 1
         return failed
+
+    def questions(self, service: str, instance: str) -> bytes:
+        """Return the body of a ping of an instance: the ids of the slow attempts at it."""
+        return b"".join(self.asked_about(service, instance, _SLOW))
 
     def asked_about(self, service: str, instance: str, older_than: float) -> list[bytes]:
         """Return the ids of attempts at an instance that are older than that; as many as one ping asks about."""

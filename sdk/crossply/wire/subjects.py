@@ -4,10 +4,13 @@ from __future__ import annotations
 
 HEARTBEATS = "mesh.hb.>"
 HEAD = "mesh.ctl.head"
+KEYS = "mesh.ctl.keys"
 EVENTS = "mesh.evt"
 SHARES = "mesh.ctl.shares.*.*"
 REPORTS = "mesh.obs.>"
 MICRO = "$SRV"
+WHO_CONNECTS = "$SYS.REQ.USER.AUTH"
+CALLOUT_GROUP = b"callout"
 MAX_LENGTH = 255
 
 
@@ -19,6 +22,20 @@ def any_instance(service: str, endpoint: str) -> str:
 def one_instance(service: str, instance: str, endpoint: str) -> str:
     """Where that one instance takes calls to ``endpoint``."""
     return f"mesh.rpc.{service}.i-{instance}.{endpoint}"
+
+
+def any_endpoint(service: str) -> str:
+    """Every subject that calls to ``service`` go to, whatever the instance and the endpoint."""
+    return f"mesh.rpc.{service}.*.*"
+
+
+def called(subject: str) -> tuple[str, str | None] | None:
+    """Return the operation and the instance, if one is addressed, of a subject that calls go to; None for others."""
+    parts = subject.split(".")
+    if parts[:2] != ["mesh", "rpc"] or len(parts) != len(("mesh", "rpc", "service", "place", "endpoint")):
+        return None
+    _, _, service, place, endpoint = parts
+    return f"{service}.{endpoint}", place.removeprefix("i-") if place.startswith("i-") else None
 
 
 def own_instance(service: str, instance: str) -> str:
@@ -66,6 +83,11 @@ def report(service: str, instance: str) -> str:
     return f"mesh.obs.{service}.{instance}"
 
 
+def audit(service: str, instance: str) -> str:
+    """Where an instance tells what it decided about others."""
+    return f"mesh.audit.{service}.{instance}"
+
+
 def channel(name: str) -> str:
     """Where the events of a channel travel; ``name`` may be a pattern when subscribing."""
     return f"{EVENTS}.{name}"
@@ -89,6 +111,11 @@ def bucket(tenant: str) -> str:
 def replies(tenant: str) -> str:
     """The key-value bucket of a tenant's kept replies."""
     return f"MESH_{tenant}_replies"
+
+
+def credentials(tenant: str) -> str:
+    """The key-value bucket of a tenant's credentials, by their ids."""
+    return f"MESH_{tenant}_credentials"
 
 
 def micro(verb: str, *names: str) -> str:

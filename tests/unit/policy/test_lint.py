@@ -152,7 +152,7 @@ def test_services_that_nobody_runs_are_said_where_they_are_meant() -> None:
 
 
 def test_every_code_is_explained_and_begins_alike() -> None:
-    assert all(code.startswith("CP1") and means for code, means in CODES.items())
+    assert all(code.startswith(("CP1", "CP2")) and means for code, means in CODES.items())
 
 
 def test_a_warning_reads_as_one_line() -> None:
@@ -173,3 +173,10 @@ def test_a_rate_limit_of_a_service_that_nobody_runs_is_told() -> None:
     ]
     assert doubts(*limits, living={"orders": [{}]}) == [("CP106", "spec.for.service", "no instance of gone is known")]
     assert doubts(*limits) == []
+
+
+def test_a_section_that_the_brokers_choice_leaves_idle_is_said_whoever_lives() -> None:
+    document = service(balance={"method": "queue"}, outlier={})
+    detail = "does nothing, as balance.method is queue wherever it holds: the broker chooses; use another method"
+    assert doubts(document) == [("CP109", "spec.outlier", detail)]
+    assert doubts(document, living={"orders": [{}]}) == doubts(document)

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from crossply_registry.authority import kek as keks
 from crossply_registry.authority.bootstrap.places import Places
+from crossply_registry.authority.callout.keys import CalloutKeys
 from crossply_registry.authority.certificates import (
     CertificateFault,
     expires,
@@ -34,10 +35,12 @@ from crossply_registry.authority.certificates import (
 )
 from crossply_registry.authority.files import PUBLIC, put
 from crossply_registry.authority.folder import ISSUER_CONTEXT, Operator, certificate, operator_hash
+from crossply_registry.authority.grant import new_grant
 from crossply_registry.authority.identity import AUTHORITY, BROKER, REGISTRY, Identity
 from crossply_registry.authority.issuer import Issuer, new_serial
 from crossply_registry.authority.kek import Kek
 from crossply_registry.authority.tokens import Token, new_token
+from crossply_registry.broker_callout import Callout
 from crossply_registry.broker_config import BrokerConfig, Certificates, render
 
 LOOPBACK: Final = ("localhost", "127.0.0.1")
@@ -47,7 +50,10 @@ _LAST_PART: Final = 1 / 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What a mesh is to have; `hosts` are names and addresses under which brokers and authority are reached."""
+    """What a mesh is to have; `hosts` are names and addresses under which brokers and authority are reached.
+
+    With `grant` it is for development: one secret lets a process of this machine join as any service.
+    """
 
     out: Path
     trust_domain: str = "mesh.local"
@@ -55,6 +61,9 @@ class Wanted:
     services: tuple[str, ...] = ()
     hosts: tuple[str, ...] = LOOPBACK
     broker_port: int = 4222
+    broker_store: str = "jetstream"
+    broker_monitor: int | None = None
+    grant: bool = False
 
 
 class Bootstrap:
@@ -81,10 +90,11 @@ class Bootstrap:
             self._server(issuer, name, where / "tls.pem", where / "tls.key", hosts if name == BROKER else ())
         for where in (folder.path, self._places.broker, self._places.registry):
             self._copy_root(root, where)
-        self._broker_config()
+        self._broker_config(self._callout(kek))
         self._signing_key(root)
         self._operator()
         self._tokens(root)
+        self._grant(root)
         return list(dict.fromkeys(self._files))
 
     def _root(self) -> x509.Certificate:
@@ -136,7 +146,16 @@ class Bootstrap:
         self._put(key_path, key_pem(key))
         self._put(path, pem(made, issuer.certificate), PUBLIC)
 
-    def _broker_config(self) -> None:
+    def _callout(self, kek: Kek) -> CalloutKeys:
+        """Make the keys by which brokers and authority know each other, unless they are there."""
+        folder = self._places.authority
+        held = folder.read_callout(kek)
+        if held is None:
+            held = CalloutKeys.make()
+            self._put(folder.callout, held.sealed(kek))
+        return held
+
+    def _broker_config(self, keys: CalloutKeys) -> None:
         """Write a configuration for nats-server, with paths relative to its folder; one that is there stays."""
         path = self._places.broker / "nats.conf"
         if path.exists():
@@ -144,8 +163,15 @@ class Bootstrap:
         # A broker that is reached under other names than this machine's own listens to others.
         host = "127.0.0.1" if set(self._wanted.hosts) <= set(LOOPBACK) else "0.0.0.0"  # noqa: S104 - see above
         files = Certificates(certificate="tls.pem", key="tls.key", root="ca.pem")
-        text = render(BrokerConfig(store_dir="jetstream", host=host, port=self._wanted.broker_port, certificates=files))
-        self._put(path, text.encode(), PUBLIC)
+        config = BrokerConfig(
+            store_dir=self._wanted.broker_store,
+            host=host,
+            port=self._wanted.broker_port,
+            monitor=self._wanted.broker_monitor,
+            certificates=files,
+            callout=Callout(issuer=keys.issuer_name, user=keys.user.name),
+        )
+        self._put(path, render(config).encode(), PUBLIC)
 
     def _signing_key(self, root: x509.Certificate) -> None:
         """Make the key that signs revisions, certified by the root itself; no authority, it signs no credential."""
@@ -191,6 +217,15 @@ class Bootstrap:
             self._put(folder.tokens, msgspec.json.encode(held))
             self._put(path, f"{text}\n".encode())
             self._copy_root(root, path.parent)
+
+    def _grant(self, root: x509.Certificate) -> None:
+        hashed, path = self._places.authority.grant, self._places.grant / "token"
+        if not self._wanted.grant or (hashed.exists() and path.exists()):
+            return
+        made, text = new_grant()
+        self._put(hashed, msgspec.json.encode(made))
+        self._put(path, f"{text}\n".encode())
+        self._copy_root(root, path.parent)
 
     def _copy_root(self, root: x509.Certificate, where: Path) -> None:
         path = where / "ca.pem"

@@ -11,6 +11,7 @@ from crossply.clock import of_loop
 from crossply.errors import NotConnected, Origin
 from crossply.tasks import Tasks
 from crossply.testing.memory.calling import Calling
+from crossply.testing.memory.keys import MemoryKeys
 from crossply.testing.memory.listening import Listening
 from crossply.testing.memory.presence import Presences
 from crossply.testing.memory.serving import Serving
@@ -18,7 +19,8 @@ from crossply.testing.memory.shares import MemoryShares
 from crossply.testing.memory.store import MemoryStore, MemoryStreams
 from crossply.testing.memory.subscribing import Subscribing
 from crossply.wire import credential
-from crossply.wire.link import ConnectionEvent, RepliesPlan
+from crossply.wire.link import ConnectionEvent
+from crossply.wire.plans import RepliesPlan
 from crossply.wire.senders import Sender, Senders
 
 if TYPE_CHECKING:
@@ -73,6 +75,7 @@ class MemoryLink:
         self.store: Store = MemoryStore(self, broker.bucket(config.tenant))
         self.replies: Store = MemoryStore(self, broker.bucket(f"replies of {config.tenant}"), RepliesPlan().age)
         self.shares = MemoryShares(self)
+        self.keys = MemoryKeys(self, config.tenant)
         self._streams = MemoryStreams(self, broker.events)
 
     # What the broker does with it.
@@ -245,6 +248,9 @@ class MemoryLink:
     async def ping(self, operation: str, instance: str, timeout: float) -> Pong:
         """Ask an instance whether it lives."""
         return await self._calling.ping(operation, instance, timeout)
+
+    def protect(self, securities: object) -> None:
+        """Do nothing: in memory there is nobody to seal against."""
 
     def fail_attempts(self, service: str, instance: str) -> int:
         """Fail the attempts in flight to an instance."""
