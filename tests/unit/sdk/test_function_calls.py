@@ -96,6 +96,13 @@ async def test_a_layer_costs_nobody_else(broker: MemoryBroker) -> None:
         assert await counted(web, [document("orders", **ALL, endpoints={"create": turned_off})]) == plain
 
 
+async def test_a_caller_that_is_allowed_pays_nothing_for_access(broker: MemoryBroker) -> None:
+    async with caller(broker) as web:
+        plain = await counted(web)
+        spec = {"effect": "allow", "from": ["web"], "to": [{"service": "orders"}]}
+        assert await counted(web, [parse({"kind": "Access", "name": "web", "spec": spec})]) == plain
+
+
 async def test_a_thousand_services_cost_a_call_nothing(broker: MemoryBroker) -> None:
     async with caller(broker) as web:
         plain = await counted(web)
