@@ -48,7 +48,8 @@ async def in_force(api: RegistryApi) -> set[str]:
 
 def calls(opening: Opening, caller: str, operation: str, path: str | None = None) -> bool:
     rules = compile_access(access.documents(opening))
-    return may_call(rules, Caller(service=caller), *operation.split("."), path).allowed
+    service, _, endpoint = operation.partition(".")
+    return may_call(rules, Caller(service=caller), service, endpoint, path).allowed
 
 
 async def test_each_beginning_takes_the_place_of_another_and_leaves_what_the_user_wrote(api: RegistryApi) -> None:
