@@ -10,8 +10,10 @@ from crossply_policy import names
 from crossply_policy.snapshot import Snapshot
 
 if TYPE_CHECKING:
+    from crossply.access.guard import Guard
     from crossply.handler import Handler, Request, Response
     from crossply.protection.rates import Rates
+    from crossply.routing.wanting import Wanting
     from crossply.stacks import Surroundings
     from crossply.wire.link import Link
 
@@ -21,14 +23,16 @@ _CHANNELS = 2048
 class Publishing:
     """Finds the stack of a channel; ``within`` is how long one event may take, in seconds."""
 
-    def __init__(self, link: Link, around: Surroundings, rates: Rates, within: float) -> None:
+    def __init__(self, link: Link, around: Surroundings, guard: Guard, rates: Rates, within: float) -> None:
         self._link = link
         self._around = around
+        self._guard = guard
         self._rates = rates
         self._within = within
         self._handlers: dict[str, Handler] = {}
         self._stacks: dict[str, Handler] = {}
         self._snapshot = Snapshot()
+        self.keys: Wanting | None = None
 
     def adopt(self, snapshot: Snapshot) -> None:
         """Use a new snapshot from the next event on."""
@@ -48,6 +52,8 @@ class Publishing:
     def _publisher(self, channel: str) -> Handler:
         async def publishing_event(request: Request) -> Response:
             request.id = request.id or new_id()
+            if self.keys is not None:
+                await self.keys.want_channel(channel)
             stack = self._stacks.get(channel)
             if stack is None:
                 stack = self._stacks[channel] = self._compose(channel)
@@ -59,6 +65,7 @@ class Publishing:
         return stacks.publishing(
             around=self._around,
             within=self._within,
+            permitted=self._guard.published(self._snapshot, channel),
             limits=self._rates.published(self._snapshot, channel),
             wire=self._link.publish,
         )

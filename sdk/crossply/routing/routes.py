@@ -24,11 +24,13 @@ from crossply_policy.traffic import MirrorPolicy, operation_at
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
+    from crossply.access.guard import Guard
     from crossply.control.feed import PolicyFeed
     from crossply.discovery.catalog import Catalog
     from crossply.handler import Handler
     from crossply.protection.rates import Rates
     from crossply.routing.outliers import Outliers
+    from crossply.routing.wanting import Wanting
     from crossply.stacks import Surroundings
     from crossply.tasks import Tasks
     from crossply.wire.link import Link
@@ -52,10 +54,12 @@ class Routes:
         feed: PolicyFeed,
         around: Surroundings,
         tasks: Tasks,
+        guard: Guard,
         rates: Rates,
     ) -> None:
         self._service = service
         self._link = link
+        self._guard = guard
         self._rates = rates
         self._tasks = tasks
         self._preparing: dict[str, asyncio.Task[None]] = {}
@@ -68,6 +72,7 @@ class Routes:
         self._mirrors = Mirrors(tasks, around.recorder)
         self._known: set[str] = set()
         self.snapshot = Snapshot()
+        self.keys: Wanting | None = None
 
     def adopt(self, snapshot: Snapshot) -> None:
         """Use a new snapshot from the next call on; calls in flight finish on the stack they began on."""
@@ -79,6 +84,8 @@ class Routes:
         for service in services:
             self._known.discard(service)
             self._feed.unwant(service)
+            if self.keys is not None:
+                self.keys.unwant(service)
             self.held.forget(service)
             for operation in [each for each in self._calling if each.partition(".")[0] == service]:
                 del self._calling[operation]
@@ -135,7 +142,8 @@ class Routes:
             raise fault
 
     async def _introduce(self, service: str) -> None:
-        await asyncio.gather(self._catalog.follow(service), self._feed.want(service))
+        wanted = [] if self.keys is None else [self.keys.want(service)]
+        await asyncio.gather(self._catalog.follow(service), self._feed.want(service), *wanted)
         if service in self.snapshot.traffic:
             # A first call must not miss its subset only because it is the first.
             await self._catalog.acquaint(service)
@@ -189,6 +197,8 @@ class Routes:
                 outliers=outliers,
             ),
             idempotent=idempotent,
+            # Who lacks a document that concerns the callee cannot tell what that would say.
+            permitted=self._guard.called(self.snapshot, service, endpoint) if self._feed.complete else None,
             limits=self._rates.called(self.snapshot, service, endpoint),
             wire=self._link.call,
             steering=steering,

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from crossply.errors import CallError, Code
+from crossply.errors import CallError, Code, Unwelcome
 from crossply.handler import FOREIGN, JSON, Kind, Request
 from crossply.wire import envelope, message, subjects
-from crossply.wire.envelope import EnvelopeFault
+from crossply.wire.envelope import EnvelopeFault, NotYetReadable
 from crossply.wire.pulling import Pulling
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from crossply.tasks import Tasks
     from crossply.wire.mux import Mux
     from crossply.wire.pulling import Event
+    from crossply.wire.sealed.events import SealedEvents
     from crossply.wire.senders import Senders
     from crossply.wire.supervisor import Supervisor
 
@@ -30,6 +31,7 @@ _PROGRESS_EVERY = 10.0
 _REDELIVERY = (1.0, 5.0, 30.0, 60.0)
 _NANOSECONDS = 1_000_000_000
 _ACK_V1, _ACK_V2 = 9, 11
+_LATER = b'-NAK {"delay": 5000000000}'
 _ACK, _GIVE_BACK, _PROGRESS, _TERMINATE = b"+ACK", b"-NAK", b"+WPI", b"+TERM"
 
 
@@ -50,7 +52,9 @@ class Delivery:
         now: Clock,
         report: Callable[[str, BaseException], None],
         on_missing: Callable[[], None],
+        sealed: SealedEvents | None = None,
     ) -> None:
+        self._sealed = sealed
         self._pattern = pattern
         self._handler = handler
         self._room = asyncio.Semaphore(concurrency)
@@ -116,6 +120,10 @@ class Delivery:
                     return
             try:
                 request = self._request(event, channel)
+            except NotYetReadable as fault:
+                self._report(f"{channel}: event cannot be opened yet", fault)
+                await self._settle(event, _LATER)
+                return
             except EnvelopeFault as fault:
                 self._report(f"{channel}: event refused", fault)
                 await self._settle(event, _TERMINATE + b" not an event of this protocol")
@@ -123,7 +131,7 @@ class Delivery:
             response = await self._handler(request)
             progress.cancel()
             await self._settle(
-                event, _ACK if response.failure is None else _negative(response.failure, request.delivery)
+                event, _ACK if response.failure is None else negative(response.failure, request.delivery)
             )
         except asyncio.CancelledError:
             # Stopped before its end: another instance may begin at once.
@@ -137,6 +145,10 @@ class Delivery:
     def _request(self, event: Event, channel: str) -> Request:
         delivery, sequence, stored = _place(event.reply)
         age = max(0.0, time.time() - stored) if stored else 0.0
+        if self._sealed is not None and self._sealed.takes(event.data):
+            request = self._sealed.open(event.data, channel, stored, self._now())
+            request.delivery, request.sequence, request.age = delivery, sequence, age
+            return request
         if not envelope.is_envelope(event.data):
             return Request(
                 channel,
@@ -171,8 +183,10 @@ class Delivery:
         self._broker.send(event.reply.encode(), verdict)
 
 
-def _negative(failure: CallError, delivery: int) -> bytes:
-    """A bare negative ack redelivers at once; the delay grows with each delivery."""
+def negative(failure: CallError, delivery: int) -> bytes:
+    """Return what the broker is told of a failure: a bare negative ack redelivers at once, so the delay grows."""
+    if isinstance(failure, Unwelcome) and delivery >= failure.deliveries:
+        return _TERMINATE + b" its publisher may not publish it"
     delay = failure.retry_after or _REDELIVERY[min(delivery, len(_REDELIVERY)) - 1]
     if failure.code is Code.UNAVAILABLE:
         delay = _REDELIVERY[0]
