@@ -70,7 +70,6 @@ OUTBOUND = (
     "attempt",
     "fault",
     "propagate",
-    "seal",
     "wire",
 )
 INBOUND = (
@@ -79,7 +78,6 @@ INBOUND = (
     "rescue",
     "admit",
     "expire",
-    "open",
     "permit",
     "throttle",
     "dedupe",
