@@ -142,6 +142,8 @@ class Running:
         self._presence.offer(self._declared.facts(), tuple(self._declared.subscriptions))
         self.link.on_event(self._happened)
         self.link.on_missing_stream(self._presence.missing)
+        ask = asking(self.routes.outbound, self.now)
+        self._standing = self.member.standing(self.link, self._inbound.bar, ask, self._tasks)
         await self._feed.start()
         await self._feed.want(self._declared.service)
         self.begun = True
@@ -151,7 +153,7 @@ class Running:
         self._tasks.for_ever(self._presence.say_hello, "hello")
         vigil = Vigil(self.link, self.catalog, self._tasks, self.now)
         self._tasks.for_ever(vigil.watch, "vigil")
-        self._tasks.spawn(self.member.renew_for_ever(asking(self.routes.outbound, self.now)), "renewal of the identity")
+        await self._standing.start()
         self.outflow.start()
         self._tasks.for_ever(lambda: self.outflow.step(self.link.report), "telemetry")
         self._log.info("started", broker=self.link.server, revision=self._feed.revision)
@@ -202,6 +204,7 @@ class Running:
             await self.link.announce(self._presence.hello())
         await self.catalog.ask_again()
         await self._feed.catch_up()
+        await self._standing.catch_up()
 
     async def _beat(self) -> None:
         await asyncio.sleep(self._presence.pause())

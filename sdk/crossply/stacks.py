@@ -14,6 +14,7 @@ from crossply.handler import Handler, Layer, Request, compose
 from crossply.layers.admit import admit
 from crossply.layers.attempt import attempt
 from crossply.layers.balance import balance
+from crossply.layers.bar import bar
 from crossply.layers.bound import bound
 from crossply.layers.breaker import breaker
 from crossply.layers.deadline import deadline
@@ -73,6 +74,7 @@ INBOUND = (
     "trace",
     "measure",
     "rescue",
+    "bar",
     "admit",
     "expire",
     "open",
@@ -210,6 +212,7 @@ def inbound(  # noqa: PLR0913 - all that one stack is made of
     admission: Admission,
     operation: str,
     limits: Limited = (),
+    barred: frozenset[str] = frozenset(),
     kept: tuple[Replies, Facts] | None = None,
     prompt: bool = False,
     report: Callable[[Request, BaseException], None],
@@ -223,6 +226,8 @@ def inbound(  # noqa: PLR0913 - all that one stack is made of
             measure(around.recorder, side, around.now),
             # Everything below may raise; from here out there are only replies.
             rescue(report),
+            # Before admission: whoever is not believed takes no place of those who are.
+            bar(barred) if barred else None,
             # Before any work: a refusal must be cheap.
             admit(admission, operation, around.now, prompt=prompt),
             # After admission, so that what waited too long is dropped before it costs anything.

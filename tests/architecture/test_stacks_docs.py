@@ -119,6 +119,7 @@ def inbound() -> None:
         admission=Admission(1, lambda: 0.0),
         operation="orders.create",
         limits=limits(),
+        barred=frozenset({"spiffe://mesh.local/t/default/svc/web"}),
         kept=(Replies(nothing, lambda: 0.0, lambda: 0), Facts(kept=True)),
         report=report,
     )

@@ -17,11 +17,13 @@ from crossply import wire
 from crossply.clock import Clock, monotonic
 from crossply.errors import Unavailable
 from crossply.names import new_instance
+from crossply.tasks import Tasks
 from crossply.telemetry.logs import get_logger
 from crossply.tls import SCHEME, TlsFiles
 from crossply.wire.link import Connect, LinkConfig, StoreUnavailable
 from crossply_registry.authority import state
 from crossply_registry.authority.certificates import CertificateFault
+from crossply_registry.authority.expelling import ConnectSystem, Expelling, identities, revoked, system_of
 from crossply_registry.authority.folder import ISSUER_CONTEXT, certificate
 from crossply_registry.authority.identity import AUTHORITY
 from crossply_registry.authority.issuer import Issuer
@@ -30,6 +32,7 @@ from crossply_registry.authority.journal import Journal
 from crossply_registry.authority.kubernetes import ApiServer, Reviewer
 from crossply_registry.authority.renewing import Renewing
 from crossply_registry.authority.revocations import Revocations
+from crossply_registry.authority.spreading import Spreading
 from crossply_registry.authority.state import State, StateFault
 from crossply_registry.authority.tokens import Tokens
 from crossply_registry.connecting import TRY_AGAIN, connected
@@ -37,6 +40,7 @@ from crossply_registry.registry import Starting
 
 if TYPE_CHECKING:
     from crossply.wire.link import Link
+    from crossply.wire.system import System
     from crossply_registry.authority.config import AuthorityConfig
 
 _CLOSING: Final = 0.5
@@ -61,6 +65,7 @@ class Parts:
     journal: Journal
     joining: Joining
     renewing: Renewing
+    spreading: Spreading
 
 
 class Authority:
@@ -71,17 +76,21 @@ class Authority:
         config: AuthorityConfig,
         *,
         connect: Connect = wire.connect,
+        connect_system: ConnectSystem | None = None,
         clock: Clock = monotonic,
         now: Callable[[], float] = time.time,
         reviewer: Reviewer | None = None,
     ) -> None:
         self._config = config
         self._connect = connect
+        self._connect_system = connect_system
         self._clock = clock
         self._now = now
         self._cluster = ApiServer(config.cluster) if reviewer is None and config.cluster is not None else None
         self._reviewer = reviewer or self._cluster
+        self._tasks = Tasks(lambda name, error: _log.error("task_failed", task=name, error=repr(error)))
         self._link: Link | None = None
+        self._system: System | None = None
         self._parts: Parts | None = None
         self.instance = new_instance()
         self.root = certificate(config.folder.root)
@@ -136,18 +145,29 @@ class Authority:
         )
         entries = await journal.refresh()
         renewing = Renewing(issuer, joining, revocations, now=self._now)
-        self._parts = Parts(link, issuer, tokens, revocations, journal, joining, renewing)
+        spreading = await self._spreading(link, issuer, revocations)
+        self._parts = Parts(link, issuer, tokens, revocations, journal, joining, renewing, spreading)
         _log.info("ready", instance=self.instance, trust_domain=issuer.trust_domain, entries=entries)
 
     async def aclose(self) -> None:
         """Close the connections; a broker that does not answer is not waited for."""
+        await self._tasks.aclose()
         if self._cluster is not None:
             await self._cluster.aclose()
-        if self._link is not None:
+        for each in (self._link, self._system):
             try:
-                await asyncio.wait_for(self._link.aclose(), _CLOSING)
+                await asyncio.wait_for(each.aclose(), _CLOSING) if each is not None else None
             except Exception as error:  # noqa: BLE001 - whatever it is, this process ends
                 _log.info("closed_late", reason=repr(error))
+
+    async def _spreading(self, link: Link, issuer: Issuer, revocations: Revocations) -> Spreading:
+        """Have revocations take effect, from now on and those of before."""
+        self._system = await system_of(self._target(), self._connect_system)
+        rule = revoked(revocations, identities(issuer.trust_domain), self._now)
+        expelling = Expelling(self._system, (rule,), self._tasks)
+        spreading = Spreading(link, issuer, revocations, self._tasks, expelling.changed)
+        await spreading.start()
+        return spreading
 
     def _target(self) -> LinkConfig:
         return LinkConfig(

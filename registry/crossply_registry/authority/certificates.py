@@ -61,7 +61,7 @@ def make_workload(
     names: list[x509.GeneralName] = [x509.UniformResourceIdentifier(str(identity)), *map(_host, hosts)]
     return (
         x509.CertificateBuilder()
-        .subject_name(x509.Name([]))
+        .subject_name(_subject(identity))
         .issuer_name(issuer.subject)
         .public_key(key)
         .serial_number(serial)
@@ -159,6 +159,12 @@ def _issuer_key(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
 
 def _named(text: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text[:64])])
+
+
+def _subject(identity: Identity) -> x509.Name:
+    """Return who it is once more: of a connection's certificate a broker tells the subject, and no other name."""
+    parts = ((NameOID.ORGANIZATION_NAME, identity.tenant), (NameOID.ORGANIZATIONAL_UNIT_NAME, identity.service))
+    return x509.Name([x509.NameAttribute(kind, value) for kind, value in parts])
 
 
 def _host(text: str) -> x509.GeneralName:

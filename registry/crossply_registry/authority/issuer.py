@@ -12,6 +12,8 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from crossply.seal import revoked as seal_revoked
+from crossply.seal.revoked import Revoked
 from crossply.wire import credential
 from crossply.wire.credential import Credential
 from crossply_registry.authority.certificates import (
@@ -67,6 +69,10 @@ class Issuer:
     def sign(self, label: bytes, body: bytes) -> bytes:
         """Return the signature over a body under a label: what is signed for one purpose counts for no other."""
         return self._key.sign(label + b"\0" + body)
+
+    def sign_revoked(self, revoked: Revoked) -> bytes:
+        """Return a list of what is revoked as members take it."""
+        return seal_revoked.sign(revoked, self._key)
 
     def issue(self, identity: Identity, instance: str, keys: WorkloadKeys, *, now: float, lifetime: float) -> Issued:
         """Return a certificate and a credential of one serial and one end, for the keys of one process."""

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from cryptography.exceptions import InvalidSignature
 
+from crossply.seal import revoked as seal_revoked
+from crossply.seal.revoked import Void
 from crossply_registry.authority import state
+from crossply_registry.authority.issuer import BACKDATE
 from crossply_registry.authority.refusal import Refused
 from crossply_registry.authority.state import StateFault
 
@@ -56,6 +59,16 @@ class Revocations:
     def verdicts(self) -> Mapping[str, Verdict]:
         """Return what is known, by identity."""
         return self._known.verdicts
+
+    @property
+    def number(self) -> int:
+        """Return the count of what is known."""
+        return self._known.number
+
+    def signed(self) -> bytes:
+        """Return what is known as members take it: they check it by themselves."""
+        voids = {identity: _void(verdict) for identity, verdict in self._known.verdicts.items()}
+        return self._issuer.sign_revoked(seal_revoked.Revoked(self._known.number, {}, voids))
 
     async def refresh(self) -> Mapping[str, Verdict]:
         """Read what other replicas decided; raise StoreUnavailable, or StateFault for what nobody here signed."""
@@ -111,6 +124,11 @@ class Revocations:
         if found.number < self._known.number:
             raise StateFault(f"revocations in the store went back from {self._known.number} to {found.number}")
         self._known = found
+
+
+def _void(verdict: Verdict) -> Void:
+    # What is issued begins earlier than it is made, for clocks that lag.
+    return Void(int(verdict.before) - BACKDATE, int(verdict.before), verdict.barred)
 
 
 _CLEAR: Final = Verdict()

@@ -13,6 +13,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from crossply.identity.keys import Keys
+from crossply.seal.schedule import issuer_kid
 
 
 class IssuedFault(Exception):
@@ -63,6 +64,15 @@ def registry_key(issued: Issued) -> bytes | None:
     if not isinstance(key, Ed25519PublicKey):
         raise IssuedFault("the registry's key is not Ed25519")
     return key.public_bytes_raw()
+
+
+def authorities(issued: Issued) -> dict[bytes, Ed25519PublicKey]:
+    """Return the authority's key that vouches for members, by its ``issuer_kid``; raise IssuedFault."""
+    _, issuer = x509.load_pem_x509_certificates(issued.certificate.encode())
+    key = issuer.public_key()
+    if not isinstance(key, Ed25519PublicKey):
+        raise IssuedFault("the authority's key is not Ed25519")
+    return {issuer_kid(key.public_bytes_raw()): key}
 
 
 def trusting(root: Path) -> ssl.SSLContext:

@@ -13,9 +13,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from crossply.errors import CallError, ConfigError, Unavailable
 from crossply.identity.authority import Authority, Refused, opened
-from crossply.identity.issued import Issued, IssuedFault, checked, registry_key, show, trusting
+from crossply.identity.issued import Issued, IssuedFault, authorities, checked, registry_key, show, trusting
 from crossply.identity.kept import Kept
 from crossply.identity.keys import Keys
+from crossply.identity.standing import Standing
 from crossply.names import new_instance
 from crossply.telemetry.logs import get_logger
 from crossply.wire.credential import identity
@@ -24,8 +25,12 @@ from crossply.wire.renewals import Renewals
 if TYPE_CHECKING:
     import ssl
 
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
     from crossply.clock import Chance
     from crossply.config import MeshConfig
+    from crossply.tasks import Tasks
+    from crossply.wire.link import Link
 
 Ask: TypeAlias = Callable[[bytes], Awaitable[bytes]]
 """Sends a renewal to the authority over the mesh, and returns its answer; raises CallError."""
@@ -101,6 +106,15 @@ class Member:
         """Return the key by which revisions are known: what the configuration says, else what the authority named."""
         return self._config.registry_key or registry_key(self.issued)
 
+    @property
+    def authorities(self) -> dict[bytes, Ed25519PublicKey]:
+        """Return the keys that may vouch for members, by their ``issuer_kid``."""
+        return authorities(self.issued)
+
+    def standing(self, link: Link, bar: Callable[[frozenset[str]], None], ask: Ask, tasks: Tasks) -> Standing:
+        """Return what keeps this process in good standing while it is connected."""
+        return Standing(self, link, bar, ask, tasks)
+
     async def begin(self) -> None:
         """Join, or go on as who this process was when no authority answers.
 
@@ -136,10 +150,14 @@ class Member:
         while True:
             left = self.issued.not_after - self._wall()
             await self._pause(max(0.0, left * (0.5 + _JITTER * (2 * self._chance.random() - 1))))
-            pause = _FIRST_PAUSE
-            while not await self.renew(ask):
-                await self._pause(pause * (0.5 + self._chance.random()))
-                pause = min(2 * pause, _LONGEST_PAUSE, max(_FIRST_PAUSE, (self.issued.not_after - self._wall()) / 4))
+            await self.renew_until_it_works(ask)
+
+    async def renew_until_it_works(self, ask: Ask) -> None:
+        """Renew, or join again, as often as that takes."""
+        pause = _FIRST_PAUSE
+        while not await self.renew(ask):
+            await self._pause(pause * (0.5 + self._chance.random()))
+            pause = min(2 * pause, _LONGEST_PAUSE, max(_FIRST_PAUSE, (self.issued.not_after - self._wall()) / 4))
 
     def close(self) -> None:
         """Leave the file of the identity to the next process."""

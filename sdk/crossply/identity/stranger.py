@@ -12,6 +12,18 @@ if TYPE_CHECKING:
 
     from crossply.config import MeshConfig
     from crossply.identity.member import Member
+    from crossply.tasks import Tasks
+    from crossply.wire.link import Link
+
+
+class Unknown:
+    """Stands where a ``Standing`` does: it has nothing to renew, and hears of nobody who is revoked."""
+
+    async def start(self) -> None:
+        """Follow nobody."""
+
+    async def catch_up(self) -> None:
+        """Miss nothing."""
 
 
 class Stranger:
@@ -26,8 +38,15 @@ class Stranger:
     async def begin(self) -> None:
         """Join nobody."""
 
-    async def renew_for_ever(self, ask: Callable[[bytes], Awaitable[bytes]]) -> None:
-        """Renew nothing."""
+    def standing(
+        self,
+        link: Link,  # noqa: ARG002 - as a member's
+        bar: Callable[[frozenset[str]], None],  # noqa: ARG002 - as a member's
+        ask: Callable[[bytes], Awaitable[bytes]],  # noqa: ARG002 - as a member's
+        tasks: Tasks,  # noqa: ARG002 - as a member's
+    ) -> Unknown:
+        """Return that of a process of whom no authority knows."""
+        return Unknown()
 
     def close(self) -> None:
         """Keep nothing."""

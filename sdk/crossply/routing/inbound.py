@@ -40,11 +40,21 @@ class Inbound:
         self._report = report
         self._compose_again: dict[str, Callable[[], None]] = {}
         self._snapshot = Snapshot()
+        self._barred: frozenset[str] = frozenset()
+
+    def bar(self, barred: frozenset[str]) -> None:
+        """Refuse these identities from the next request on, and no others."""
+        if barred != self._barred:
+            self._barred = barred
+            self._compose_all()
 
     def adopt(self, snapshot: Snapshot) -> None:
         """Use a new snapshot from the next request on."""
         self._snapshot = snapshot
         self._calls.adopt(snapshot.route(self._service, "any").admission)
+        self._compose_all()
+
+    def _compose_all(self) -> None:
         for again in self._compose_again.values():
             again()
 
@@ -60,6 +70,7 @@ class Inbound:
                 admission=self._calls,
                 operation=operation,
                 limits=self._rates.served(self._snapshot, name),
+                barred=self._barred,
                 kept=(self._replies, facts) if facts.kept else None,
                 prompt=prompt,
                 report=self._report,

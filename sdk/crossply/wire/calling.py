@@ -11,7 +11,7 @@ from crossply.names import new_id
 from crossply.wire import message, metadata, subjects
 from crossply.wire.envelope import EnvelopeFault
 from crossply.wire.forms import KEY, TOKEN, TRACEPARENT, ReplyReader, RequestWriter
-from crossply.wire.link import Pong
+from crossply.wire.pong import Pong
 
 if TYPE_CHECKING:
     from crossply.clock import Clock

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from crossply.handler import Handler, Peer, Request, Response
     from crossply.tls import Tls
     from crossply.wire.lease import SharesOfRates
+    from crossply.wire.notices import Notices
+    from crossply.wire.pong import Pong
     from crossply.wire.presence import Presence
     from crossply.wire.renewals import Renewals
 
@@ -157,14 +159,6 @@ MissingHandler: TypeAlias = Callable[[str | None], None]
 MicroHandler: TypeAlias = Callable[[str], dict[str, Any]]
 
 
-class Pong(Enum):
-    """What a ping of an instance found."""
-
-    ALIVE = "alive"
-    GONE = "gone"
-    SILENT = "silent"
-
-
 class Link(Protocol):
     """One instance's connection to the mesh. Callbacks run on the loop and must not block."""
 
@@ -278,6 +272,11 @@ class Link(Protocol):
     @property
     def shares(self) -> SharesOfRates:
         """Shares in rates."""
+        ...
+
+    @property
+    def revoked(self) -> Notices:
+        """What is said of revoked credentials: by the authority, to all."""
         ...
 
     @property

@@ -15,6 +15,7 @@ from crossply.wire.dial import dial
 from crossply.wire.jetstream import JetStream
 from crossply.wire.link import ConnectionEvent, EventHandler, LinkConfig
 from crossply.wire.mux import Mux, disconnected, instance_gone
+from crossply.wire.notices import Notices, NoticesOnWire
 from crossply.wire.observing import Observer
 from crossply.wire.provision import Provisioner
 from crossply.wire.publishing import Publisher
@@ -37,12 +38,12 @@ if TYPE_CHECKING:
         Closable,
         MicroHandler,
         MissingHandler,
-        Pong,
         PresenceHandler,
         ReportHandler,
         Store,
         Streams,
     )
+    from crossply.wire.pong import Pong
     from crossply.wire.presence import Presence
 
 
@@ -82,6 +83,8 @@ class NatsLink:
         self.shares: SharesOfRates = SharesOnWire(
             config, broker, self._mux, self._sender, self._senders, now, self._report
         )
+        group = subjects.instance_group(config.instance)
+        self.revoked: Notices = NoticesOnWire(broker, subjects.REVOKED, group)
         self._streams = Provisioner(jetstream, config.tenant)
 
     @classmethod

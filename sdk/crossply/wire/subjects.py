@@ -4,10 +4,12 @@ from __future__ import annotations
 
 HEARTBEATS = "mesh.hb.>"
 HEAD = "mesh.ctl.head"
+REVOKED = "mesh.ctl.revoked"
 EVENTS = "mesh.evt"
 SHARES = "mesh.ctl.shares.*.*"
 REPORTS = "mesh.obs.>"
 MICRO = "$SRV"
+EVERY_BROKERS_CONNECTIONS = "$SYS.REQ.SERVER.PING.CONNZ"
 MAX_LENGTH = 255
 
 
@@ -89,6 +91,16 @@ def bucket(tenant: str) -> str:
 def replies(tenant: str) -> str:
     """The key-value bucket of a tenant's kept replies."""
     return f"MESH_{tenant}_replies"
+
+
+def brokers_connections(broker: str) -> str:
+    """Where one broker is asked who is connected to it."""
+    return f"$SYS.REQ.SERVER.{broker}.CONNZ"
+
+
+def end_of_connection(broker: str) -> str:
+    """Where one broker is told to end a connection."""
+    return f"$SYS.REQ.SERVER.{broker}.KICK"
 
 
 def micro(verb: str, *names: str) -> str:

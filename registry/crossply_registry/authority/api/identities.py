@@ -124,5 +124,6 @@ def _named(authority: Authority, service: str) -> Identity:
 
 async def _noted(authority: Authority, what: str, identity: str, operator: str, reason: str) -> VerdictBody:
     parts = authority.parts
+    await parts.spreading.spread()
     await parts.journal.append(what, identity=identity, by=f"operator {operator}", reason=reason)
     return VerdictBody(identity=identity, revoked=parts.revocations.verdict(identity).barred)

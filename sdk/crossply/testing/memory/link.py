@@ -12,6 +12,7 @@ from crossply.errors import NotConnected, Origin
 from crossply.tasks import Tasks
 from crossply.testing.memory.calling import Calling
 from crossply.testing.memory.listening import Listening
+from crossply.testing.memory.notices import MemoryNotices
 from crossply.testing.memory.presence import Presences
 from crossply.testing.memory.serving import Serving
 from crossply.testing.memory.shares import MemoryShares
@@ -34,12 +35,12 @@ if TYPE_CHECKING:
         LinkConfig,
         MicroHandler,
         MissingHandler,
-        Pong,
         PresenceHandler,
         ReportHandler,
         Store,
         Streams,
     )
+    from crossply.wire.pong import Pong
     from crossply.wire.presence import Presence
 
 _LAST_REPLIES = 1.0
@@ -73,6 +74,7 @@ class MemoryLink:
         self.store: Store = MemoryStore(self, broker.bucket(config.tenant))
         self.replies: Store = MemoryStore(self, broker.bucket(f"replies of {config.tenant}"), RepliesPlan().age)
         self.shares = MemoryShares(self)
+        self.revoked = MemoryNotices(self)
         self._streams = MemoryStreams(self, broker.events)
 
     # What the broker does with it.

@@ -60,7 +60,7 @@ def test_a_certificate_names_its_identity_and_nothing_else(tls: WorkloadKey) -> 
     held = made.certificate
 
     assert identity_of(held) == ORDERS
-    assert list(held.subject) == []
+    assert held.subject.rfc4514_string() == "OU=orders,O=default"
     names = held.extensions.get_extension_for_class(x509.SubjectAlternativeName)
     assert names.critical
     assert [name.value for name in names.value] == [str(ORDERS)]
