@@ -8,6 +8,8 @@ from dataclasses import fields, is_dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
+from crossply_policy.access.rules import compile_access
+from crossply_policy.access.spec import AccessSpec
 from crossply_policy.defaults import FLOOR
 from crossply_policy.documents import DefaultsSpec, Document, ServiceSpec, TelemetryPolicy, TelemetrySpec
 from crossply_policy.faults import Fault, PolicyInvalid
@@ -17,8 +19,13 @@ from crossply_policy.snapshot import MESH, Route, Rule, Snapshot
 from crossply_policy.traffic import TrafficSpec
 
 
-def compile_snapshot(documents: Iterable[Document], *, generation: int, revision: int) -> Snapshot:
-    """Resolve documents into one snapshot; raise PolicyInvalid where two have the same kind and name."""
+def compile_snapshot(
+    documents: Iterable[Document], *, generation: int, revision: int, guarded: bool = False
+) -> Snapshot:
+    """Resolve documents into one snapshot; raise PolicyInvalid where two have the same kind and name.
+
+    `guarded` says that an `Access` document is in force which is not among these.
+    """
     by_key = unique(documents)
     floor = overlaid(FLOOR, *(one.spec for one in by_key.values() if isinstance(one.spec, DefaultsSpec)))
     services: dict[str, Route] = {}
@@ -41,6 +48,8 @@ def compile_snapshot(documents: Iterable[Document], *, generation: int, revision
         traffic=MappingProxyType(traffic),
         telemetry=_telemetry(by_key),
         rate_limits=rate_limits(by_key.values()),
+        access=compile_access(by_key.values()),
+        guarded=guarded or any(isinstance(one.spec, AccessSpec) for one in by_key.values()),
     )
 
 

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from crossply_policy import names
+from crossply_policy.access.language import ACCESS
 from crossply_policy.defaults import FLOOR, LIMITS
 from crossply_policy.documents import (
     AdmissionSpec,
@@ -20,21 +21,19 @@ from crossply_policy.documents import (
     RetryPolicy,
     RetrySpec,
     ServiceSpec,
-    TelemetryPolicy,
-    TelemetrySpec,
     TimeoutSpec,
 )
 from crossply_policy.protection_table import PROTECTIONS
 from crossply_policy.rate_limit_table import RATE_LIMIT
 from crossply_policy.sections import Field, Named, Section
 from crossply_policy.shapes import Choice, Duration, Flag, Number, Whole, Words
+from crossply_policy.telemetry_table import TELEMETRY
 from crossply_policy.traffic_language import TRAFFIC
 
 NOT_YET: Final = "is not available in this version"
 
 _RETRY: Final = FLOOR.retry or RetryPolicy(attempts=0)
 _BUDGET: Final = BudgetPolicy()
-_TELEMETRY: Final = TelemetryPolicy()
 _MESH_TO_COME: Final[tuple[str, ...]] = ("encryption", "replay", "redaction")
 _NEVER_RETRIED: Final = (
     "invalid_argument",
@@ -218,33 +217,6 @@ DEFAULTS: Final = Section(
 )
 
 
-LOG_LEVEL: Final = Choice(words=("debug", "info", "warning", "error"))
-"""The levels that may stand in `log_level`."""
-TELEMETRY: Final = Section(
-    make=TelemetrySpec,
-    fields={
-        "sampling": Field(
-            shape=Number(low=0, high=1),
-            about="The share of the traces beginning at a service that are kept whole.",
-            default=_TELEMETRY.sampling,
-        ),
-        "slow": Field(
-            shape=Duration(),
-            about="Calls and events that take longer are kept whatever was sampled, as failed ones are.",
-            default=_TELEMETRY.slow,
-        ),
-        "log_level": Field(
-            shape=LOG_LEVEL,
-            about="What is logged at least; the process's own configuration where nothing is said.",
-        ),
-    },
-    refused={
-        "tap": NOT_YET,
-        "redaction": NOT_YET,
-    },
-)
-
-
 def mesh(text: str) -> str:
     """Return the text if it is `mesh`, the only name of a document for all services; raise NameFault."""
     if text == "mesh":
@@ -293,6 +265,12 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
             name=names.document,
             name_schema={"type": "string", "pattern": names.NAME_PATTERN},
             spec=RATE_LIMIT,
+        ),
+        "Access": Kind(
+            about="Who may call what, and who may publish and have which events.",
+            name=names.document,
+            name_schema={"type": "string", "pattern": names.NAME_PATTERN},
+            spec=ACCESS,
         ),
     },
 )

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from crossply_policy.access import doubts
 from crossply_policy.documents import Document
 from crossply_policy.rate_limit import RateLimitSpec
 from crossply_policy.redirects import circles
@@ -22,8 +23,12 @@ CODES: Final[Mapping[str, str]] = {
     "CP104": "redirects lead in a circle",
     "CP105": "a mirror copies calls to where they go anyway",
     "CP106": "nobody runs a service that is meant",
+    "CP107": "access is said of a service that nobody knows",
+    "CP108": "an allow of which a deny leaves nothing",
 }
 """Every code, with what it says in general."""
+_OF_SERVICES: Final = frozenset({"Service", "Traffic"})
+"""The kinds whose documents are named after a service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,10 @@ def lint(documents: Iterable[Document], living: Living | None = None) -> tuple[D
         if living is not None:
             found += [*_unlabelled(name, spec, living), *_absent(name, spec, living)]
     found += [doubt for one in every if living is not None for doubt in _unserved(one, living)]
+    if living is not None:
+        known = {*living, *(one.name for one in every if one.kind in _OF_SERVICES)}
+        found += [Doubt("CP107", *one) for one in doubts.unknown(every, known)]
+    found += [Doubt("CP108", *one) for one in doubts.unreachable(every)]
     found += [
         Doubt("CP104", f"Traffic/{one.service}", f"spec.routes[{one.number}].redirect", f"leads in a circle: {one.way}")
         for one in circles(traffic)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
+from crossply_policy.access.rules import Access
 from crossply_policy.documents import (
     AdmissionPolicy,
     BalancePolicy,
@@ -58,7 +59,10 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """The routes of one revision; made by `compile_snapshot`, never changed."""
+    """The routes of one revision; made by `compile_snapshot`, never changed.
+
+    `guarded` says whether any `Access` document is in force in the mesh, be it one that is not in `access` here.
+    """
 
     generation: int = 0
     revision: int = 0
@@ -68,6 +72,8 @@ class Snapshot:
     traffic: Mapping[str, tuple[Rule, ...]] = field(default_factory=lambda: MappingProxyType({}))
     telemetry: Mapping[str, TelemetryPolicy] = field(default_factory=lambda: MappingProxyType({}))
     rate_limits: RateLimits = field(default_factory=RateLimits)
+    access: Access = field(default_factory=Access)
+    guarded: bool = False
 
     def route(self, service: str, endpoint: str) -> Route:
         """Return the route of one endpoint: the same object every time, by at most two lookups."""

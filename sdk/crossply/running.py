@@ -7,6 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from crossply.audit.audit import Audit
 from crossply.clock import chance_of_loop, of_loop
 from crossply.codec import Decoder
 from crossply.control.feed import PolicyFeed
@@ -98,6 +99,7 @@ class Running:
         self.intake = Admission(config.max_in_flight, self.now)
         self.intake.adopt(AdmissionPolicy(adaptive=False))
         self.rates = Rates(declared.service, self.now)
+        self.audit = Audit()
         self.called: dict[tuple[str, Any], tuple[Handler, Decoder]] = {}
         self._tasks = Tasks(lambda name, error: self._log.error("task_failed", task=name, error=repr(error)))
         self._serving: list[Closable] = []
@@ -171,6 +173,7 @@ class Running:
             connect_timeout=min(_ONE_TRY, config.connect_timeout),
             tls=self.member.tls,
             renewals=self.member.renewals,
+            needs=tuple(self._declared.subscriptions),
         )
         said = False
         while True:

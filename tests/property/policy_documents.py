@@ -8,6 +8,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from crossply_policy.access.language import TARGET
+from crossply_policy.access.spec import AccessSpec, TargetSpec
 from crossply_policy.documents import (
     AdmissionSpec,
     BalanceSpec,
@@ -186,4 +188,38 @@ rate_limit_specs = st.builds(
     scope=said(st.sampled_from(["instance", "mesh"])),
 )
 rate_limits = st.builds(Document, kind=st.just("RateLimit"), name=tokens, spec=rate_limit_specs)
-documents = defaults | services | telemetry | traffics | rate_limits
+
+
+def canonically(spec: AccessSpec) -> AccessSpec:
+    """Return the document as it is read: its targets in order, each of them once, its claims by name."""
+    targets = dict.fromkeys(sorted(spec.to or (), key=lambda one: repr(TARGET.plain(one))))
+    when = None if spec.when is None else sorted_mapping(spec.when)
+    return AccessSpec(effect=spec.effect, callers=spec.callers, to=tuple(targets), when=when, mode=spec.mode)
+
+
+def some(*values: str) -> st.SearchStrategy[frozenset[str]]:
+    """Return a set of at least one of these."""
+    return st.frozensets(st.sampled_from(values), min_size=1, max_size=3)
+
+
+reached = (
+    st.builds(TargetSpec, service=tokens | st.just("*"), endpoints=said(st.frozensets(tokens, min_size=1, max_size=3)))
+    | st.builds(
+        TargetSpec, service=tokens, methods=said(some("GET", "PUT")), paths=said(some("/", "/*", "/a/*", "/a/b"))
+    )
+    | st.builds(
+        TargetSpec,
+        channel=st.sampled_from(["orders.created", "orders.*", "orders.>"]),
+        actions=some("publish", "subscribe"),
+    )
+)
+access_specs = st.builds(
+    AccessSpec,
+    effect=st.sampled_from(["allow", "deny"]),
+    callers=st.frozensets(tokens | st.sampled_from(["*", "foreign"]), min_size=1, max_size=3),
+    to=st.lists(reached, min_size=1, max_size=3).map(tuple),
+    when=said(st.dictionaries(tokens, st.frozensets(words, min_size=1, max_size=2), min_size=1, max_size=2)),
+    mode=said(st.sampled_from(["enforce", "audit"])),
+).map(canonically)
+access = st.builds(Document, kind=st.just("Access"), name=tokens, spec=access_specs)
+documents = defaults | services | telemetry | traffics | rate_limits | access

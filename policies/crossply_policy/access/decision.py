@@ -38,19 +38,44 @@ class Decision:
     audit_rule: str
 
 
-def may_call(access: Access, caller: Caller, service: str, endpoint: str, path: str | None = None) -> Decision:
-    """Decide a call; `path` is the HTTP path of one through a bridge, its query may follow.
+REFUSED: Final = Decision(allowed=False, rule="", audit_allowed=False, audit_rule="")
+"""What nobody allows."""
 
-    A path that is not in normal form is denied whatever the rules: applications read such paths in several ways.
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the rules say of one caller at one endpoint; of a call through a bridge its path is looked at as well.
+
+    `plain` is the decision on a call without a path.
     """
-    forms: tuple[str, ...] = ()
-    if path is not None:
+
+    rules: tuple[Rule, ...]
+    plain: Decision
+
+    def at(self, path: str) -> Decision:
+        """Decide a call with an HTTP path; its query may follow.
+
+        A path that is not in normal form is denied whatever the rules: applications read such paths in several ways.
+        """
         raw = path.partition("?")[0]
         if path_fault(raw):
-            return Decision(allowed=False, rule="", audit_allowed=False, audit_rule="")
-        forms = _forms(decoded(raw))
+            return REFUSED
+        if all(rule.paths is None for rule in self.rules):
+            return self.plain
+        return _decide(self.rules, _forms(decoded(raw)))
+
+
+def standing(access: Access, caller: Caller, service: str, endpoint: str) -> Standing:
+    """Return what the rules say of a caller at an endpoint, to decide many calls by."""
     leaves = list(access.calls.covering((service, endpoint)))
-    return _decide(_found(leaves, leaves, caller), forms, caller)
+    rules = tuple(rule for rule in _found(leaves, leaves, caller) if rule.claimed(caller.claims))
+    return Standing(rules, _decide(rules, ()))
+
+
+def may_call(access: Access, caller: Caller, service: str, endpoint: str, path: str | None = None) -> Decision:
+    """Decide one call; `path` is the HTTP path of one through a bridge, its query may follow."""
+    found = standing(access, caller, service, endpoint)
+    return found.plain if path is None else found.at(path)
 
 
 def may_publish(access: Access, caller: Caller, channel: str) -> Decision:
@@ -65,7 +90,8 @@ def may_subscribe(access: Access, caller: Caller, pattern: str) -> Decision:
 
 def _of_channel(node: Node, caller: Caller, channel: str) -> Decision:
     tokens = channel.split(".")
-    return _decide(_found(node.covering(tokens), node.meeting(tokens), caller), (), caller)
+    found = _found(node.covering(tokens), node.meeting(tokens), caller)
+    return _decide([rule for rule in found if rule.claimed(caller.claims)], ())
 
 
 def _found(covering: Iterable[Leaf], meeting: Iterable[Leaf], caller: Caller) -> Iterator[Rule]:
@@ -77,8 +103,8 @@ def _found(covering: Iterable[Leaf], meeting: Iterable[Leaf], caller: Caller) ->
         yield from (rule for name in callers for rule in leaf.get(name, ()) if not rule.allow)
 
 
-def _decide(rules: Iterable[Rule], forms: tuple[str, ...], caller: Caller) -> Decision:
-    matched = [rule for rule in rules if rule.match(forms, caller.claims)]
+def _decide(rules: Iterable[Rule], forms: tuple[str, ...]) -> Decision:
+    matched = [rule for rule in rules if rule.speaks_of(forms)]
     allowed, name = _outcome([rule for rule in matched if not rule.audit])
     audit_allowed, audit_name = _outcome(matched)
     return Decision(allowed=allowed, rule=name, audit_allowed=audit_allowed, audit_rule=audit_name)

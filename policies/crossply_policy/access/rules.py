@@ -26,6 +26,10 @@ class Paths:
         """Return whether the decoded path is among them."""
         return path in self.exact or path.startswith(self.stems)
 
+    def cover(self, other: Paths) -> bool:
+        """Return whether all that the other speaks of is among them."""
+        return all(map(self.match, other.exact)) and all(stem.startswith(self.stems) for stem in other.stems)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
@@ -37,16 +41,15 @@ class Rule:
     paths: Paths | None
     claims: tuple[tuple[str, frozenset[str]], ...]
 
-    def match(self, path: tuple[str, ...], claims: Mapping[str, str]) -> bool:
-        """Return whether it speaks of a path, given in the forms an application may read, and of these claims."""
-        if self.paths is not None and not self._of_path(path):
-            return False
+    def claimed(self, claims: Mapping[str, str]) -> bool:
+        """Return whether these claims are those that it asks for."""
         return all(claims.get(name) in accepted for name, accepted in self.claims)
 
-    def _of_path(self, forms: tuple[str, ...]) -> bool:
+    def speaks_of(self, forms: tuple[str, ...]) -> bool:
+        """Return whether it speaks of a path, given in the forms an application may read; of none without a form."""
         # What an application may read in several ways is allowed as it stands only, and denied in any way.
         paths = self.paths
-        return paths is not None and any(map(paths.match, forms[:1] if self.allow else forms))
+        return paths is None or any(map(paths.match, forms[:1] if self.allow else forms))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ class Access:
 def compile_access(documents: Iterable[Document]) -> Access:
     """Return the `Access` documents among these, compiled; their order means nothing."""
     access = Access()
-    for document in documents:
+    for document in sorted(documents, key=lambda one: one.name):
         if isinstance(document.spec, AccessSpec):
             for target in document.spec.to or ():
                 _add(access, document.name, document.spec, target)
@@ -73,7 +76,7 @@ def _add(access: Access, name: str, spec: AccessSpec, target: TargetSpec) -> Non
         name=name,
         allow=spec.effect == "allow",
         audit=spec.mode == "audit",
-        paths=None if target.paths is None else _paths(target.paths),
+        paths=paths_of(target),
         claims=tuple((spec.when or {}).items()),
     )
     callers = spec.callers or ()
@@ -82,17 +85,21 @@ def _add(access: Access, name: str, spec: AccessSpec, target: TargetSpec) -> Non
         for action in target.actions or ():
             (access.publishes if action == "publish" else access.subscribes).add(tokens, callers, rule)
     elif target.service is not None:
-        for endpoint in _endpoints(target):
+        for endpoint in endpoints_of(target):
             access.calls.add((target.service, endpoint), callers, rule)
 
 
-def _endpoints(target: TargetSpec) -> Iterable[str]:
+def endpoints_of(target: TargetSpec) -> Iterable[str]:
+    """Return the endpoints that a target of a service names; `*` for all."""
     if target.methods is not None:
         return [f"{_HTTP}{method.lower()}" for method in target.methods]
     return target.endpoints if target.endpoints is not None else _NOTHING
 
 
-def _paths(paths: Iterable[str]) -> Paths:
-    said = [decoded(path) for path in paths]
+def paths_of(target: TargetSpec) -> Paths | None:
+    """Return the HTTP paths that a target names; None for all."""
+    if target.paths is None:
+        return None
+    said = [decoded(path) for path in target.paths]
     stems = tuple(sorted(path[:-1] for path in said if path.endswith("/*")))
     return Paths(exact=frozenset(path for path in said if not path.endswith("/*")), stems=stems)

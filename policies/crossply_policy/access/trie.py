@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
@@ -14,15 +15,13 @@ TAIL: Final = ">"
 Leaf: TypeAlias = "dict[str, list[Rule]]"
 
 
+@dataclass(slots=True)
 class Node:
     """A place in the trie; `here` and `tail` hold the rules that end here, by caller."""
 
-    __slots__ = ("below", "here", "tail")
-
-    def __init__(self) -> None:
-        self.below: dict[str, Node] = {}
-        self.here: Leaf = {}
-        self.tail: Leaf = {}
+    below: dict[str, Node] = field(default_factory=dict)
+    here: Leaf = field(default_factory=dict)
+    tail: Leaf = field(default_factory=dict)
 
     def add(self, tokens: Sequence[str], callers: Iterable[str], rule: Rule) -> None:
         """Keep a rule under the tokens it speaks of."""
@@ -71,3 +70,12 @@ class Node:
         yield self.tail
         for node in self.below.values():
             yield from node.everything()
+
+    def walk(self, above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Leaf]]:
+        """Yield what ends here or below, each with the tokens it speaks of."""
+        if self.here:
+            yield above, self.here
+        if self.tail:
+            yield (*above, TAIL), self.tail
+        for token, node in self.below.items():
+            yield from node.walk((*above, token))

@@ -22,7 +22,7 @@ SWEEPS: Final = (0.0, 0.3, 1.0, 3.0, 6.0, 12.0)
 the word of a replica that had not heard, and as moving takes its time."""
 MOVING: Final = 5.0
 """Seconds that an instance has to move by itself."""
-SERVICE, TENANT, INSTANCE = "OU", "O", "CN"
+SERVICE, TENANT, INSTANCE = "OU", "O", "SERIALNUMBER"
 """What of a certificate's subject says who it is."""
 
 ConnectSystem: TypeAlias = Callable[["LinkConfig"], Awaitable["System"]]

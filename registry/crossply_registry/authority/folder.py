@@ -11,6 +11,7 @@ import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from crossply_registry.authority.callout.keys import CalloutKeys
 from crossply_registry.authority.certificates import CertificateFault
 from crossply_registry.authority.issuer import Issuer
 from crossply_registry.authority.kek import Kek
@@ -51,6 +52,11 @@ class Folder:
         return self.path / "issuer.key"
 
     @property
+    def callout(self) -> Path:
+        """Return where the keys lie by which brokers and authority know each other, sealed."""
+        return self.path / "callout.key"
+
+    @property
     def kek(self) -> Path:
         """Return where the key-encryption key lies, unless the environment has it."""
         return self.path / "kek"
@@ -84,6 +90,10 @@ class Folder:
         """Return the issuer; raise OSError, KekFault or CertificateFault."""
         key = Ed25519PrivateKey.from_private_bytes(kek.open(self.issuer_key.read_bytes(), ISSUER_CONTEXT))
         return Issuer(certificate(self.root), certificate(self.issuer), key)
+
+    def read_callout(self, kek: Kek) -> CalloutKeys | None:
+        """Return the keys of the callout, None where there is none; raise OSError, KekFault or ValueError."""
+        return CalloutKeys.opened(self.callout.read_bytes(), kek) if self.callout.exists() else None
 
     def read_tokens(self) -> list[Token]:
         """Return the first tokens; raise ValueError for a file that is not theirs."""

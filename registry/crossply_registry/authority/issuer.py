@@ -77,7 +77,7 @@ class Issuer:
     def issue(self, identity: Identity, instance: str, keys: WorkloadKeys, *, now: float, lifetime: float) -> Issued:
         """Return a certificate and a credential of one serial and one end, for the keys of one process."""
         serial = new_serial()
-        certificate = self.certify(identity, keys.tls, serial=serial, now=now, lifetime=lifetime)
+        certificate = self.certify(identity, keys.tls, serial=serial, now=now, lifetime=lifetime, instance=instance)
         not_after = int(expires(certificate))
         unsigned = Credential(
             identity=str(identity),
@@ -101,6 +101,7 @@ class Issuer:
         serial: bytes,
         now: float,
         lifetime: float,
+        instance: str = "",
         hosts: Iterable[str] = (),
     ) -> x509.Certificate:
         """Return a certificate alone."""
@@ -112,6 +113,7 @@ class Issuer:
             serial=int.from_bytes(serial, "big"),
             now=now,
             lifetime=lifetime,
+            instance=instance,
             hosts=hosts,
         )
 

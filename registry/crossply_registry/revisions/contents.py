@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from crossply.control.record import Kept
+from crossply_policy.access.spec import AccessSpec
 from crossply_policy.documents import Document
 from crossply_policy.rate_limit import RateLimitSpec
 from crossply_policy.snapshot import MESH
@@ -52,5 +53,14 @@ def concerns(document: Document) -> tuple[str, ...]:
     """Return whom a document concerns: the service it is about, or ``*`` for all."""
     if isinstance(document.spec, RateLimitSpec) and document.spec.target and document.spec.target.service:
         return (document.spec.target.service,)
+    if isinstance(document.spec, AccessSpec):
+        return _guarded(document.spec)
     own = document.kind in _OF_ONE_SERVICE or (document.kind == "Telemetry" and document.name != MESH)
     return (document.name,) if own else ("*",)
+
+
+def _guarded(spec: AccessSpec) -> tuple[str, ...]:
+    """Return the services whose calls a document speaks of; all, where it speaks of channels or of every service."""
+    services = {target.service for target in spec.to or ()}
+    named = sorted(service for service in services if service is not None)
+    return ("*",) if None in services or "*" in services else tuple(named)

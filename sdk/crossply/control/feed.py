@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from crossply_policy.snapshot import Snapshot
 
 _ALL = "*"
+_ACCESS = "Access/"
 
 
 class PolicyFeed:
@@ -57,6 +58,11 @@ class PolicyFeed:
     def generation(self) -> int:
         """The generation of that revision."""
         return self._position.generation
+
+    @property
+    def complete(self) -> bool:
+        """Whether all that concerns what is wanted is here, as far as this process has heard."""
+        return not self._incomplete
 
     async def start(self) -> None:
         """Listen to announcements and load what is in force; an absent registry leaves the compiled defaults."""
@@ -158,6 +164,7 @@ class PolicyFeed:
             (document for _, document in documents.values()),
             generation=position.generation,
             revision=position.revision,
+            guarded=any(name.startswith(_ACCESS) for name in position.manifest),
         )
         self._documents, self._position, self.refused = documents, position, ""
         self._adopt(snapshot)

@@ -215,6 +215,8 @@ class Member:
 
     def _take(self, keys: Keys, issued: Issued) -> None:
         checked(issued, keys, self._identity, self._root)
+        if issued.instance != self.instance:
+            raise IssuedFault(f"it is for instance {ascii(issued.instance)[:40]} instead of {self.instance}")
         self._held = keys, issued
         show(self._tls, issued, keys)
         if self._kept is not None:

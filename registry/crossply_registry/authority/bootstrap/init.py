@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from crossply_registry.authority import kek as keks
 from crossply_registry.authority.bootstrap.places import Places
+from crossply_registry.authority.callout.keys import CalloutKeys
 from crossply_registry.authority.certificates import (
     CertificateFault,
     expires,
@@ -38,6 +39,7 @@ from crossply_registry.authority.identity import AUTHORITY, BROKER, REGISTRY, Id
 from crossply_registry.authority.issuer import Issuer, new_serial
 from crossply_registry.authority.kek import Kek
 from crossply_registry.authority.tokens import Token, new_token
+from crossply_registry.broker_callout import Callout
 from crossply_registry.broker_config import BrokerConfig, Certificates, render
 
 LOOPBACK: Final = ("localhost", "127.0.0.1")
@@ -81,7 +83,7 @@ class Bootstrap:
             self._server(issuer, name, where / "tls.pem", where / "tls.key", hosts if name == BROKER else ())
         for where in (folder.path, self._places.broker, self._places.registry):
             self._copy_root(root, where)
-        self._broker_config()
+        self._broker_config(self._callout(kek))
         self._signing_key(root)
         self._operator()
         self._tokens(root)
@@ -136,7 +138,16 @@ class Bootstrap:
         self._put(key_path, key_pem(key))
         self._put(path, pem(made, issuer.certificate), PUBLIC)
 
-    def _broker_config(self) -> None:
+    def _callout(self, kek: Kek) -> CalloutKeys:
+        """Make the keys by which brokers and authority know each other, unless they are there."""
+        folder = self._places.authority
+        held = folder.read_callout(kek)
+        if held is None:
+            held = CalloutKeys.make()
+            self._put(folder.callout, held.sealed(kek))
+        return held
+
+    def _broker_config(self, keys: CalloutKeys) -> None:
         """Write a configuration for nats-server, with paths relative to its folder; one that is there stays."""
         path = self._places.broker / "nats.conf"
         if path.exists():
@@ -144,8 +155,14 @@ class Bootstrap:
         # A broker that is reached under other names than this machine's own listens to others.
         host = "127.0.0.1" if set(self._wanted.hosts) <= set(LOOPBACK) else "0.0.0.0"  # noqa: S104 - see above
         files = Certificates(certificate="tls.pem", key="tls.key", root="ca.pem")
-        text = render(BrokerConfig(store_dir="jetstream", host=host, port=self._wanted.broker_port, certificates=files))
-        self._put(path, text.encode(), PUBLIC)
+        config = BrokerConfig(
+            store_dir="jetstream",
+            host=host,
+            port=self._wanted.broker_port,
+            certificates=files,
+            callout=Callout(issuer=keys.issuer_name, user=keys.user.name),
+        )
+        self._put(path, render(config).encode(), PUBLIC)
 
     def _signing_key(self, root: x509.Certificate) -> None:
         """Make the key that signs revisions, certified by the root itself; no authority, it signs no credential."""

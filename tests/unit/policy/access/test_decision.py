@@ -6,7 +6,7 @@ from itertools import permutations
 
 import pytest
 
-from crossply_policy.access.decision import Caller, Decision, may_call, may_publish, may_subscribe
+from crossply_policy.access.decision import Caller, Decision, may_call, may_publish, may_subscribe, standing
 from crossply_policy.access.rules import Access, compile_access
 from tests.unit.policy.access.writing import access, documents, on, said, to
 
@@ -154,3 +154,18 @@ def test_a_subscription_is_allowed_if_all_of_it_is_and_denied_if_any_of_it_is() 
     for pattern in ("orders.>", "orders.eu.*", "orders.*.card", "orders.eu.>", "orders.*.*"):
         assert may_subscribe(hole, WEB, pattern).rule == "secret", pattern
     assert may_subscribe(hole, WEB, "orders.eu.paid").allowed
+
+
+def test_many_calls_are_decided_by_what_was_found_once() -> None:
+    rules = access(
+        all=said("allow", ["*"], to(), when={"team": ["shop"]}),
+        no_admin=said("deny", ["web"], to(paths=["/admin"])),
+    )
+    shop = standing(rules, Caller(service="web", claims={"team": "shop"}), "orders", "http-get")
+    assert (shop.plain.allowed, shop.at("/a").allowed, shop.at("/admin").rule, shop.at("//a").allowed) == (
+        True,
+        True,
+        "no-admin",
+        False,
+    )
+    assert not standing(rules, WEB, "orders", "http-get").at("/a").allowed

@@ -15,7 +15,17 @@ from crossply_registry.authority.folder import Folder, certificate
 from crossply_registry.authority.kek import KekFault
 from tests.unit.registry.authority.standing import ENVIRONMENT, KEK, Time
 
-SECRET = {"ca.key", "issuer.key", "tls.key", "signing.key", "kek", "token", "tokens.json", "operators.json"}
+SECRET = {
+    "callout.key",
+    "ca.key",
+    "issuer.key",
+    "tls.key",
+    "signing.key",
+    "kek",
+    "token",
+    "tokens.json",
+    "operators.json",
+}
 
 
 def files(out: Path) -> dict[str, bytes]:

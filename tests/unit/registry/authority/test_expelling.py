@@ -22,7 +22,7 @@ ORDERS = "spiffe://mesh.local/t/default/svc/orders"
 
 
 def connected(service: str, number: int = 1, age: float = 60.0, tenant: str = "default") -> Connected:
-    return Connected("NBROKER", number, age, {"O": tenant, "OU": service, "CN": "aaaaaaaaaaaa"})
+    return Connected("NBROKER", number, age, {"O": tenant, "OU": service, "SERIALNUMBER": "aaaaaaaaaaaa"})
 
 
 @dataclass
