@@ -80,6 +80,16 @@ def serve() -> int:
 
 
 @authority.command
+def callout() -> int:
+    """Answer brokers that ask who connects, and nothing else, until SIGTERM; configured as serve.
+
+    `serve` does so too. Replicas of this keep answering while what issues is away.
+    """
+    code: int = import_module("crossply_registry.authority.__main__").main(callout=True)
+    return code
+
+
+@authority.command
 @format_option()
 def log(output: Format) -> None:
     """Print the issuance log: everything issued, refused and revoked. Its chain is verified on the way."""

@@ -5,25 +5,29 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from crossply import wire
 from crossply.clock import Clock, monotonic
 from crossply.errors import Unavailable
 from crossply.names import new_instance
-from crossply.tasks import Tasks
 from crossply.telemetry.logs import get_logger
 from crossply.tls import SCHEME, TlsFiles
 from crossply.wire.link import Connect, LinkConfig, StoreUnavailable
+from crossply.wire.system import SystemOnWire
 from crossply_registry.authority import state
-from crossply_registry.authority.certificates import CertificateFault
-from crossply_registry.authority.expelling import ConnectSystem, Expelling, identities, revoked, system_of
+from crossply_registry.authority.callout.admitting import Admitting
+from crossply_registry.authority.callout.jwt import Signer
+from crossply_registry.authority.callout.service import CalloutService
+from crossply_registry.authority.certificates import CertificateFault, trust_domain_of
+from crossply_registry.authority.effect import Effect
+from crossply_registry.authority.expelling import ConnectSystem
 from crossply_registry.authority.folder import ISSUER_CONTEXT, certificate
 from crossply_registry.authority.identity import AUTHORITY
 from crossply_registry.authority.issuer import Issuer
@@ -32,15 +36,14 @@ from crossply_registry.authority.journal import Journal
 from crossply_registry.authority.kubernetes import ApiServer, Reviewer
 from crossply_registry.authority.renewing import Renewing
 from crossply_registry.authority.revocations import Revocations
-from crossply_registry.authority.spreading import Spreading
 from crossply_registry.authority.state import State, StateFault
 from crossply_registry.authority.tokens import Tokens
+from crossply_registry.broker_config import MESH_ACCOUNT
 from crossply_registry.connecting import TRY_AGAIN, connected
 from crossply_registry.registry import Starting
 
 if TYPE_CHECKING:
     from crossply.wire.link import Link
-    from crossply.wire.system import System
     from crossply_registry.authority.config import AuthorityConfig
 
 _CLOSING: Final = 0.5
@@ -65,7 +68,7 @@ class Parts:
     journal: Journal
     joining: Joining
     renewing: Renewing
-    spreading: Spreading
+    effect: Effect
 
 
 class Authority:
@@ -76,7 +79,7 @@ class Authority:
         config: AuthorityConfig,
         *,
         connect: Connect = wire.connect,
-        connect_system: ConnectSystem | None = None,
+        connect_system: ConnectSystem = SystemOnWire.connect,
         clock: Clock = monotonic,
         now: Callable[[], float] = time.time,
         reviewer: Reviewer | None = None,
@@ -88,9 +91,9 @@ class Authority:
         self._now = now
         self._cluster = ApiServer(config.cluster) if reviewer is None and config.cluster is not None else None
         self._reviewer = reviewer or self._cluster
-        self._tasks = Tasks(lambda name, error: _log.error("task_failed", task=name, error=repr(error)))
         self._link: Link | None = None
-        self._system: System | None = None
+        self._effect: Effect | None = None
+        self._callout: CalloutService | None = None
         self._parts: Parts | None = None
         self.instance = new_instance()
         self.root = certificate(config.folder.root)
@@ -118,6 +121,13 @@ class Authority:
         path = self._config.folder.registry
         return certificate(path) if path.exists() else None
 
+    @property
+    def registry_key(self) -> bytes | None:
+        """Return the key that signs revisions here; None is the development key."""
+        held = self.registry
+        key = None if held is None else held.public_key()
+        return key.public_bytes_raw() if isinstance(key, Ed25519PublicKey) else None
+
     async def start(self) -> None:
         """Connect, agree with the other replicas on the issuer, take over the first tokens.
 
@@ -125,6 +135,7 @@ class Authority:
         ``KekFault`` or ``StateFault`` when the issuer cannot be used.
         """
         deadline = self._clock() + self._config.connect_timeout
+        await self._be_asked()
         link = self._link = await connected(self._connect, self._target(), self._config.connect_timeout, self._clock)
         kept = State(link.store, self._config.kek)
         issuer = await self._when_the_store_answers(link, kept, deadline)
@@ -145,29 +156,48 @@ class Authority:
         )
         entries = await journal.refresh()
         renewing = Renewing(issuer, joining, revocations, now=self._now)
-        spreading = await self._spreading(link, issuer, revocations)
-        self._parts = Parts(link, issuer, tokens, revocations, journal, joining, renewing, spreading)
+        effect = self._effect = Effect(link, issuer, revocations, self._now)
+        self._parts = Parts(link, issuer, tokens, revocations, journal, joining, renewing, effect)
+        if self._callout is not None:
+            await self._callout.follow(link, self.registry_key, revocations)
+        await effect.begin(self._target(), self._connect_system if self._callout is not None else None)
         _log.info("ready", instance=self.instance, trust_domain=issuer.trust_domain, entries=entries)
 
     async def aclose(self) -> None:
         """Close the connections; a broker that does not answer is not waited for."""
-        await self._tasks.aclose()
         if self._cluster is not None:
             await self._cluster.aclose()
-        for each in (self._link, self._system):
+        if self._effect is not None:
+            await self._effect.aclose()
+        if self._callout is not None:
+            await self._callout.aclose()
+        if self._link is not None:
             try:
-                await asyncio.wait_for(each.aclose(), _CLOSING) if each is not None else None
+                await asyncio.wait_for(self._link.aclose(), _CLOSING)
             except Exception as error:  # noqa: BLE001 - whatever it is, this process ends
                 _log.info("closed_late", reason=repr(error))
 
-    async def _spreading(self, link: Link, issuer: Issuer, revocations: Revocations) -> Spreading:
-        """Have revocations take effect, from now on and those of before."""
-        self._system = await system_of(self._target(), self._connect_system)
-        rule = revoked(revocations, identities(issuer.trust_domain), self._now)
-        expelling = Expelling(self._system, (rule,), self._tasks)
-        spreading = Spreading(link, issuer, revocations, self._tasks, expelling.changed)
-        await spreading.start()
-        return spreading
+    @property
+    def is_asked(self) -> bool:
+        """Return whether brokers can ask it who connects."""
+        return self.tls is not None and self._config.folder.callout.exists()
+
+    async def _be_asked(self) -> None:
+        """Let brokers ask, where there are keys for it: they ask about this authority's own connections, too."""
+        keys = self._config.folder.read_callout(self._config.kek) if self.is_asked else None
+        if keys is None:
+            return
+        admitting = Admitting(
+            root=self.root,
+            trust_domain=trust_domain_of(self.root),
+            tenant=self._config.tenant,
+            account=MESH_ACCOUNT,
+            signer=Signer(keys.issuer),
+            now=self._now,
+        )
+        self._callout = CalloutService(admitting, self._clock)
+        target = replace(self._target(), nkey=keys.user)
+        await self._callout.open(target, self._config.connect_timeout, self._clock)
 
     def _target(self) -> LinkConfig:
         return LinkConfig(

@@ -58,10 +58,12 @@ def make_workload(  # noqa: PLR0913 - the parts of a certificate
     lifetime: float,
     instance: str = "",
     hosts: Iterable[str] = (),
+    after: float = 0.0,
 ) -> x509.Certificate:
     """Return a certificate of exactly this identity, and of this instance of it. Times in seconds.
 
-    ``hosts`` are for the mesh's own servers. What has no instance is theirs, or of a client without the SDK.
+    ``hosts`` are for the mesh's own servers. What has no instance is theirs, or of a client without the SDK. It begins
+    ``after`` that moment, up to which all that the identity was issued is void.
     """
     alternatives: list[x509.GeneralName] = [x509.UniformResourceIdentifier(str(identity)), *map(_host, hosts)]
     return (
@@ -70,7 +72,7 @@ def make_workload(  # noqa: PLR0913 - the parts of a certificate
         .issuer_name(issuer.subject)
         .public_key(key)
         .serial_number(serial)
-        .not_valid_before(_moment(now - BACKDATE))
+        .not_valid_before(_moment(begins(now, after)))
         .not_valid_after(_moment(now + min(lifetime, _left(issuer, now))))
         .add_extension(x509.SubjectAlternativeName(alternatives), critical=True)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
@@ -82,6 +84,11 @@ def make_workload(  # noqa: PLR0913 - the parts of a certificate
         .add_extension(_issuer_key(issuer), critical=False)
         .sign(issuer_key, None)
     )
+
+
+def begins(now: float, after: float = 0.0) -> int:
+    """Return when something begins that is issued now: earlier, for clocks that lag, but not in what is void."""
+    return max(int(now - BACKDATE), int(after) + 1)
 
 
 def identity_of(certificate: x509.Certificate) -> Identity:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from crossply.errors import CallError, Unavailable
+from crossply.errors import CallError
 from crossply.telemetry.logs import get_logger
 from crossply.wire import credential
 from crossply_registry.authority.state import Pause
@@ -26,8 +26,12 @@ SERVICE, TENANT, INSTANCE = "OU", "O", "SERIALNUMBER"
 """What of a certificate's subject says who it is."""
 
 ConnectSystem: TypeAlias = Callable[["LinkConfig"], Awaitable["System"]]
-Ended: TypeAlias = Callable[["Connected"], str]
-"""Returns why a connection must end, and an empty text for one that may stay."""
+Ended: TypeAlias = Callable[["Connected", float], str]
+"""Returns why a connection must end, and an empty text for one that may stay.
+
+Its second argument is the time in unix seconds at which brokers were asked. Ages are theirs to tell, so that clocks
+need not agree, and are at least as long as they were then.
+"""
 _log: Final = get_logger("authority")
 
 
@@ -35,13 +39,18 @@ class Expelling:
     """Looks through all connections after each change, and ends those that one of ``rules`` ends."""
 
     def __init__(
-        self, system: System | None, rules: tuple[Ended, ...], tasks: Tasks, pause: Pause = asyncio.sleep
+        self, rules: tuple[Ended, ...], tasks: Tasks, now: Callable[[], float], pause: Pause = asyncio.sleep
     ) -> None:
-        self._system = system
+        self._system: System | None = None
         self._rules = rules
         self._tasks = tasks
+        self._now = now
         self._pause = pause
         self._sweeping: asyncio.Task[None] | None = None
+
+    def begin(self, system: System) -> None:
+        """Look through the connections of these brokers from now on."""
+        self._system = system
 
     def changed(self) -> None:
         """Begin to look; a change while it is looked begins anew."""
@@ -63,26 +72,16 @@ class Expelling:
                 _log.warning("connections_not_looked_through", why=error.message)
 
     async def _sweep(self, system: System) -> None:
-        due = [(each, why) for each in await system.connections() if (why := self._why(each))]
+        asked = self._now()
+        due = [(each, why) for each in await system.connections() if (why := self._why(each, asked))]
         ended = await asyncio.gather(*(system.end(each) for each, _ in due))
         for (each, why), done in zip(due, ended, strict=True):
             if done:
                 who = {"service": each.subject.get(SERVICE, ""), "instance": each.subject.get(INSTANCE, "")}
                 _log.info("connection_ended", **who, why=why)
 
-    def _why(self, connection: Connected) -> str:
-        return next((why for rule in self._rules if (why := rule(connection))), "")
-
-
-async def system_of(config: LinkConfig, connect: ConnectSystem | None) -> System | None:
-    """Return the brokers' system account; ``None`` where this authority has no way there."""
-    if connect is None:
-        return None
-    try:
-        return await connect(config)
-    except Unavailable as error:
-        _log.error("system_account_not_reached", why=error.message)
-        return None
+    def _why(self, connection: Connected, asked: float) -> str:
+        return next((why for rule in self._rules if (why := rule(connection, asked))), "")
 
 
 def identities(trust_domain: str) -> Callable[[Connected], str]:
@@ -95,18 +94,17 @@ def identities(trust_domain: str) -> Callable[[Connected], str]:
     return identity_of
 
 
-def revoked(revocations: Revocations, identity_of: Callable[[Connected], str], now: Callable[[], float]) -> Ended:
+def revoked(revocations: Revocations, identity_of: Callable[[Connected], str]) -> Ended:
     """Return the rule that ends whoever is barred at once, and what became void after the time to move."""
 
-    def ending(connection: Connected) -> str:
+    def ending(connection: Connected, asked: float) -> str:
         identity = identity_of(connection)
         verdict = revocations.verdicts.get(identity)
         if verdict is None:
             return ""
         if verdict.barred:
             return f"{identity} is revoked"
-        since = now() - verdict.before
-        # Ages are the broker's to tell, so that its clock need not agree with this one.
+        since = asked - verdict.before
         return f"{identity} was issued anew" if since >= MOVING and connection.age > since else ""
 
     return ending

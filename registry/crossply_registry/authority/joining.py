@@ -106,7 +106,8 @@ class Joining:
         self, identity: Identity, instance: str, keys: WorkloadKeys, *, by: str, what: str = "issued"
     ) -> Issued:
         """Return what was issued, once the journal has it."""
-        issued = self._issuer.issue(identity, instance, keys, now=self._now(), lifetime=self._lifetime)
+        void = self._revocations.void_until(str(identity))
+        issued = self._issuer.issue(identity, instance, keys, now=self._now(), lifetime=self._lifetime, after=void)
         await self._journal.append(
             what,
             identity=str(identity),

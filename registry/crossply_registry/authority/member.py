@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Final
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from crossply.config import MeshConfig
 from crossply.errors import Code, EndpointFailed
@@ -74,7 +73,7 @@ def serving(authority: Authority, config: AuthorityConfig, connect: Connect) -> 
             nats=config.servers,
             tenant=config.tenant,
             trust_domain=parts.issuer.trust_domain,
-            registry_key=_key(authority),
+            registry_key=authority.registry_key,
         ),
         connect=connect,
     )
@@ -90,13 +89,6 @@ def serving(authority: Authority, config: AuthorityConfig, connect: Connect) -> 
         return msgspec.json.encode(answer(issued, parts.issuer, authority.registry))
 
     return mesh
-
-
-def _key(authority: Authority) -> bytes | None:
-    """Return the key that signs revisions here; None is the development key."""
-    held = authority.registry
-    key = None if held is None else held.public_key()
-    return key.public_bytes_raw() if isinstance(key, Ed25519PublicKey) else None
 
 
 def _told(refused: Refused) -> EndpointFailed:

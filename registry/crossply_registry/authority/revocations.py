@@ -78,13 +78,11 @@ class Revocations:
 
     async def bar(self, identity: str, reason: str) -> None:
         """Shut an identity out: nothing is issued to it, and what it has is void."""
-        before = self._now()
-        await self._decide(identity, lambda _held: Verdict(barred=True, before=before, reason=reason))
+        await self._decide(identity, lambda held: Verdict(barred=True, before=self._moment(held), reason=reason))
 
     async def void(self, identity: str, reason: str) -> None:
         """Void what an identity has; its processes enrol themselves anew, unless it is barred."""
-        before = self._now()
-        await self._decide(identity, lambda held: Verdict(barred=held.barred, before=before, reason=reason))
+        await self._decide(identity, lambda held: Verdict(barred=held.barred, before=self._moment(held), reason=reason))
 
     async def restore(self, identity: str) -> None:
         """Let a barred identity enrol itself again; what it had before stays void."""
@@ -99,6 +97,15 @@ class Revocations:
     def verdict(self, identity: str) -> Verdict:
         """Return what holds for an identity."""
         return self._known.verdicts.get(identity, CLEAR)
+
+    def void_until(self, identity: str) -> float:
+        """Return up to which beginning what an identity was issued is void, in unix seconds."""
+        verdict = self.verdict(identity)
+        return verdict.before - BACKDATE if verdict.before else 0.0
+
+    def _moment(self, held: Verdict) -> float:
+        """Return when a decision is: in a later second than the one before it, as beginnings are whole seconds."""
+        return max(self._now(), float(int(held.before) + 1))
 
     async def _decide(self, identity: str, decide: Callable[[Verdict], Verdict]) -> None:
         def decided(held: Signed | None) -> Signed:

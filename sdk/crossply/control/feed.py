@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from crossply_policy.documents import Document
     from crossply_policy.snapshot import Snapshot
 
-_ALL = "*"
+EVERY_SERVICE = "*"
 _ACCESS = "Access/"
 
 
@@ -72,7 +72,7 @@ class PolicyFeed:
         await self.catch_up()
 
     async def want(self, service: str) -> None:
-        """Fetch the documents that concern a service, from now on also when they change."""
+        """Fetch the documents that concern a service, or every one, from now on also when they change."""
         self._wanted.add(service)
         # Until it is done: a caller that gives up leaves the rest to the next announcement.
         self._incomplete = True
@@ -170,10 +170,11 @@ class PolicyFeed:
         self._adopt(snapshot)
 
     def _missing(self, manifest: Mapping[str, Kept]) -> list[str]:
+        everything = EVERY_SERVICE in self._wanted
         return [
             name
             for name, kept in manifest.items()
-            if (_ALL in kept.concerns or not self._wanted.isdisjoint(kept.concerns))
+            if (EVERY_SERVICE in kept.concerns or everything or not self._wanted.isdisjoint(kept.concerns))
             and self._documents.get(name, ("",))[0] != kept.hash
         ]
 

@@ -55,7 +55,8 @@ def of_instance(reach: Reach, service: str, instance: str, tenant: str) -> Allow
         subjects.audit(service, instance),
         *(subjects.any_endpoint(each) for each in callees),
         *(subjects.who(each) for each in callees),
-        *_inboxes(reach.callers),
+        # A registry asks who serves what.
+        *_inboxes({*reach.callers, REGISTRY}),
         *(subjects.channel(each) for each in reach.publishes),
         *_reads(subjects.bucket(tenant)),
         *_keeps(subjects.replies(tenant)),
@@ -70,6 +71,7 @@ def of_instance(reach: Reach, service: str, instance: str, tenant: str) -> Allow
                 subjects.own_instance(service, instance),
                 subjects.who(service),
                 subjects.HEAD,
+                subjects.REVOKED,
                 *(subjects.heartbeats(each) for each in callees),
                 *(subjects.micro(verb, *about) for verb in _VERBS for about in ((), (service,), (service, instance))),
             )
@@ -127,6 +129,8 @@ def of_authority(tenant: str) -> AllowList:
         *_own(AUTHORITY),
         subjects.who(AUTHORITY),
         f"$KV.{bucket}.authority.>",
+        f"$KV.{bucket}.revoked",
+        subjects.REVOKED,
         *_reads(bucket),
         *(f"$JS.API.STREAM.{verb}.KV_{bucket}" for verb in ("CREATE", "INFO")),
         _ALL_INBOXES,
@@ -136,9 +140,20 @@ def of_authority(tenant: str) -> AllowList:
         subjects.any_endpoint(AUTHORITY),
         subjects.heartbeats(AUTHORITY),
         subjects.HEAD,
+        subjects.REVOKED,
         *(subjects.micro(verb, *about) for verb in _VERBS for about in ((), (AUTHORITY,), (AUTHORITY, "*"))),
     }
     return _sorted(publish, subscribe)
+
+
+def of_system(service: str) -> AllowList:
+    """Return what may be done in the brokers' own account: see who is connected, and end that."""
+    publish = (
+        subjects.EVERY_BROKERS_CONNECTIONS,
+        subjects.brokers_connections("*"),
+        subjects.end_of_connection("*"),
+    )
+    return _sorted(publish, (f"{subjects.inboxes(service)}.>",))
 
 
 def _sorted(publish: Iterable[str], subscribe: Iterable[str]) -> AllowList:

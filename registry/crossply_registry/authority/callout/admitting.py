@@ -15,6 +15,7 @@ from crossply_registry.authority.callout.connecting import Chains
 from crossply_registry.authority.callout.question import Question, read
 from crossply_registry.authority.certificates import BACKDATE, CertificateFault
 from crossply_registry.authority.identity import AUTHORITY, REGISTRY
+from crossply_registry.broker_config import SYSTEM_ACCOUNT
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from crossply_registry.authority.callout.jwt import Signer
     from crossply_registry.authority.revocations import Verdict
 
+SYSTEM: Final = "system"
+"""What an authority says that asks for the brokers' own account."""
 _REACHES: Final = 4_096
 _log: Final = get_logger("authority.callout")
 
@@ -77,6 +80,8 @@ class Admitting:
     def allowed(self, who: Connecting) -> AllowList:
         """Return what a connection may; raise CertificateFault for what has no business at a broker."""
         service = who.identity.service
+        if _is_system(who):
+            return allow_list.of_system(AUTHORITY)
         if who.own:
             if service == AUTHORITY:
                 return allow_list.of_authority(self._tenant)
@@ -126,7 +131,7 @@ class Admitting:
             raise AssertionError(f"{who.identity} would be allowed everything")
         said = {
             "sub": question.nats.user_nkey,
-            "aud": self._account,
+            "aud": SYSTEM_ACCOUNT if _is_system(who) else self._account,
             "exp": int(who.not_after),
             "nats": {
                 "type": "user",
@@ -147,3 +152,7 @@ class Admitting:
             "nats": {"type": "authorization_response", "version": 2, **said},
         }
         return self._signer.sign(answer, self._now()).encode()
+
+
+def _is_system(who: Connecting) -> bool:
+    return who.identity.service == AUTHORITY and who.asks == SYSTEM

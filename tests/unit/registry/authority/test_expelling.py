@@ -55,10 +55,11 @@ class Stage:
         self.time = Time()
         self.revocations = Revocations(State(FakeStore(), KEK, Pauses()), chain().issuer, now=self.time)
         self.tasks = Tasks(lambda name, error: pytest.fail(f"{name}: {error!r}"))
-        rule = revoked(self.revocations, identities("mesh.local"), self.time)
+        rule = revoked(self.revocations, identities("mesh.local"))
         self.past = 0.0
         self.later: list[tuple[float, Callable[[], None]]] = []
-        self.expelling = Expelling(brokers, (rule,), self.tasks, self.pause)
+        self.expelling = Expelling((rule,), self.tasks, self.time, self.pause)
+        self.expelling.begin(brokers)
         self.rule = rule
 
     async def pause(self, seconds: float) -> None:
@@ -98,10 +99,10 @@ async def test_one_that_a_broker_took_meanwhile_is_ended_by_the_next_look() -> N
 async def test_what_became_void_has_time_to_move_and_what_is_newer_stays() -> None:
     stage = Stage(Brokers())
     await stage.revocations.void(ORDERS, "rotated")
-    assert stage.rule(connected("orders", age=60.0)) == ""
+    assert stage.rule(connected("orders", age=60.0), stage.time()) == ""
     stage.time.seconds += MOVING + 1.0
-    assert "issued anew" in stage.rule(connected("orders", age=60.0))
-    assert stage.rule(connected("orders", age=MOVING)) == ""
+    assert "issued anew" in stage.rule(connected("orders", age=60.0), stage.time())
+    assert stage.rule(connected("orders", age=MOVING), stage.time()) == ""
 
 
 async def test_a_restored_identity_keeps_its_new_connections() -> None:
@@ -109,4 +110,4 @@ async def test_a_restored_identity_keeps_its_new_connections() -> None:
     await stage.revocations.bar(ORDERS, "stolen")
     stage.time.seconds += 60.0
     await stage.revocations.restore(ORDERS)
-    assert stage.rule(connected("orders", age=1.0)) == ""
+    assert stage.rule(connected("orders", age=1.0), stage.time()) == ""

@@ -206,3 +206,12 @@ def test_serials_are_positive_16_byte_numbers_and_random() -> None:
     made = {issuer.new_serial() for _ in range(1000)}
     assert len(made) == 1000
     assert all(0 < each[0] < 0x80 and len(each) == 16 for each in made)
+
+
+def test_what_is_issued_after_a_moment_begins_in_a_later_second_though_clocks_lag() -> None:
+    made = chain()
+    issued = made.issuer.issue(ORDERS, "k7q2mzp4x3ab", keys(), now=NOW, lifetime=600.0, after=NOW - 300 + 0.9)
+    assert issued.certificate.not_valid_before_utc.timestamp() == NOW - 299
+    assert credential.unpack(issued.credential).not_before == NOW - 299
+    late = made.issuer.issue(ORDERS, "k7q2mzp4x3ab", keys(), now=NOW, lifetime=600.0, after=NOW - 200)
+    assert credential.unpack(late.credential).not_before == NOW - 199

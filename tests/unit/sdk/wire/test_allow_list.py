@@ -41,6 +41,7 @@ def test_who_reaches_nobody_speaks_for_itself_follows_policy_and_renews() -> Non
         f"mesh.ctl.shares.web.{OWN}",
         "mesh.rpc.authority.any.renew",
         "mesh.hb.authority.who",
+        "_INBOX.registry.otherinstanc.1",
         "$JS.API.DIRECT.GET.KV_MESH_default.$KV.MESH_default.head",
     ):
         assert may_publish(alone, subject), subject
