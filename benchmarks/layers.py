@@ -75,7 +75,6 @@ def outbound(*, protected: bool, steered: bool = False) -> Handler:
         )
     picker = LeastLatency(around.chance, Warmth(WarmupPolicy(), around.chance))
     eligible = Eligible(BalancePolicy(), "", outliers) if protected else None
-    assert route.retry is not None
     subsets = Subsets(callee, "create", {"all": frozenset(), "none": frozenset({("tier", "none")})})
     steering = stacks.Steering(subsets=subsets, copy=lambda _request: None)
     return stacks.outbound(

@@ -34,15 +34,15 @@ def compile_snapshot(
     for document in by_key.values():
         if isinstance(document.spec, ServiceSpec):
             whole = overlaid(floor, document.spec)
-            services[document.name] = _settled(whole)
+            services[document.name] = whole
             for name, spec in document.spec.endpoints.items():
-                endpoints[document.name, name] = _settled(overlaid(whole, spec))
+                endpoints[document.name, name] = overlaid(whole, spec)
         elif isinstance(document.spec, TrafficSpec) and (rules := rules_of(document.key, document.spec)):
             traffic[document.name] = rules
     return Snapshot(
         generation=generation,
         revision=revision,
-        default=_settled(floor),
+        default=floor,
         services=MappingProxyType(services),
         endpoints=MappingProxyType(endpoints),
         traffic=MappingProxyType(traffic),
@@ -89,8 +89,3 @@ def overlaid(policy: Any, *specs: object) -> Any:
         }
         policy = replace(policy, **said) if said else policy
     return policy
-
-
-def _settled(route: Route) -> Route:
-    """Return the route without its retry where that has no further attempts."""
-    return replace(route, retry=None) if route.retry is not None and route.retry.attempts == 0 else route

@@ -18,7 +18,6 @@ from crossply_policy.documents import (
     DefaultsSpec,
     DrainSpec,
     EndpointSpec,
-    RetryPolicy,
     RetrySpec,
     ServiceSpec,
     TimeoutSpec,
@@ -32,7 +31,7 @@ from crossply_policy.traffic_language import TRAFFIC
 
 NOT_YET: Final = "is not available in this version"
 
-_RETRY: Final = FLOOR.retry or RetryPolicy(attempts=0)
+_RETRY: Final = FLOOR.retry
 _BUDGET: Final = BudgetPolicy()
 _MESH_TO_COME: Final[tuple[str, ...]] = ("encryption", "replay", "redaction")
 _NEVER_RETRIED: Final = (

@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 
 from crossply_policy.access import doubts
 from crossply_policy.documents import Document
+from crossply_policy.idle import idle
 from crossply_policy.rate_limit import RateLimitSpec
 from crossply_policy.redirects import circles
 from crossply_policy.shapes import listed
@@ -25,8 +26,10 @@ CODES: Final[Mapping[str, str]] = {
     "CP106": "nobody runs a service that is meant",
     "CP107": "access is said of a service that nobody knows",
     "CP108": "an allow of which a deny leaves nothing",
+    "CP109": "a section does nothing, as the broker chooses the instances",
 }
 """Every code, with what it says in general."""
+_IDLE: Final = "does nothing, as balance.method is queue wherever it holds: the broker chooses; use another method"
 _OF_SERVICES: Final = frozenset({"Service", "Traffic"})
 """The kinds whose documents are named after a service."""
 
@@ -66,6 +69,7 @@ def lint(documents: Iterable[Document], living: Living | None = None) -> tuple[D
         Doubt("CP104", f"Traffic/{one.service}", f"spec.routes[{one.number}].redirect", f"leads in a circle: {one.way}")
         for one in circles(traffic)
     ]
+    found += [Doubt("CP109", one.document, one.path, _IDLE) for one in idle(every)]
     return tuple(sorted(found, key=lambda one: (one.document, one.path, one.code)))
 
 

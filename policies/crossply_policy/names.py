@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 from typing import Final
 
 TOKEN_LENGTH: Final = 63
@@ -109,9 +110,7 @@ def kind(text: str) -> str:
         return text
     if text in KINDS_TO_COME:
         raise NameFault(f"kind {text} is not available in this version, which has {_listed(KINDS)}")
-    known = (*KINDS, *KINDS_TO_COME)
-    meant = [f"; did you mean {one}?" for one in known if one.lower() == text.lower()]
-    raise _refused("kind", text, "there is none such", f"the kinds are {_listed(known)}{''.join(meant)}")
+    raise _refused("kind", text, "there is none such", f"the kinds are {_listed(KINDS)}{_close(text)}")
 
 
 def python_name(text: str) -> str:
@@ -157,6 +156,13 @@ def _channel_fault(text: str) -> tuple[str, str]:
         if token not in {"*", ">"} and not _is_token(token):
             return f"in token {token[:_SHOWN]!r}, {_token_fault(token)}", hint
     return f"it has {len(tokens)} token{'s' * (len(tokens) != 1)}", hint
+
+
+def _close(text: str) -> str:
+    """Return `; did you mean ...?` where the text is close to a kind, in whatever case, else nothing."""
+    kinds = {one.lower(): one for one in KINDS}
+    close = get_close_matches(text[:_SHOWN].lower(), kinds, n=1)
+    return f"; did you mean {kinds[close[0]]}?" if close else ""
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -26,10 +26,10 @@ MESH: Final = "mesh"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """All policy for one endpoint of one service; retry None means that nothing is tried again."""
+    """All policy for one endpoint of one service; where `retry` has no attempts, hedges still spend its budget."""
 
     timeout: TimeoutPolicy = field(default_factory=TimeoutPolicy)
-    retry: RetryPolicy | None = field(default_factory=RetryPolicy)
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
     balance: BalancePolicy = field(default_factory=BalancePolicy)
     hedge: HedgePolicy = field(default_factory=HedgePolicy)
     breaker: BreakerPolicy = field(default_factory=BreakerPolicy)

@@ -13,6 +13,7 @@ import httpx
 import msgspec
 from msgspec import Struct
 
+from crossply import local
 from crossply.errors import ConfigError
 from crossply_cli.exit_codes import ExitCode
 from crossply_cli.failure import Failure
@@ -72,10 +73,10 @@ class AuthorityApi:
 
 
 def with_authority(ask: Callable[[AuthorityApi], Awaitable[T]]) -> T:
-    """Return what `ask` makes of the authority that the environment names; raise Failure, ConfigError."""
+    """Return what `ask` makes of the authority, the environment's or this folder's; raise Failure, ConfigError."""
 
     async def asking() -> T:
-        base, trusted, token = target(os.environ)
+        base, trusted, token = target(os.environ, Path.cwd())
         headers = {"Authorization": f"Bearer {token}"}
         async with httpx.AsyncClient(verify=trusted, headers=headers, trust_env=False) as client:
             return await ask(AuthorityApi(client, base))
@@ -83,26 +84,30 @@ def with_authority(ask: Callable[[AuthorityApi], Awaitable[T]]) -> T:
     return asyncio.run(asking())
 
 
-def target(environ: Mapping[str, str]) -> tuple[str, ssl.SSLContext, str]:
-    """Return the address, what its certificate must lead to, and the operator's token; raise ConfigError."""
+def target(environ: Mapping[str, str], start: Path) -> tuple[str, ssl.SSLContext, str]:
+    """Return the address, what its certificate must lead to, and the operator's token; raise ConfigError.
+
+    Without CROSSPLY_AUTHORITY they are those of the mesh that runs in `start` or above it.
+    """
     faults: list[str] = []
-    base = environ.get("CROSSPLY_AUTHORITY") or DEFAULT
+    found = None if environ.get("CROSSPLY_AUTHORITY") else local.find(environ, start, faults)
+    base = environ.get("CROSSPLY_AUTHORITY") or (found.mesh.authority if found else "") or DEFAULT
     if not base.startswith("https://"):
         faults.append(f"CROSSPLY_AUTHORITY: {base!r} is not an address such as {DEFAULT}")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
-    ca = environ.get("CROSSPLY_AUTHORITY_CA", "")
+    ca = environ.get("CROSSPLY_AUTHORITY_CA") or (found and found.ca) or ""
     try:
         # The mesh's own root and no other: a public authority's word counts for nothing here.
         context.load_verify_locations(cafile=ca or None, cadata=None if ca else "")
     except (OSError, ssl.SSLError, TypeError, ValueError) as error:
-        faults.append(f"CROSSPLY_AUTHORITY_CA: cannot read {ca!r} ({error}); set it to the ca.pem that init wrote")
-    path = environ.get("CROSSPLY_OPERATOR_TOKEN_FILE", "")
+        faults.append(f"CROSSPLY_AUTHORITY_CA: cannot read {str(ca)!r} ({error}); set it to the ca.pem that init wrote")
+    path = environ.get("CROSSPLY_OPERATOR_TOKEN_FILE") or (found and found.operator) or ""
     token = ""
     try:
         token = Path(path or "-").read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
-        faults.append(f"CROSSPLY_OPERATOR_TOKEN_FILE: cannot read {path!r} ({error}); init wrote operator/token")
+        faults.append(f"CROSSPLY_OPERATOR_TOKEN_FILE: cannot read {str(path)!r} ({error}); init wrote operator/token")
     if faults:
         raise ConfigError(faults)
     return base.rstrip("/"), context, token

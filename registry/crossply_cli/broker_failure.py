@@ -1,4 +1,4 @@
-"""Why a command has no broker: nobody answers, or the one that does refuses this user and password."""
+"""Why a command has no broker: nobody answers, the one that does refuses it, or no authority let it join."""
 
 from __future__ import annotations
 
@@ -13,18 +13,25 @@ if TYPE_CHECKING:
     from crossply.errors import Unavailable
 
 _NATS_URL: Final = "CROSSPLY_NATS_URL"
+_AUTHORITY: Final = "CROSSPLY_AUTHORITY"
 _REFUSED: Final = "authorization violation"
 """The broker's own words; the wire has no other sign."""
 _TLS: Final = ("CROSSPLY_TLS_", "TLS", "certificate")
-_TLS_HINT: Final = "look at CROSSPLY_TLS_CA, CROSSPLY_TLS_CERT and CROSSPLY_TLS_KEY, described in docs/configuration.md"
+_TLS_HINT: Final = (
+    "set CROSSPLY_AUTHORITY and what belongs to it to join that mesh, or CROSSPLY_TLS_CA, CROSSPLY_TLS_CERT and"
+    " CROSSPLY_TLS_KEY to files of one's own; docs/configuration.md describes both"
+)
 
 
 def broker_failure(config: MeshConfig, error: Unavailable) -> Failure:
     """Return the failure of a command that could not connect."""
+    if config.authority and error.message.startswith(f"authority {config.authority} "):
+        hint = start_hint(config, _AUTHORITY)
+        return Failure("the authority cannot be reached", why=error.message, hint=hint, code=ExitCode.UNREACHABLE)
     if _REFUSED in error.message.lower():
         return Failure(
             "the broker refuses the credentials",
-            why="user or password is wrong",
+            why="it does not take this certificate" if config.authority else "user or password is wrong",
             hint=_credentials_hint(config),
             code=ExitCode.DENIED,
         )

@@ -1,4 +1,4 @@
-"""What `crossply check` asks: broker, registry, each data plane; every fault with a hint."""
+"""What `crossply check` asks: authority, broker, registry, each data plane; every fault with a hint."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from crossply.errors import Unavailable
+from crossply.identity.stranger import who
 from crossply.names import new_instance
 from crossply.wire import connect
 from crossply.wire.link import LinkConfig
@@ -17,6 +18,7 @@ from crossply_cli.target import CLIENT, registry_url, start_hint
 
 if TYPE_CHECKING:
     from crossply.config import MeshConfig
+    from crossply.tls import Tls
     from crossply_cli.registry_api import RegistryApi
 
 _SILENT = 15.0
@@ -34,11 +36,25 @@ class Finding:
 
 async def all_checks(config: MeshConfig, api: RegistryApi) -> list[Finding]:
     """Look at everything; what cannot be reached is a finding, not an error."""
-    broker, registry = await asyncio.gather(_broker(config), _registry(config, api))
-    return [broker, *registry]
+    connecting, registry = await asyncio.gather(_joined_and_connected(config), _registry(config, api))
+    return [*connecting, *registry]
 
 
-async def _broker(config: MeshConfig) -> Finding:
+async def _joined_and_connected(config: MeshConfig) -> list[Finding]:
+    member = who(config, CLIENT)
+    try:
+        await member.begin()
+        broker = await _broker(config, member.tls)
+    except Unavailable as error:
+        failure = broker_failure(config, error)
+        return [Finding(what="authority", well=False, seen=failure.lines()[0], hint=failure.hint)]
+    finally:
+        member.close()
+    joined = Finding(what="authority", well=True, seen=f"{config.authority} lets {CLIENT} join")
+    return [joined, broker] if config.authority else [broker]
+
+
+async def _broker(config: MeshConfig, tls: Tls | None) -> Finding:
     link_config = LinkConfig(
         servers=config.nats,
         service=CLIENT,
@@ -46,7 +62,7 @@ async def _broker(config: MeshConfig) -> Finding:
         tenant=config.tenant,
         trust_domain=config.trust_domain,
         connect_timeout=config.connect_timeout,
-        tls=config.tls,
+        tls=tls,
         reconnect=False,
     )
     try:

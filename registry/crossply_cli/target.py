@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from crossply.config import MeshConfig
 from crossply.errors import ConfigError
 from crossply.telemetry import logs
+from crossply.tls import SCHEME
 
 DEFAULT_REGISTRY: Final = "http://127.0.0.1:8700"
 CLIENT: Final = "crossply-cli"
@@ -26,6 +27,12 @@ def target() -> MeshConfig:
     config = MeshConfig.from_mapping(environment)
     logs.configure(config.log_level, config.log_format)
     return config
+
+
+def broker_url(config: MeshConfig) -> str:
+    """Return where one who shows a certificate finds the broker."""
+    said = config.nats[0]
+    return said if said.startswith(SCHEME) else f"{SCHEME}{said.rpartition('//')[2].rpartition('@')[2]}"
 
 
 def registry_url(config: MeshConfig) -> str:

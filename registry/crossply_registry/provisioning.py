@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from crossply.telemetry.logs import get_logger
-from crossply.wire.link import ConnectionEvent, ConsumerPlan, RepliesPlan, StoreUnavailable, StreamPlan
+from crossply.wire.link import ConnectionEvent, StoreUnavailable
+from crossply.wire.plans import ConsumerPlan, RepliesPlan, StreamPlan
 from crossply_policy import names
 
 if TYPE_CHECKING:

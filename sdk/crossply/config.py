@@ -8,28 +8,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-import msgspec
-
-from crossply import tls
+from crossply import local, tls
 from crossply.errors import ConfigError
+from crossply.local import LocalMesh
 from crossply.telemetry.logs import FORMATS, LEVELS
 from crossply.tls import TlsFiles
 from crossply_policy import names
 
-LOCAL_MESH = Path(".crossply") / "mesh.json"
 T = TypeVar("T")
 _OTLP = "OTEL_EXPORTER_OTLP_ENDPOINT"
-
-
-class LocalMesh(msgspec.Struct, frozen=True):
-    """What ``crossply up`` writes to ``.crossply/mesh.json``, so that services here need no configuration."""
-
-    nats: tuple[str, ...]
-    registry: str = ""
-    gateway: str = ""
-    tenant: str = "default"
-    trust_domain: str = "dev.local"
-    pid: int = 0
+_NOWHERE = LocalMesh(nats=("nats://127.0.0.1:4222",), trust_domain="mesh.local")
+"""What holds where no mesh runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,20 +49,24 @@ class MeshConfig:
 
     @classmethod
     def from_mapping(cls, environ: Mapping[str, str], *, start: Path | None = None) -> MeshConfig:
-        """Read ``environ``; without CROSSPLY_NATS_URL look for a running mesh upwards from ``start``.
+        """Read ``environ``; without CROSSPLY_NATS_URL look for a running mesh upwards from ``start``, and join it.
 
         Raise ``ConfigError`` with every fault at once.
         """
         read = Reader(environ)
-        local, path = (None, None) if "CROSSPLY_NATS_URL" in environ else _local(start or Path.cwd(), read)
+        found = local.find(environ, start or Path.cwd(), read.faults)
+        there = found.mesh if found else _NOWHERE
+        # Another authority than the mesh's own is reached with what the environment says, and nothing else.
+        joins = None if environ.get("CROSSPLY_AUTHORITY") else found
+        token = read.value("CROSSPLY_TOKEN", str.strip, "")
         files, faults = tls.from_mapping(environ)
         read.faults += faults
         config = cls(
-            nats=read.value("CROSSPLY_NATS_URL", _urls, local.nats if local else cls.nats_default()),
+            nats=read.value("CROSSPLY_NATS_URL", _urls, there.nats),
             tls=files,
-            registry=read.value("CROSSPLY_REGISTRY_URL", _http, local.registry if local else ""),
-            tenant=read.value("CROSSPLY_TENANT", names.service, local.tenant if local else "default"),
-            trust_domain=read.value("CROSSPLY_TRUST_DOMAIN", _domain, local.trust_domain if local else "mesh.local"),
+            registry=read.value("CROSSPLY_REGISTRY_URL", _http, there.registry),
+            tenant=read.value("CROSSPLY_TENANT", names.service, there.tenant),
+            trust_domain=read.value("CROSSPLY_TRUST_DOMAIN", _domain, there.trust_domain),
             instance=read.value("CROSSPLY_INSTANCE", names.instance, None),
             zone=read.value("CROSSPLY_ZONE", str, ""),
             labels=read.value("CROSSPLY_LABELS", labels, {}),
@@ -85,19 +78,14 @@ class MeshConfig:
             otlp="" if environ.get("OTEL_SDK_DISABLED", "").lower() == "true" else read.value(_OTLP, _http, ""),
             state=read.value("CROSSPLY_STATE", Path, None),
             state_key=read.value("CROSSPLY_STATE_KEY", _secret, None),
-            authority=read.value("CROSSPLY_AUTHORITY", _https, ""),
-            authority_ca=read.value("CROSSPLY_AUTHORITY_CA", Path, None),
-            token=read.value("CROSSPLY_TOKEN", str.strip, ""),
-            token_file=read.value("CROSSPLY_TOKEN_FILE", Path, None),
-            local=path,
+            authority=read.value("CROSSPLY_AUTHORITY", _https, joins.mesh.authority if joins else ""),
+            authority_ca=read.value("CROSSPLY_AUTHORITY_CA", Path, joins.ca if joins else None),
+            token=token,
+            token_file=read.value("CROSSPLY_TOKEN_FILE", Path, joins.grant if joins and not token else None),
+            local=found.path if found else None,
         )
         read.check()
         return config
-
-    @staticmethod
-    def nats_default() -> tuple[str, ...]:
-        """Return the broker that is tried when nothing names one."""
-        return ("nats://127.0.0.1:4222",)
 
 
 class Reader:
@@ -122,17 +110,6 @@ class Reader:
         """Raise ``ConfigError`` if there was any fault."""
         if self.faults:
             raise ConfigError(self.faults)
-
-
-def _local(start: Path, read: Reader) -> tuple[LocalMesh | None, Path | None]:
-    for folder in (start, *start.parents):
-        path = folder / LOCAL_MESH
-        if path.is_file():
-            try:
-                return msgspec.json.decode(path.read_bytes(), type=LocalMesh), path
-            except (OSError, msgspec.DecodeError) as error:
-                read.faults.append(f"{path}: {error}; run `crossply up` again, or set CROSSPLY_NATS_URL")
-    return None, None
 
 
 def _urls(text: str) -> tuple[str, ...]:

@@ -78,7 +78,8 @@ class Request(msgspec.Struct, eq=False):  # a Struct, as one is made for every c
     ``id`` is 16 random bytes, the same over all attempts. ``instance`` is the one addressed, ``None`` leaves the
     choice to the queue group; ``tried`` lists those that attempts of this call have already gone to. ``peer`` is
     the caller, on the inbound side. ``age`` is how many seconds an event has been stored, ``parent`` the trace
-    context that ``traceparent`` continues or is linked to.
+    context that ``traceparent`` continues or is linked to. ``introduced`` says that its sender and this instance know
+    each other's credential, so that the reply leaves it out.
     """
 
     operation: str
@@ -106,6 +107,7 @@ class Request(msgspec.Struct, eq=False):  # a Struct, as one is made for every c
     sequence: int = 0
     age: float = 0.0
     parent: str | None = None
+    introduced: bool = False
 
     @property
     def service(self) -> str:

@@ -90,7 +90,9 @@ class Mesh:
         return self.running.link
 
     @overload
-    def endpoint(self, function: F, /) -> F: ...
+    def endpoint(
+        self, function: F, /, *, name: str | None = None, idempotent: bool = False, idempotency: str = ""
+    ) -> F: ...
     @overload
     def endpoint(
         self, function: None = None, /, *, name: str | None = None, idempotent: bool = False, idempotency: str = ""
@@ -104,7 +106,7 @@ class Mesh:
         may try again. ``idempotency="kv"`` makes it so: a call's first reply is kept, and answers its repetitions.
         """
         if function is not None:
-            return self._declared.endpoint(function, name, idempotent=idempotent)
+            return self._declared.endpoint(function, name, idempotent=idempotent, idempotency=idempotency)
         return lambda given: self._declared.endpoint(given, name, idempotent=idempotent, idempotency=idempotency)
 
     def on(self, pattern: str, *, concurrency: int = 16) -> Callable[[F], F]:

@@ -14,13 +14,15 @@ from crossply.control.feed import PolicyFeed
 from crossply.discovery.catalog import Catalog
 from crossply.discovery.presence import Presence
 from crossply.discovery.vigil import Vigil
-from crossply.errors import MeshError, Unavailable
+from crossply.errors import MeshError
 from crossply.identity.asking import asking
 from crossply.identity.stranger import who
+from crossply.keyring.following import following
 from crossply.protection.admission import Admission
 from crossply.protection.leases import Leases
 from crossply.protection.rates import Rates
 from crossply.protection.replies import Replies
+from crossply.reaching import ONE_TRY, reached
 from crossply.routing.inbound import Inbound
 from crossply.routing.publishing import Publishing
 from crossply.routing.routes import Routes
@@ -40,8 +42,6 @@ if TYPE_CHECKING:
     from crossply.wire.link import Closable, Connect, Link
     from crossply_policy.snapshot import Snapshot
 
-_RECONNECT_PAUSE = 0.5
-_ONE_TRY = 2.0
 _LOOK_EVERY = 0.01
 _THREADS = 32
 PUBLISH_WITHIN = 60.0
@@ -148,6 +148,9 @@ class Running:
         self._standing = self.member.standing(self.link, self._inbound.bar, ask, self._tasks)
         await self._feed.start()
         await self._feed.want(self._declared.service)
+        joined = self.member, self.link, self._declared
+        self.keys = following(*joined, self.routes.outbound, self.around, self._tasks)
+        await self._standing.start()
         self.begun = True
         await self.rejoin()
         self._tasks.for_ever(self._beat, "heartbeat")
@@ -155,7 +158,6 @@ class Running:
         self._tasks.for_ever(self._presence.say_hello, "hello")
         vigil = Vigil(self.link, self.catalog, self._tasks, self.now)
         self._tasks.for_ever(vigil.watch, "vigil")
-        await self._standing.start()
         self.outflow.start()
         self._tasks.for_ever(lambda: self.outflow.step(self.link.report), "telemetry")
         self._log.info("started", broker=self.link.server, revision=self._feed.revision)
@@ -163,29 +165,18 @@ class Running:
     async def _connected(self) -> Link:
         await self.member.begin()
         config = self._config
-        until = self.now() + config.connect_timeout
         link_config = LinkConfig(
             servers=config.nats,
             service=self._declared.service,
             instance=self.instance,
             tenant=config.tenant,
             trust_domain=config.trust_domain,
-            connect_timeout=min(_ONE_TRY, config.connect_timeout),
+            connect_timeout=min(ONE_TRY, config.connect_timeout),
             tls=self.member.tls,
             renewals=self.member.renewals,
             needs=tuple(self._declared.subscriptions),
         )
-        said = False
-        while True:
-            try:
-                return await self._connect(link_config)
-            except Unavailable as error:
-                if self.now() + _RECONNECT_PAUSE >= until:
-                    raise
-                if not said:
-                    self._log.warning("broker_unreachable", why=error.message, retrying_for=config.connect_timeout)
-                said = True
-            await asyncio.sleep(_RECONNECT_PAUSE)
+        return await reached(self._connect, link_config, config.connect_timeout, self.now, self._log)
 
     def _adopt(self, snapshot: Snapshot) -> None:
         self.rates.adopt(snapshot)

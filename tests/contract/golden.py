@@ -22,7 +22,8 @@ from crossply.wire.shares import Leased, Want
 FILE = Path(__file__).with_name("golden.json")
 MID, TRACE = bytes(range(16)), b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 OWN = credential.pack_unsigned(Credential(identity="spiffe://mesh.test/t/acme/svc/web", instance="k7q2mzp4x3ab"))
-INBOX = b"_INBOX.web.k7q2mzp4x3ab.1f"
+
+NEEDED = metadata.ReplyMetadata(code="need_credential", executed="no")
 
 
 def _envelope(kind: Kind, tlvs: dict[int, bytes], said: bytes = b"", body: bytes = b"", ttl: int = 0) -> bytes:
@@ -50,19 +51,19 @@ def _request() -> bytes:
         idempotency_key="k-1",
         http=HttpHead("/items/a?x=1", [("accept", "*/*")]),
     )
-    tlvs = {
-        envelope.CONTENT_TYPE: b"application/msgpack",
-        envelope.TRACEPARENT: TRACE,
-        envelope.OPERATION: b"http-get",
-        envelope.ATTEMPT: b"\x02",
-        envelope.REPLY_SUBJECT: INBOX,
-    }
+    tlvs = {envelope.TRACEPARENT: TRACE, envelope.OPERATION: b"http-get", envelope.ATTEMPT: b"\x02"}
     return _envelope(Kind.REQUEST, tlvs, metadata.pack_request(asked), b"\x81\xa3sku\xa1a", 5000)
 
 
 def _reply(response: Response, kind: Kind) -> bytes:
-    tlvs = {envelope.CONTENT_TYPE: b"application/msgpack", envelope.IN_REPLY_TO: MID}
+    tlvs = {envelope.IN_REPLY_TO: MID}
     return _envelope(kind, tlvs, metadata.pack_reply(response), response.body)
+
+
+def _without_credential(raw: bytes) -> bytes:
+    sent = envelope.unpack(raw)
+    del sent.tlvs[envelope.CREDENTIAL]
+    return envelope.pack(sent)
 
 
 def _hello() -> Hello:
@@ -99,10 +100,13 @@ def made() -> dict[str, str]:
         "response": _reply(ok, Kind.RESPONSE),
         "error": _reply(Response(failure=on_purpose), Kind.ERROR),
         "error with details": _reply(Response(failure=invalid), Kind.ERROR),
+        "request of a known sender": _without_credential(_request()),
+        "reply to a known sender": _without_credential(_reply(ok, Kind.RESPONSE)),
+        "credential needed": _envelope(Kind.ERROR, {envelope.IN_REPLY_TO: MID}, metadata.pack(NEEDED)),
         "event": _envelope(
-            Kind.EVENT, {envelope.CONTENT_TYPE: b"application/json", envelope.OPERATION: b"orders.created"}, body=b"{}"
+            Kind.EVENT, {envelope.CONTENT_TYPE: b"\x02", envelope.OPERATION: b"orders.created"}, body=b"{}"
         ),
-        "ping": _envelope(Kind.PING, {envelope.OPERATION: b"create", envelope.REPLY_SUBJECT: INBOX}, ttl=1000),
+        "ping": _envelope(Kind.PING, {envelope.OPERATION: b"create"}, ttl=1000),
         "pong": _envelope(Kind.PONG, {envelope.IN_REPLY_TO: MID}),
         "hello": presence.encode(_hello()),
         "smallest hello": presence.encode(Hello("web", "k7q2mzp4x3ab")),

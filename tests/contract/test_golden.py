@@ -22,7 +22,20 @@ def test_no_golden_message_is_forgotten() -> None:
     assert set(GOLDEN) == set(made())
 
 
-@pytest.mark.parametrize("name", ["request", "response", "error", "event", "ping", "pong"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "request",
+        "request of a known sender",
+        "response",
+        "reply to a known sender",
+        "error",
+        "credential needed",
+        "event",
+        "ping",
+        "pong",
+    ],
+)
 def test_a_golden_envelope_opens_and_packs_to_the_same_bytes(name: str) -> None:
     raw = bytes.fromhex(GOLDEN[name])
     assert envelope.pack(envelope.unpack(raw)) == raw

@@ -8,7 +8,7 @@ import pytest
 
 from crossply import CallError, Mesh
 from crossply.errors import Code, EndpointFailed
-from crossply.wire.link import RepliesPlan
+from crossply.wire.plans import RepliesPlan
 from tests.support.broker import Broker
 from tests.support.meshes import Meshes
 from tests.support.provider import Provider

@@ -75,6 +75,17 @@ class PlainClient:
         """Publish to any subject, with any reply subject."""
         await self._client.publish(subject, payload, reply=reply, headers=headers)
 
+    async def tap(self, subject: str) -> list[bytes]:
+        """Return a list that grows with the payload of every message to a subject from now on."""
+        seen: list[bytes] = []
+
+        async def take(msg: Msg) -> None:
+            seen.append(msg.data)
+
+        await self._client.subscribe(subject, cb=take)
+        await self._client.flush()
+        return seen
+
     async def flush(self) -> None:
         """Return when the broker has taken everything."""
         await self._client.flush()

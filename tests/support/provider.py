@@ -9,7 +9,8 @@ from typing import Self
 from crossply.names import new_instance
 from crossply.tls import TlsFiles
 from crossply.wire import connect
-from crossply.wire.link import Closable, ConsumerPlan, Link, LinkConfig, RepliesPlan, StoreUnavailable, StreamPlan
+from crossply.wire.link import Closable, Link, LinkConfig, StoreUnavailable
+from crossply.wire.plans import ConsumerPlan, RepliesPlan, StreamPlan
 from crossply.wire.presence import Hello, Presence
 from tests.support.broker import Broker
 

@@ -108,20 +108,19 @@ def test_a_service_that_is_not_there_is_named(up: RunningUp) -> None:
     assert nobody.stderr.startswith("crossply: there is no service nope\n")
 
 
-def test_a_wrong_password_is_said_to_be_one(up: RunningUp) -> None:
-    right: str = up.ready()["nats"][0]
-    wrong = f"nats://mesh:wrong@{right.rpartition('@')[2]}"
-    settings = {**environ(), "CROSSPLY_NATS_URL": wrong, "CROSSPLY_REGISTRY_URL": up.ready()["registry"]}
+def test_a_command_that_joins_no_authority_reaches_no_broker_and_is_told_what_it_lacks(up: RunningUp) -> None:
+    where = up.ready()
+    settings = {**environ(), "CROSSPLY_NATS_URL": where["nats"][0], "CROSSPLY_REGISTRY_URL": where["registry"]}
 
     def told(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [str(COMMAND), *arguments]
         return subprocess.run(command, env=settings, capture_output=True, text=True, timeout=20, check=False)
 
     called = told("call", "orders.find")
-    assert called.returncode == ExitCode.DENIED
-    assert "the broker refuses the credentials" in called.stderr
-    assert "CROSSPLY_NATS_URL" in called.stderr
-    assert "the broker refuses the credentials" in told("check").stdout
+    assert called.returncode == ExitCode.UNREACHABLE
+    assert "the broker's certificate is refused" in called.stderr
+    assert "CROSSPLY_AUTHORITY" in called.stderr
+    assert "FAILED   broker" in told("check").stdout
 
 
 def test_a_run_that_is_stopped_before_its_first_call_says_so_and_ends_in_order(tmp_path: Path) -> None:

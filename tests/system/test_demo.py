@@ -147,5 +147,5 @@ def test_a_demo_with_an_end_prints_its_totals_and_says_whether_it_worked(tmp_pat
     }  # fmt: skip
     assert totals["calls"] == totals["ok"] + totals["failed"] >= 75
     assert totals["events_handled"] == totals["events_published"] > 0
-    assert set(totals["ports"]) == {"broker", "registry", "gateway"}
+    assert set(totals["ports"]) == {"broker", "authority", "registry", "gateway"}
     assert children == []

@@ -19,6 +19,8 @@ from crossply_cli.up.ports import is_free
 from tests.architecture.tree import ROOT
 from tests.support.running_up import RunningUp, crossply, descendants, environ, running
 
+PORTS = (4222, 8700, 8701, 8600)
+
 
 def gone(pids: list[int], within: float) -> bool:
     until = time.monotonic() + within
@@ -30,7 +32,7 @@ def gone(pids: list[int], within: float) -> bool:
 
 
 def ports(where: dict[str, Any]) -> dict[str, int]:
-    addresses = {"broker": where["nats"][0], "registry": where["registry"], "gateway": where["gateway"]}
+    addresses = {"broker": where["nats"][0]} | {part: where[part] for part in ("authority", "registry", "gateway")}
     return {part: int(address.rpartition(":")[2]) for part, address in addresses.items()}
 
 
@@ -39,7 +41,7 @@ def test_it_stops_within_five_seconds_and_leaves_no_process(tmp_path: Path, numb
     with RunningUp(tmp_path) as up:
         where = up.ready()
         children = up.children()
-        assert len(children) >= 3
+        assert len(children) >= 4
         assert oct((up.data / "mesh.json").stat().st_mode & 0o777) == "0o600"
         assert where["pid"] == up.process.pid
         began = time.monotonic()
@@ -61,7 +63,7 @@ def test_a_second_one_on_the_same_directory_says_that_one_is_running(tmp_path: P
 
 def test_a_port_that_is_taken_is_said_and_the_next_one_used(tmp_path: Path) -> None:
     taken: list[socket.socket] = []
-    for port in (4222, 8700, 8600):
+    for port in PORTS:
         listening = socket.socket()
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -73,11 +75,9 @@ def test_a_port_that_is_taken_is_said_and_the_next_one_used(tmp_path: Path) -> N
     try:
         with RunningUp(tmp_path) as up:
             where = up.ready()
-            assert not where["nats"][0].endswith(":4222")
-            assert not where["registry"].endswith(":8700")
-            assert not where["gateway"].endswith(":8600")
+            assert set(ports(where).values()).isdisjoint(PORTS)
             said = up.out + up.err
-            assert all(str(port) in said for port in (4222, 8700, 8600))
+            assert all(f"port {port} is taken" in said for port in PORTS)
     finally:
         for listening in taken:
             listening.close()
@@ -86,7 +86,7 @@ def test_a_port_that_is_taken_is_said_and_the_next_one_used(tmp_path: Path) -> N
 def test_two_that_start_at_once_have_each_its_own_parts(tmp_path: Path) -> None:
     with RunningUp(tmp_path / "a") as one, RunningUp(tmp_path / "b") as other:
         found = [running.ready() for running in (one, other)]
-        for part in ("nats", "registry", "gateway"):
+        for part in ("nats", "authority", "registry", "gateway"):
             assert found[0][part] != found[1][part]
         assert "ended with code" not in one.err + other.err
 

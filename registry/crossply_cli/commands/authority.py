@@ -45,8 +45,14 @@ def authority() -> None:
     show_default=True,
     help="For the broker's configuration.",
 )
+@click.option(
+    "--broker-store", default="jetstream", show_default=True, metavar="DIR", help="Where the broker keeps its data."
+)
+@click.option(
+    "--broker-monitor", type=click.IntRange(1, 65_535), metavar="PORT", help="Have the broker serve its health there."
+)
 @format_option()
-def init(
+def init(  # noqa: PLR0913 - one for each option
     *,
     out: Path,
     trust_domain: str,
@@ -54,6 +60,8 @@ def init(
     services: tuple[str, ...],
     hosts: tuple[str, ...],
     broker_port: int,
+    broker_store: str,
+    broker_monitor: int | None,
     output: Format,
 ) -> None:
     """Write what a mesh needs for its first start: root, issuer, certificates, tokens. What is there is kept.
@@ -61,7 +69,12 @@ def init(
     Run it again to add services or hosts, and every six months: it renews the certificates of brokers, authority
     and registry in the last third of their year.
     """
-    wanted = replace(_wanted(out, trust_domain, tenant, services, hosts), broker_port=broker_port)
+    wanted = replace(
+        _wanted(out, trust_domain, tenant, services, hosts),
+        broker_port=broker_port,
+        broker_store=broker_store,
+        broker_monitor=broker_monitor,
+    )
     try:
         made = Bootstrap(wanted).run()
     except (CertificateFault, KekFault, OSError, ValueError) as error:

@@ -15,6 +15,7 @@ from crossply_cli.authority_api import with_authority
 from crossply_cli.exit_codes import ExitCode
 from crossply_cli.failure import Failure
 from crossply_cli.output import Format, Rows, format_option, show
+from crossply_cli.target import broker_url, target
 from crossply_cli.times import moment
 from crossply_policy import names
 from crossply_registry.authority.certificates import key_pem, pem_request
@@ -55,9 +56,9 @@ def ls(output: Format) -> None:
     "--out", type=click.Path(path_type=Path, file_okay=False), default=Path(), metavar="DIR", help="Where to."
 )
 @click.option("--lifetime", type=click.FloatRange(60, _LONGEST), default=_DAY, show_default=True, metavar="SECONDS")
-@click.option("--broker", default="tls://127.0.0.1:4222", show_default=True, help="For the `nats` context.")
+@click.option("--broker", metavar="URL", help="For the `nats` context; else CROSSPLY_NATS_URL, or this folder's mesh.")
 @format_option()
-def issue(*, name: str, out: Path, lifetime: float, broker: str, output: Format) -> None:
+def issue(*, name: str, out: Path, lifetime: float, broker: str | None, output: Format) -> None:
     """Make a key, a certificate and a `nats` context for a client without the SDK."""
     _check(name)
     key = Ed25519PrivateKey.generate()
@@ -67,7 +68,7 @@ def issue(*, name: str, out: Path, lifetime: float, broker: str, output: Format)
         out / f"{name}.key": (key_pem(key), 0o600),
         out / f"{name}.pem": (made["certificate"].encode(), PUBLIC),
         out / f"{name}-ca.pem": (made["trust"].encode(), PUBLIC),
-        out / f"{name}.context.json": (_context(name, out, broker), PUBLIC),
+        out / f"{name}.context.json": (_context(name, out, broker or broker_url(target())), PUBLIC),
     }
     for path, (content, mode) in files.items():
         put(path, content, mode)

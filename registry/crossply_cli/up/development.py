@@ -1,11 +1,13 @@
-"""The mesh itself, started in order: broker, registry, gateway; each reported once it answers."""
+"""The mesh itself, started in order: broker, authority and registry, gateway; each reported once it answers."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from crossply.identity.issued import trusting
 from crossply_cli.failure import Failure
 from crossply_cli.registry_api import RegistryApi
 from crossply_cli.up import probes
@@ -16,7 +18,7 @@ from crossply_registry import broker_config
 from crossply_registry.broker_config import BrokerConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     import httpx
 
@@ -28,8 +30,9 @@ if TYPE_CHECKING:
     from crossply_cli.up.supervisor import Supervisor
 
 _SAMPLE_ALL: Final = {"kind": "Telemetry", "name": "mesh", "spec": {"sampling": 1}}
-_USUAL: Final = {"broker": 4222, "registry": 8700, "gateway": 8600}
-TENANT, TRUST_DOMAIN = "default", "dev.local"
+_USUAL: Final = {"broker": 4222, "authority": 8701, "registry": 8700, "gateway": 8600}
+_GATEWAY: Final = "gateway"
+_TENANT: Final = "default"
 _PATIENCE: Final = 30.0
 _RACES: Final = 5
 
@@ -49,18 +52,22 @@ class Bench:
 
 
 class Development:
-    """One broker, one registry, one gateway on loopback."""
+    """One broker, one authority, one registry, one gateway on loopback; the services named get a token each."""
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, bench: Bench, services: Iterable[str] = ()) -> None:
         self._bench = bench
+        identities = bench.directory.identities
+        identities.prepare((_GATEWAY, *services))
         self._choices = {name: bench.ports.choose(port, bench.left.get(name)) for name, port in _USUAL.items()}
         self.mesh = MeshFile(
             nats=(),
+            authority=self._address("authority"),
             registry=self._address("registry"),
-            gateway=self._address("gateway"),
-            tenant=TENANT,
-            trust_domain=TRUST_DOMAIN,
+            gateway=self._address(_GATEWAY),
+            tenant=_TENANT,
+            trust_domain=identities.trust_domain,
             pid=os.getpid(),
+            **identities.found(),
         )
 
     @property
@@ -69,10 +76,16 @@ class Development:
         return {name: choice.port for name, choice in self._choices.items()}
 
     async def start(self) -> None:
-        """Start all three; raise Failure when one does not come up."""
+        """Start all four; raise Failure when one does not come up."""
         await self._on_a_port("broker", self._broker)
-        await self._on_a_port("registry", self._registry)
-        await self._on_a_port("gateway", self._gateway)
+        starts = {"authority": self._authority, "registry": self._registry}
+        beside = [asyncio.ensure_future(self._on_a_port(name, start)) for name, start in starts.items()]
+        try:
+            await asyncio.gather(*beside)
+        finally:
+            for each in beside:
+                each.cancel()
+        await self._on_a_port(_GATEWAY, self._gateway)
 
     async def _on_a_port(self, name: str, start: Callable[[int], Awaitable[None]]) -> None:
         """Start a child on its port; on the next free one, if another program was faster to take it."""
@@ -92,21 +105,29 @@ class Development:
 
     async def _broker(self, port: int) -> None:
         directory = self._bench.directory
-        passwords = directory.passwords()
         config = BrokerConfig(
             server_name=f"crossply-{os.getpid()}-{port}",
             port=port,
             store_dir=str(directory.store.resolve()),
-            mesh_password=passwords.mesh,
-            system_password=passwords.system,
+            certificates=directory.identities.certificates,
         )
         broker_config.write(config, directory.broker_config)
         child = await self._bench.supervisor.start(self._bench.programs.broker())
         await probes.ready(probes.broker(port, config.server_name), "broker", _PATIENCE, child)
         version = (await probes.greeting(port)).get("version", "of unknown version")
         note = f"nats-server {version} with JetStream; data in {directory.path}"
-        self._bench.lines.fact("broker", f"nats://{LOOPBACK}:{port}", note)
-        self._publish(nats=(broker_config.url(config),))
+        address = broker_config.url(config)
+        self._bench.lines.fact("broker", address, note)
+        self._publish(nats=(address,))
+
+    async def _authority(self, _port: int) -> None:
+        self._publish(authority=self._address("authority"))
+        child = await self._bench.supervisor.start(self._bench.programs.authority(self.mesh))
+        trusted = trusting(self._bench.directory.path / self.mesh.ca)
+        async with probes.loopback_client(trusted) as client:
+            await probes.ready(probes.http(client, f"{self.mesh.authority}/readyz"), "authority", _PATIENCE, child)
+        note = f"identities of {self.mesh.trust_domain}, which no other mesh takes"
+        self._bench.lines.fact("authority", self.mesh.authority, note)
 
     async def _registry(self, port: int) -> None:
         self._publish(registry=self._address("registry"))
@@ -119,18 +140,18 @@ class Development:
         self._bench.lines.fact("registry", self.mesh.registry, note)
 
     async def _gateway(self, port: int) -> None:
-        self._publish(gateway=self._address("gateway"))
+        self._publish(gateway=self._address(_GATEWAY))
         child = await self._bench.supervisor.start(self._bench.programs.gateway(self.mesh))
-        await self._answers("gateway", port, child)
+        await self._answers(_GATEWAY, port, child)
         note = "POST /SERVICE/ENDPOINT is a call, /svc/SERVICE/PATH is passed on as HTTP"
-        self._bench.lines.fact("gateway", self.mesh.gateway, note)
+        self._bench.lines.fact(_GATEWAY, self.mesh.gateway, note)
 
     async def _answers(self, name: str, port: int, child: Child) -> None:
         probe = probes.http(self._bench.client, f"http://{LOOPBACK}:{port}/readyz")
         await probes.ready(probe, name, _PATIENCE, child)
 
     def _address(self, name: str) -> str:
-        return f"http://{LOOPBACK}:{self._choices[name].port}"
+        return f"{'https' if name == 'authority' else 'http'}://{LOOPBACK}:{self._choices[name].port}"
 
     def _publish(self, **changed: Any) -> None:
         """Tell clients as soon as the broker is up: services need no more, and commands wait for the rest."""

@@ -1,12 +1,11 @@
-"""The data directory of a mesh: its lock, its passwords, what clients look up, what a crash leaves behind."""
+"""The data directory of a mesh: its lock, its identities, what clients look up, what a crash leaves behind."""
 
 from __future__ import annotations
 
 import fcntl
 import json
 import os
-import secrets
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
@@ -15,31 +14,33 @@ import msgspec
 
 from crossply_cli.exit_codes import ExitCode
 from crossply_cli.failure import Failure
+from crossply_cli.up.identities import Identities
 from crossply_cli.up.lineage import Recorded
 from crossply_policy.plain_data import is_list
 
 MESH_FILE: Final = "mesh.json"
-_LOCK, _PASSWORDS, _PROCESSES = "lock", "passwords.json", "processes.json"
+_LOCK, _PROCESSES = "lock", "processes.json"
+_PARTS: Final = ("authority", "registry", "gateway")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshFile:
-    """What services and commands find by looking upwards for `.crossply/mesh.json`; `nats` has a password."""
+    """What services and commands find by looking upwards for `.crossply/mesh.json`.
 
-    nats: tuple[str, ...] = field(repr=False)
+    `ca`, `grant` and `operator` are files, relative to its folder: the root to trust, what any service joins with,
+    and what commands the authority.
+    """
+
+    nats: tuple[str, ...]
+    authority: str
     registry: str
     gateway: str
+    ca: str
+    grant: str
+    operator: str
     tenant: str
     trust_domain: str
     pid: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Passwords:
-    """The broker's passwords; kept, so that services outlive a restart of the mesh."""
-
-    mesh: str = field(repr=False)
-    system: str = field(repr=False)
 
 
 class DataDirectory:
@@ -50,6 +51,7 @@ class DataDirectory:
         self.logs = path / "logs"
         self.broker_config = path / "nats.conf"
         self.store = path / "nats"
+        self.identities = Identities(path / "identities")
         self._lock = lock
 
     @classmethod
@@ -74,16 +76,6 @@ class DataDirectory:
         """Let another run have the directory."""
         os.close(self._lock)
 
-    def passwords(self) -> Passwords:
-        """Return the broker's passwords, made up on the first run."""
-        kept = _load(self.path / _PASSWORDS)
-        try:
-            return Passwords(mesh=str(kept["mesh"]), system=str(kept["system"]))
-        except KeyError:
-            made = Passwords(mesh=secrets.token_hex(16), system=secrets.token_hex(16))
-            _store(self.path / _PASSWORDS, asdict(made))
-            return made
-
     def publish(self, mesh: MeshFile) -> None:
         """Let services and commands find the mesh."""
         _store(self.path / MESH_FILE, asdict(mesh))
@@ -93,7 +85,7 @@ class DataDirectory:
         found = _load(self.path / MESH_FILE)
         broker: Any = found.get("nats")
         addresses = {"broker": broker[0] if is_list(broker) and broker else None} | {
-            part: found.get(part) for part in ("registry", "gateway")
+            part: found.get(part) for part in _PARTS
         }
         ports = {part: _port(address) for part, address in addresses.items()}
         return {part: port for part, port in ports.items() if port is not None}
@@ -117,9 +109,7 @@ class DataDirectory:
 
 def _already_running(path: Path) -> Failure:
     found = _load(path / MESH_FILE)
-    details = [
-        f"{name:<9} {_without_password(found[name])}" for name in ("nats", "registry", "gateway") if name in found
-    ]
+    details = [f"{name:<9} {_listed(found[name])}" for name in ("nats", *_PARTS) if name in found]
     pid = found.get("pid")
     return Failure(
         f"a mesh runs from {path} already",
@@ -130,10 +120,8 @@ def _already_running(path: Path) -> Failure:
     )
 
 
-def _without_password(value: Any) -> str:
-    address = ", ".join(map(str, value)) if is_list(value) else str(value)
-    scheme, _, rest = address.rpartition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}"
+def _listed(value: Any) -> str:
+    return ", ".join(map(str, value)) if is_list(value) else str(value)
 
 
 def _port(address: object) -> int | None:

@@ -15,6 +15,8 @@ from crossply_cli.failure import Failure
 from crossply_cli.up.ports import LOOPBACK
 
 if TYPE_CHECKING:
+    import ssl
+
     from crossply_cli.up.child import Child
 
 Probe: TypeAlias = Callable[[], Awaitable[str | None]]
@@ -83,9 +85,9 @@ def http(client: httpx.AsyncClient, url: str) -> Probe:
     return asking
 
 
-def loopback_client() -> httpx.AsyncClient:
+def loopback_client(trusted: ssl.SSLContext | None = None) -> httpx.AsyncClient:
     """Return a client that reaches loopback whatever proxy the environment names."""
-    return httpx.AsyncClient(trust_env=False)
+    return httpx.AsyncClient(trust_env=False, verify=True if trusted is None else trusted)
 
 
 def _unfit(child: Child) -> Failure:

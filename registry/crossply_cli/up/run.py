@@ -19,7 +19,7 @@ from crossply_cli.up.directory import DataDirectory
 from crossply_cli.up.lines import Lines
 from crossply_cli.up.ports import Ports
 from crossply_cli.up.programs import Programs, broker_binary, check_installed
-from crossply_cli.up.shop import Shop
+from crossply_cli.up.shop import SERVICES, Shop
 from crossply_cli.up.supervisor import Supervisor
 from crossply_cli.up.tally import Tally
 from crossply_cli.up.turn import Turn, place
@@ -80,7 +80,7 @@ class _Run:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self._told_to_stop)
         turn = await Turn.take(place(), self._stop, self._lines)
-        development = Development(self._bench)
+        development = Development(self._bench, SERVICES if self._options.demo else ())
         working = loop.create_task(self._work(development, turn), name="work")
         stopping = loop.create_task(self._stop.wait(), name="stop")
         try:

@@ -12,7 +12,6 @@ from crossply_cli.policy_files import load
 from crossply_cli.registry_api import RegistryApi
 from crossply_cli.up import edge, examples, probes
 from crossply_cli.up.ports import LOOPBACK
-from crossply_cli.up.programs import told
 from crossply_cli.up.tally import Tally
 from crossply_policy.parse import plain
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from crossply_cli.up.development import Bench
     from crossply_cli.up.directory import MeshFile
 
+SERVICES: Final = ("web", "orders", "billing", "stock", "mailer")
 _INSTANCES: Final = {"orders": 2, "billing": 1, "mailer": 1, "stock": 1}
 _PATIENCE, _DRAIN, _BEAT = 30.0, 5.0, 0.02
 _CALLS_COME_BACK: Final = 7.0
@@ -106,8 +106,9 @@ class Shop:
         return child
 
     async def _service(self, name: str, file: str) -> Child:
-        own = told(self._mesh) | {"SHOP_FACTS": "1"}
-        spec = self._bench.programs.script(name, self._folder / file, own, self.tally.take)
+        programs = self._bench.programs
+        own = programs.joining(self._mesh, file.removesuffix(".py")) | {"SHOP_FACTS": "1"}
+        spec = programs.script(name, self._folder / file, own, self.tally.take)
         return await self._bench.supervisor.start(spec)
 
     async def _sidecar(self) -> Child:

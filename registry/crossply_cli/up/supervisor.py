@@ -40,9 +40,9 @@ class Supervisor:
 
     async def aclose(self) -> None:
         """End what still runs, and what everything else needs last; three and a half seconds at most."""
-        needed = {"registry", "broker"}
+        needed = {"authority", "registry", "broker"}
         await self.end([name for name in self._children if name not in needed], grace=1.5)
-        await self.end(["registry"], grace=1.0)
+        await self.end(["authority", "registry"], grace=1.0)
         await self.end(["broker"], grace=1.0)
 
     def kill(self) -> None:

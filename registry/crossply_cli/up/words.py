@@ -19,8 +19,12 @@ def banner(lines: Lines) -> None:
     """Say what starts, and that it is for development alone."""
     which = version("crossply", "from a tree that is not installed")
     lines.title(f"crossply {which}   for development; Ctrl-C stops everything")
-    lines.say(f"not for production: encryption is {ENCRYPTION}, the registry signs with the development key that")
-    lines.say("everybody has, and all of it listens on loopback only")
+    lines.say(
+        f"not for production: encryption is {ENCRYPTION}, whoever may read the data directory joins as any service,"
+    )
+    lines.say(
+        "and all of it listens on loopback only; the broker takes certificates of this mesh, and no other mesh does"
+    )
 
 
 def invite(lines: Lines, data: Path) -> None:
@@ -30,7 +34,7 @@ def invite(lines: Lines, data: Path) -> None:
         for line in _hello():
             lines.say(f"           {line}")
     else:
-        lines.say(f"your turn: set CROSSPLY_NATS_URL and CROSSPLY_REGISTRY_URL to what {data}/mesh.json says")
+        lines.say(f"your turn: a service with CROSSPLY_MESH={_typed(data.resolve() / 'mesh.json')} joins this mesh")
 
 
 def quest(lines: Lines, gateway: str) -> None:

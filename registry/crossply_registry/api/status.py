@@ -5,7 +5,7 @@ from __future__ import annotations
 from litestar import get
 from litestar.di import NamedDependency
 
-from crossply.wire.link import ConsumerPlan, StreamPlan
+from crossply.wire.plans import ConsumerPlan, StreamPlan
 from crossply_registry.api.bodies import (
     BrokerBody,
     ConsumerBody,

@@ -139,7 +139,7 @@ class Authority:
         link = self._link = await connected(self._connect, self._target(), self._config.connect_timeout, self._clock)
         kept = State(link.store, self._config.kek)
         issuer = await self._when_the_store_answers(link, kept, deadline)
-        tokens = Tokens(kept, now=self._now)
+        tokens = Tokens(kept, now=self._now, grant=self._config.folder.read_grant())
         await tokens.adopt(self._config.folder.read_tokens())
         revocations = Revocations(kept, issuer, now=self._now)
         await revocations.refresh()

@@ -19,6 +19,7 @@ DAY: Final = 86_400.0
 _SHORTEST: Final = 60.0
 _HOST: Final = "127.0.0.1"
 _PORT: Final = 8701
+_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _LAST_PORT: Final = 65_535
 
 
@@ -62,6 +63,11 @@ class AuthorityConfig:
             "connect_timeout": read.value("CROSSPLY_CONNECT_TIMEOUT", seconds, 30.0),
         }
         key = _kek(mapping, folder, read)
+        if folder is not None and folder.grant.exists() and host not in _LOOPBACK:
+            read.faults.append(
+                f"CROSSPLY_AUTHORITY_LISTEN: {host} is not this machine alone, and {folder.grant} lets whoever has the"
+                " grant join as any service: it is of a mesh for development"
+            )
         read.check()
         if folder is None or key is None:
             raise AssertionError("a fault was not reported")

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from crossply_registry.authority.callout.keys import CalloutKeys
 from crossply_registry.authority.certificates import CertificateFault
+from crossply_registry.authority.grant import Grant
 from crossply_registry.authority.issuer import Issuer
 from crossply_registry.authority.kek import Kek
 from crossply_registry.authority.tokens import Token
@@ -82,6 +83,11 @@ class Folder:
         return self.path / "operators.json"
 
     @property
+    def grant(self) -> Path:
+        """Return where the hash of a development mesh's grant lies; only such a mesh has one."""
+        return self.path / "grant.json"
+
+    @property
     def registry(self) -> Path:
         """Return where the certificate of the registry's signing key lies."""
         return self.path / "registry.pem"
@@ -102,6 +108,15 @@ class Folder:
     def read_operators(self) -> list[Operator]:
         """Return the operators; raise ValueError for a file that is not theirs."""
         return _listed(self.operators, Operator)
+
+    def read_grant(self) -> Grant | None:
+        """Return the grant of a mesh for development, None elsewhere; raise ValueError for a file that is not one."""
+        try:
+            return msgspec.json.decode(self.grant.read_bytes(), type=Grant)
+        except FileNotFoundError:
+            return None
+        except msgspec.DecodeError as error:
+            raise ValueError(f"{self.grant}: {error}") from error
 
 
 def operator_hash(token: str) -> bytes:

@@ -1,4 +1,4 @@
-"""How renewals reach the authority: as a call, to whichever replica gets it."""
+"""How renewals and questions for keys reach the authority: as calls, to whichever replica gets them."""
 
 from __future__ import annotations
 
@@ -14,15 +14,18 @@ if TYPE_CHECKING:
     from crossply.handler import Handler
 
 RENEW: Final = "authority.renew"
+KEYS: Final = "authority.keys"
 _WITHIN: Final = 10.0
 
 
-def asking(outbound: Callable[[str], Handler], now: Clock) -> Callable[[bytes], Awaitable[bytes]]:
-    """Return what sends a renewal and returns the answer to it, or raises ``CallError``."""
+def asking(
+    outbound: Callable[[str], Handler], now: Clock, operation: str = RENEW
+) -> Callable[[bytes], Awaitable[bytes]]:
+    """Return what sends a renewal, or a question, and returns the answer to it, or raises ``CallError``."""
 
-    async def ask(renewal: bytes) -> bytes:
-        request = Request(RENEW, renewal, BYTES, id=new_id())
+    async def ask(body: bytes) -> bytes:
+        request = Request(operation, body, BYTES, id=new_id())
         request.deadline = now() + _WITHIN
-        return (await outbound(RENEW)(request)).body
+        return (await outbound(operation)(request)).body
 
     return ask

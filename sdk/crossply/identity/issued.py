@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.x509.oid import NameOID
 
 from crossply.identity.keys import Keys
+from crossply.seal.holder import Holder, holder
 from crossply.seal.schedule import issuer_kid
 
 
@@ -31,6 +32,7 @@ class Issued(msgspec.Struct, frozen=True, kw_only=True):
     credential: bytes
     not_after: float
     registry: str = ""
+    keyring: bytes = b""
 
 
 def checked(issued: Issued, keys: Keys, identity: str, root: bytes) -> Issued:
@@ -54,6 +56,23 @@ def checked(issued: Issued, keys: Keys, identity: str, root: bytes) -> Issued:
     return issued
 
 
+def holding(issued: Issued, keys: Keys) -> Holder:
+    """Return this process as one that seals; raise IssuedFault when its credential is not for these keys."""
+    try:
+        return holder(issued.credential, keys.kem, keys.sign)
+    except ValueError as error:
+        raise IssuedFault(str(error)) from error
+
+
+def authorities(issued: Issued) -> dict[bytes, Ed25519PublicKey]:
+    """Return whose signatures count, by ``issuer_kid``: the issuer's that the root vouches for, as ``checked`` saw."""
+    _, issuer = x509.load_pem_x509_certificates(issued.certificate.encode())
+    key = issuer.public_key()
+    if not isinstance(key, Ed25519PublicKey):
+        raise IssuedFault("the issuer's key is not Ed25519")
+    return {issuer_kid(key.public_bytes_raw()): key}
+
+
 def registry_key(issued: Issued) -> bytes | None:
     """Return the key that signs revisions, if the root vouches for it; raise IssuedFault when it does not."""
     if not issued.registry:
@@ -67,15 +86,6 @@ def registry_key(issued: Issued) -> bytes | None:
     if not isinstance(key, Ed25519PublicKey):
         raise IssuedFault("the registry's key is not Ed25519")
     return key.public_bytes_raw()
-
-
-def authorities(issued: Issued) -> dict[bytes, Ed25519PublicKey]:
-    """Return the authority's key that vouches for members, by its ``issuer_kid``; raise IssuedFault."""
-    _, issuer = x509.load_pem_x509_certificates(issued.certificate.encode())
-    key = issuer.public_key()
-    if not isinstance(key, Ed25519PublicKey):
-        raise IssuedFault("the authority's key is not Ed25519")
-    return {issuer_kid(key.public_bytes_raw()): key}
 
 
 def trusting(root: Path) -> ssl.SSLContext:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 from cryptography.exceptions import InvalidTag
@@ -19,9 +21,18 @@ _SEALED = b"\xc7S\x01"
 _NONCE = 12
 
 
+class Held(NamedTuple):
+    """Keys, what was issued for them, and the numbers that keys of services had: those never go back."""
+
+    keys: Keys
+    issued: Issued
+    seen: Mapping[str, int]
+
+
 class _Content(msgspec.Struct, frozen=True):
     seeds: tuple[bytes, bytes, bytes]
     issued: Issued
+    seen: dict[str, int] = {}
 
 
 class Kept:
@@ -52,7 +63,7 @@ class Kept:
             os.close(self._lock)
             self._lock = None
 
-    def load(self) -> tuple[Keys, Issued] | None:
+    def load(self) -> Held | None:
         """Return what was kept; None, and a warning, for what cannot be read: the process then joins anew."""
         try:
             raw = self._path.read_bytes()
@@ -63,14 +74,14 @@ class Kept:
             return None
         try:
             content = msgspec.msgpack.decode(self._opened(raw), type=_Content)
-            return Keys.of(content.seeds), content.issued
+            return Held(Keys.of(content.seeds), content.issued, content.seen)
         except (msgspec.DecodeError, ValueError, InvalidTag) as error:
             self._log.warning("identity_not_read", path=str(self._path), why=str(error) or type(error).__name__)
             return None
 
-    def save(self, keys: Keys, issued: Issued) -> None:
+    def save(self, keys: Keys, issued: Issued, seen: Mapping[str, int] | None = None) -> None:
         """Keep it, whole or not at all; a folder that takes nothing is a warning."""
-        raw = self._closed(msgspec.msgpack.encode(_Content(keys.seeds, issued)))
+        raw = self._closed(msgspec.msgpack.encode(_Content(keys.seeds, issued, dict(seen or {}))))
         part = self._path.with_name(f".{self._path.name}.{secrets.token_hex(4)}")
         try:
             with os.fdopen(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
@@ -13,10 +13,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from crossply.errors import CallError, ConfigError, Unavailable
 from crossply.identity.authority import Authority, Refused, opened
-from crossply.identity.issued import Issued, IssuedFault, authorities, checked, registry_key, show, trusting
-from crossply.identity.kept import Kept
+from crossply.identity.issued import Issued, IssuedFault, authorities, checked, holding, registry_key, show, trusting
+from crossply.identity.kept import Held, Kept
 from crossply.identity.keys import Keys
 from crossply.identity.standing import Standing
+from crossply.keyring.keyring import Keyring
+from crossply.keyring.signed import KeyFault
 from crossply.names import new_instance
 from crossply.telemetry.logs import get_logger
 from crossply.wire.credential import identity
@@ -39,6 +41,8 @@ RENEW = b"crossply-renew-v1\0"
 _ONE_TRY, _PAUSE = 5.0, 0.5
 _LEFT = 60.0
 _JITTER = 0.1
+_LOST = 5_000
+"""For how long after a restart requests may be older than it, and seen before: the skew of clocks, milliseconds."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 300.0
 
 
@@ -76,21 +80,29 @@ class Member:
         if self._kept is not None and not self._kept.take():
             self._kept = None
         self._held = self._usable()
-        self.instance = config.instance or (self._held[1].instance if self._held else new_instance())
+        self._keyring: Keyring | None = None
+        self.instance = config.instance or (self._held.issued.instance if self._held else new_instance())
 
     @property
     def issued(self) -> Issued:
         """Return what was issued last; raise ``Unavailable`` before ``begin``."""
         if self._held is None:
             raise Unavailable(f"{self._identity} has not joined yet")
-        return self._held[1]
+        return self._held.issued
 
     @property
     def keys(self) -> Keys:
         """Return the keys that it was issued for."""
         if self._held is None:
             raise Unavailable(f"{self._identity} has not joined yet")
-        return self._held[0]
+        return self._held.keys
+
+    @property
+    def keyring(self) -> Keyring:
+        """Return the keys that this process seals and opens with; raise ``Unavailable`` before ``begin``."""
+        if self._keyring is None:
+            raise Unavailable(f"{self._identity} has not joined yet")
+        return self._keyring
 
     def context(self) -> ssl.SSLContext:
         """Return what shows this process's newest certificate."""
@@ -135,8 +147,8 @@ class Member:
                 ) from fault
             except Unavailable as error:
                 if self._held is not None:
-                    self._log.warning("identity_kept", until=self._held[1].not_after, why=error.message)
-                    show(self._tls, self._held[1], self._held[0])
+                    self._log.warning("identity_kept", until=self._held.issued.not_after, why=error.message)
+                    self._hold(self._held.keys, self._held.issued, resumed=True)
                     return
                 if time.monotonic() + _PAUSE >= until:
                     raise
@@ -217,11 +229,35 @@ class Member:
         checked(issued, keys, self._identity, self._root)
         if issued.instance != self.instance:
             raise IssuedFault(f"it is for instance {ascii(issued.instance)[:40]} instead of {self.instance}")
-        self._held = keys, issued
-        show(self._tls, issued, keys)
-        if self._kept is not None:
-            self._kept.save(keys, issued)
+        self._hold(keys, issued)
+        self.keep()
         self._log.info("identity", identity=issued.identity, until=issued.not_after)
+
+    def _hold(self, keys: Keys, issued: Issued, *, resumed: bool = False) -> None:
+        """Be who was issued; ``resumed`` says that these keys were in use before this process began."""
+        own = holding(issued, keys)
+        seen: Mapping[str, int] = {} if self._held is None else self._held.seen
+        if self._keyring is None:
+            since = round(self._wall() * 1000) + _LOST if resumed else 0
+            place = self._config.trust_domain, self._config.tenant
+            self._keyring = Keyring(own, authorities(issued), *place, self._chance, since=since, seen=seen)
+        else:
+            self._keyring.renew(own)
+        self._held = Held(keys, issued, seen)
+        show(self._tls, issued, keys)
+        if issued.keyring:
+            try:
+                self._keyring.adopt(issued.keyring)
+            except KeyFault as fault:
+                self._log.warning("keys_refused", why=str(fault))
+
+    def keep(self) -> None:
+        """Keep who this process is, and its keys as they are now, for a restart."""
+        held, keyring = self._held, self._keyring
+        if self._kept is not None and held is not None and keyring is not None:
+            issued = msgspec.structs.replace(held.issued, keyring=keyring.wrapped)
+            self._held = Held(held.keys, issued, keyring.seen)
+            self._kept.save(*self._held)
 
     def _token(self) -> str:
         path = self._config.token_file
@@ -234,12 +270,12 @@ class Member:
             self._log.warning("token_not_read", path=str(path), why=str(error))
             return ""
 
-    def _usable(self) -> tuple[Keys, Issued] | None:
+    def _usable(self) -> Held | None:
         """Return what was kept, if it still is who this process is to be."""
         held = None if self._kept is None else self._kept.load()
         if held is None:
             return None
-        keys, issued = held
+        keys, issued = held.keys, held.issued
         if self._config.instance not in {None, issued.instance} or issued.not_after - self._wall() < _LEFT:
             return None
         try:

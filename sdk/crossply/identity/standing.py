@@ -42,6 +42,7 @@ class Standing:
 
     def _adopt(self, revoked: Revoked) -> None:
         self._bar(revoked.barred)
+        self._member.keyring.credentials.adopt(revoked)
         own = credential.unpack(self._member.issued.credential)
         if self._void or revoked.revoked_since(own.serial, own.identity, own.not_before) is None:
             return

@@ -34,6 +34,7 @@ class Stranger:
         self.tls = config.tls
         self.registry_key = config.registry_key
         self.renewals = None
+        self.keyring = None
 
     async def begin(self) -> None:
         """Join nobody."""
@@ -47,6 +48,9 @@ class Stranger:
     ) -> Unknown:
         """Return that of a process of whom no authority knows."""
         return Unknown()
+
+    def keep(self) -> None:
+        """Keep nothing here either."""
 
     def close(self) -> None:
         """Keep nothing."""

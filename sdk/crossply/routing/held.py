@@ -14,7 +14,6 @@ from crossply.routing.latencies import Latencies
 from crossply.routing.outliers import Outliers
 from crossply.routing.slots import Slots
 from crossply.telemetry.logs import get_logger
-from crossply_policy.documents import RetryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -170,4 +169,4 @@ def _policies(snapshot: Snapshot, service: str) -> Iterable[object]:
     """Yield the policies that state follows, of all routes of a service."""
     whole = snapshot.services.get(service, snapshot.default)
     for route in (whole, *(each for (name, _), each in snapshot.endpoints.items() if name == service)):
-        yield from ((route.retry or RetryPolicy()).budget, route.breaker, route.outlier, route.limit)
+        yield from (route.retry.budget, route.breaker, route.outlier, route.limit)

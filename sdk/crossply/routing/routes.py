@@ -17,7 +17,6 @@ from crossply.routing.steering import steered
 from crossply.routing.subsets import Subsets
 from crossply.stacks import Steering
 from crossply_policy import names
-from crossply_policy.documents import RetryPolicy
 from crossply_policy.rules import routes_for
 from crossply_policy.snapshot import Snapshot
 from crossply_policy.traffic import MirrorPolicy, operation_at
@@ -66,7 +65,7 @@ class Routes:
         self._calling: dict[str, Handler] = {}
         self._stacks: dict[str, Handler] = {}
         self.held = Held(around.now)
-        self._mirrors = Mirrors(tasks)
+        self._mirrors = Mirrors(tasks, around.recorder)
         self._known: set[str] = set()
         self.snapshot = Snapshot()
 
@@ -182,7 +181,7 @@ class Routes:
             chooser(route, callee, endpoint, self._around.chance, self._around.zone, subsets, outliers),
             around=self._around,
             catalog=self._catalog,
-            budget=self.held.budget(service, (route.retry or RetryPolicy()).budget),
+            budget=self.held.budget(service, route.retry.budget),
             protection=Protection(
                 breakers=self.held.breakers(service, route.breaker) if route.breaker.enabled else None,
                 slots=self.held.slots(service, route.limit) if route.limit.enabled else None,

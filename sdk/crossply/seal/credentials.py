@@ -139,7 +139,10 @@ class Credentials:
 
     def revoke(self, raw: bytes) -> Revoked:
         """Adopt a signed list of what is revoked; raise ``SealFault`` when it is forged or older than the one held."""
-        adopted = revoked.verify(raw, self._authorities)
+        return self.adopt(revoked.verify(raw, self._authorities))
+
+    def adopt(self, adopted: Revoked) -> Revoked:
+        """Adopt a list that was verified; raise ``SealFault`` when it is older than the one held."""
         with self._lock:
             if adopted.number < self.revoked.number:
                 raise SealFault(

@@ -10,7 +10,9 @@ from crossply.handler import Kind, Request, Response
 from crossply.names import new_id
 from crossply.wire import message, metadata, subjects
 from crossply.wire.envelope import EnvelopeFault
-from crossply.wire.forms import KEY, TOKEN, TRACEPARENT, ReplyReader, RequestWriter
+from crossply.wire.forms import KEY, TRACEPARENT, RequestWriter
+from crossply.wire.message import CredentialNeeded
+from crossply.wire.place import Place
 from crossply.wire.pong import Pong
 
 if TYPE_CHECKING:
@@ -22,17 +24,6 @@ if TYPE_CHECKING:
 _PLACES, _CONTENT_TYPES = 8192, 16
 _SLOW = 0.1
 """Seconds after which an attempt is asked about; the vigil begins to ask no earlier."""
-
-
-class Place:
-    """Where attempts of one operation go, and the forms of what travels to it and back."""
-
-    __slots__ = ("replies", "requests", "subject")
-
-    def __init__(self, subject: bytes) -> None:
-        self.subject = subject
-        self.requests: dict[str, RequestWriter] = {}
-        self.replies: dict[bytes, ReplyReader] = {}
 
 
 class Caller:
@@ -63,12 +54,33 @@ class Caller:
         if form is not None and (response := form.open(reply, request.id)) is not None:
             return response
         try:
-            return message.open_response(reply, request, self._senders, place.replies)
+            return message.open_response(reply, request, self._senders, place)
+        except CredentialNeeded:
+            place.forgotten()
+            return await self._introduced(request, place)
+        except EnvelopeFault as fault:
+            raise message.integrity(operation, fault) from fault
+
+    async def _introduced(self, request: Request, place: Place) -> Response:
+        """Send an attempt once more, with this instance's credential; that it did not run has been said."""
+        token, attempt = self._send(request, place, request.operation, request.instance, known=False)
+        try:
+            reply, _ = await attempt.reply
+        except BaseException:
+            self._mux.close(token)
+            raise
+        try:
+            return message.open_response(reply, request, self._senders, place)
         except EnvelopeFault as fault:
             raise message.integrity(request.operation, fault) from fault
 
-    def _send(self, request: Request, place: Place, operation: str, pinged: str | None) -> tuple[bytes, Attempt]:
-        """Send a request now; ``pinged`` is the instance to ask after it when it takes long."""
+    def _send(
+        self, request: Request, place: Place, operation: str, pinged: str | None, *, known: bool = True
+    ) -> tuple[bytes, Attempt]:
+        """Send a request now; ``pinged`` is the instance to ask after it when it takes long.
+
+        Unless it is ``known`` who sends, the request says so itself.
+        """
         connection, mux, now = self._broker.current, self._mux, self._now()
         deadline = request.deadline
         if deadline <= now:
@@ -82,8 +94,8 @@ class Caller:
         token, attempt = mux.open(operation, pinged, now, deadline, request.id)
         try:
             inbox = mux.prefix + token
-            payload = self._packed(request, place, token, now) or message.pack_request(
-                self._sender, request, reply=inbox, now=now
+            payload = (self._packed(request, place, now) if known else None) or message.pack_request(
+                self._sender, request, now=now
             )
             if len(payload) > connection.max_payload:
                 _refuse_size(operation, len(payload), connection.max_payload)
@@ -93,25 +105,20 @@ class Caller:
             raise
         return token, attempt
 
-    def _packed(self, request: Request, place: Place, token: bytes, now: float) -> bytes | None:
+    def _packed(self, request: Request, place: Place, now: float) -> bytes | None:
         """Return the wire form of a request that fits a form of its place; ``None`` for any other."""
         parent = request.traceparent
         if parent is None or request.tracestate is not None or request.schema is not None:
             return None
         form = place.requests.get(request.content_type) or self._form(request, place)
         trace, said, body = parent.encode(), metadata.pack_request(request), request.body
-        if (
-            len(trace) != TRACEPARENT
-            or len(token) != TOKEN
-            or form.tlvs + len(said) > message.MAX_HEAD
-            or len(body) > message.MAX_BODY
-        ):
+        if len(trace) != TRACEPARENT or form.tlvs + len(said) > message.MAX_HEAD or len(body) > message.MAX_BODY:
             return None
         sender = self._sender
         sequence = sender.sequence
         sender.sequence = sequence + 1
         ttl = message.time_to_live(request.deadline - now)
-        head = form.head(request, trace, token, sequence, time.time_ns() // 1_000_000, ttl, len(said))
+        head = form.head(request, trace, sequence, time.time_ns() // 1_000_000, ttl, len(said))
         return head + said + body
 
     def _form(self, request: Request, place: Place) -> RequestWriter:
@@ -119,7 +126,8 @@ class Caller:
             place.requests.clear()
         sender = self._sender
         content_type, operation = sender.names(request)
-        form = RequestWriter(sender.cid, content_type, operation, sender.credential, self._mux.prefix)
+        credential = sender.credential if place.callee is None else b""
+        form = RequestWriter(sender.cid, content_type, operation, credential)
         place.requests[request.content_type] = form
         return form
 

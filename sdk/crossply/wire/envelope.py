@@ -1,4 +1,7 @@
-"""The binary envelope, version 1: 92 bytes of header, ascending TLVs, metadata and body."""
+"""The binary envelope, version 1: header, ascending TLVs, metadata and body.
+
+The header has 52 bytes under suite 0x00, and 92 where kid and enc say which keys a message is sealed with.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import struct
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from crossply.errors import PayloadTooLarge
 from crossply.handler import Kind
 
 MAGIC, VERSION = 0xE7, 1
@@ -19,10 +23,10 @@ _CRITICAL_BELOW = 0x80
 _HEADER = struct.Struct(">6BH8s8s32sQQI16s")
 _TLV = struct.Struct(">BH")
 _LENGTH = struct.Struct(">H")
-_UNSEALED_HEADER = struct.Struct(">3sBHH8s40xQQI16s")
+_UNSEALED_HEADER = struct.Struct(">3sBHH8sQQI16s")
 _BEGIN = bytes((MAGIC, VERSION, UNSEALED))
-HEADER_SIZE = _HEADER.size
-_SHORTEST = HEADER_SIZE + 2
+UNSEALED_SIZE = _UNSEALED_HEADER.size
+_SHORTEST = UNSEALED_SIZE + 2
 _KINDS = {int(kind): kind for kind in Kind}
 
 
@@ -63,14 +67,27 @@ def tlv(kind: int, value: bytes) -> bytes:
     return _TLV.pack(kind, len(value)) + value
 
 
+def text_tlv(kind: int, said: str) -> bytes:
+    """Return one TLV of text; raise ``PayloadTooLarge`` when it cannot stand in an envelope."""
+    value = said.encode()
+    if len(value) > MAX_TLVS:
+        raise PayloadTooLarge(
+            f"a field of {len(value)} bytes is above the limit of {MAX_TLVS}: {said[:40]!r}...; send it in the body"
+        )
+    return tlv(kind, value)
+
+
 def pack_unsealed(kind: Kind, tlvs: int, cid: bytes, seq: int, iat: int, ttl: int, mid: bytes) -> bytes:
-    """Return the 92 bytes of header under suite 0x00; ``tlvs`` is the length of the block that follows."""
+    """Return the 52 bytes of header under suite 0x00; ``tlvs`` is the length of the block that follows."""
     return _UNSEALED_HEADER.pack(_BEGIN, kind, 0, tlvs, cid, seq, iat, ttl, mid)
 
 
 def pack_header(envelope: Envelope) -> bytes:
     """Return header and TLVs: what every suite authenticates."""
     block = b"".join(tlv(kind, value) for kind, value in sorted(envelope.tlvs.items()))
+    if envelope.suite == UNSEALED:
+        seq, iat, ttl, mid = envelope.seq, envelope.iat, envelope.ttl, envelope.mid
+        return pack_unsealed(envelope.kind, len(block), envelope.cid, seq, iat, ttl, mid) + block
     return (
         _HEADER.pack(
             MAGIC,
@@ -121,7 +138,7 @@ def parts(payload: bytes) -> Parts:
     begin, kind, reserved, hlen, cid, seq, iat, ttl, mid = header
     if begin != _BEGIN or reserved:
         raise _unknown(begin)
-    at, end = HEADER_SIZE, HEADER_SIZE + hlen
+    at, end = UNSEALED_SIZE, UNSEALED_SIZE + hlen
     if hlen > MAX_TLVS or end + 2 > length:
         raise EnvelopeFault("envelope ends inside its TLVs")
     body = end + 2 + (payload[end] << 8 | payload[end + 1])

@@ -11,8 +11,8 @@ import math
 import struct
 from typing import TYPE_CHECKING, Final
 
-from crossply.handler import MSGPACK, Kind, Request, Response
-from crossply.wire import envelope, metadata
+from crossply.handler import Kind, Request, Response
+from crossply.wire import content_types, envelope, metadata
 from crossply.wire.envelope import EnvelopeFault, Parts, tlv
 
 if TYPE_CHECKING:
@@ -21,83 +21,78 @@ if TYPE_CHECKING:
 
 KEY: Final = 16
 """The first bytes of an envelope: version, suite, kind, flags, length of the TLVs and sender; they name its form."""
-TOKEN: Final = 8
-"""The characters of an inbox token, so that a caller's messages are of one length."""
 TRACEPARENT: Final = 55
 _ID: Final = 16
 _SHORT: Final = 64
 _HIGHEST_ATTEMPT: Final = 255
-_OF_REQUEST: Final = (
-    envelope.CONTENT_TYPE,
-    envelope.TRACEPARENT,
-    envelope.OPERATION,
-    envelope.CREDENTIAL,
-    envelope.ATTEMPT,
-    envelope.REPLY_SUBJECT,
+_OF_REQUEST: Final = frozenset(
+    (envelope.CONTENT_TYPE, envelope.TRACEPARENT, envelope.OPERATION, envelope.CREDENTIAL, envelope.ATTEMPT)
 )
-_OF_REPLY: Final = (envelope.CONTENT_TYPE, envelope.IN_REPLY_TO, envelope.CREDENTIAL)
+_OF_REPLY: Final = frozenset((envelope.CONTENT_TYPE, envelope.IN_REPLY_TO, envelope.CREDENTIAL))
 _TRACE_HEAD: Final = tlv(envelope.TRACEPARENT, bytes(TRACEPARENT))[:3]
 _ATTEMPT_HEAD: Final = tlv(envelope.ATTEMPT, b"\x01")[:3]
 _ANSWERED_HEAD: Final = tlv(envelope.IN_REPLY_TO, bytes(_ID))[:3]
 
 
-def _place(inbox: bytes) -> bytes:
-    """Return the TLV of a reply subject, up to its token."""
-    return tlv(envelope.REPLY_SUBJECT, inbox + bytes(TOKEN))[:-TOKEN]
-
-
-def _request(before: bytes, names: bytes, place: bytes) -> struct.Struct:
-    """Return the layout: key, seq, iat, ttl, mid, ``before``, trace, ``names``, attempt, ``place``, token, metadata."""
-    return struct.Struct(f">{KEY}s40xQQI{_ID}s{len(before)}s{TRACEPARENT}s{len(names)}sB{len(place)}s{TOKEN}sH")
+def _request(before: bytes, names: bytes) -> struct.Struct:
+    """Return the layout: key, seq, iat, ttl, mid, ``before``, trace, ``names``, attempt, metadata."""
+    return struct.Struct(f">{KEY}sQQI{_ID}s{len(before)}s{TRACEPARENT}s{len(names)}sBH")
 
 
 def _reply(before: bytes, credential: bytes, said: bytes) -> struct.Struct:
     """Return the layout: key, seq, iat, ttl, mid, ``before``, in-reply-to, ``credential``, ``said``."""
-    return struct.Struct(f">{KEY}s40xQQI{_ID}s{len(before)}s{_ID}s{len(credential)}s{len(said)}s")
+    return struct.Struct(f">{KEY}sQQI{_ID}s{len(before)}s{_ID}s{len(credential)}s{len(said)}s")
 
 
 class RequestWriter:
     """Packs requests with a traceparent in one content type to one endpoint; ``tlvs`` is the length of their TLVs."""
 
-    __slots__ = ("_before", "_key", "_names", "_pack", "_place", "tlvs")
+    __slots__ = ("_before", "_key", "_names", "_pack", "tlvs")
 
-    def __init__(self, cid: bytes, content_type: bytes, operation: bytes, credential: bytes, inbox: bytes) -> None:
-        """Take the TLVs that stay the same; ``inbox`` is the reply subject up to its token."""
+    def __init__(self, cid: bytes, content_type: bytes, operation: bytes, credential: bytes) -> None:
+        """Take the TLVs that stay the same; ``credential`` is empty for an instance that knows it."""
         self._before = content_type + _TRACE_HEAD
         self._names = operation + credential + _ATTEMPT_HEAD
-        self._place = _place(inbox)
-        layout = _request(self._before, self._names, self._place)
+        layout = _request(self._before, self._names)
         self._pack = layout.pack
-        self.tlvs = layout.size - envelope.HEADER_SIZE - 2
+        self.tlvs = layout.size - envelope.UNSEALED_SIZE - 2
         self._key = envelope.pack_unsealed(Kind.REQUEST, self.tlvs, cid, 0, 0, 0, bytes(_ID))[:KEY]
 
-    def head(self, request: Request, trace: bytes, token: bytes, seq: int, iat: int, ttl: int, said: int) -> bytes:
+    def head(self, request: Request, trace: bytes, seq: int, iat: int, ttl: int, said: int) -> bytes:
         """Return an attempt's wire form without its ``said`` bytes of metadata and its body."""
         attempt = request.attempt
         attempt = min(attempt, _HIGHEST_ATTEMPT)
-        before, names, place = self._before, self._names, self._place
-        return self._pack(self._key, seq, iat, ttl, request.id, before, trace, names, attempt, place, token, said)
+        return self._pack(self._key, seq, iat, ttl, request.id, self._before, trace, self._names, attempt, said)
 
 
 class RequestReader:
     """Opens requests of one instance to one endpoint."""
 
-    __slots__ = ("_before", "_content_type", "_inbox", "_names", "_operation", "_peer", "_place", "_size", "_unpack")
+    __slots__ = (
+        "_before",
+        "_content_type",
+        "_inbox",
+        "_introduced",
+        "_names",
+        "_operation",
+        "_peer",
+        "_size",
+        "_unpack",
+    )
 
-    def __init__(self, first: Parts, reply: bytes, operation: str, known: Known) -> None:
+    def __init__(self, first: Parts, operation: str, known: Known) -> None:
         """Take what stays the same from a request that ``fits`` and was believed."""
         tlvs = first.tlvs
-        self._inbox = reply[:-TOKEN]
         self._before = _tlv(first, envelope.CONTENT_TYPE) + _TRACE_HEAD
         self._names = _tlv(first, envelope.OPERATION) + _tlv(first, envelope.CREDENTIAL) + _ATTEMPT_HEAD
-        self._place = _place(self._inbox)
-        layout = _request(self._before, self._names, self._place)
+        layout = _request(self._before, self._names)
         self._unpack, self._size = layout.unpack_from, layout.size
-        self._operation, self._peer = operation, known.peer
-        self._content_type = (tlvs[envelope.CONTENT_TYPE] or b"").decode() or MSGPACK
+        self._operation, self._peer, self._inbox = operation, known.peer, known.inbox
+        self._content_type = content_types.read(tlvs[envelope.CONTENT_TYPE])
+        self._introduced = tlvs[envelope.CREDENTIAL] is None
 
     @staticmethod
-    def fits(first: Parts, reply: bytes) -> bool:
+    def fits(first: Parts) -> bool:
         """Whether a request that was opened field by field is one that others can be compared with."""
         tlvs = first.tlvs
         return (
@@ -105,7 +100,6 @@ class RequestReader:
             and _has_only(first, _OF_REQUEST)
             and len(tlvs[envelope.TRACEPARENT] or b"") == TRACEPARENT
             and len(tlvs[envelope.ATTEMPT] or b"") == 1
-            and len(reply) > TOKEN
         )
 
     def open(self, payload: bytes, reply: bytes, now: float) -> Request | None:
@@ -113,14 +107,8 @@ class RequestReader:
         at = self._size
         if len(payload) < at:
             return None
-        _, _, _, ttl, mid, before, trace, names, attempt, place, token, said = self._unpack(payload)
-        if (
-            names != self._names
-            or before != self._before
-            or place != self._place
-            or reply != self._inbox + token
-            or not trace.isascii()
-        ):
+        _, _, _, ttl, mid, before, trace, names, attempt, said = self._unpack(payload)
+        if names != self._names or before != self._before or not reply.startswith(self._inbox) or not trace.isascii():
             return None
         request = Request(
             self._operation,
@@ -133,6 +121,7 @@ class RequestReader:
             attempt=attempt,
             received=now,
             deadline=now + ttl / 1000 if ttl else math.inf,
+            introduced=self._introduced,
         )
         if said and not _told(request, payload, at, at + said):
             return None
@@ -163,7 +152,7 @@ class ReplyWriter:
         self._said = len(said).to_bytes(2, "big") + said
         layout = _reply(self._before, credential, self._said)
         self._pack = layout.pack
-        tlvs = layout.size - envelope.HEADER_SIZE - len(self._said)
+        tlvs = layout.size - envelope.UNSEALED_SIZE - len(self._said)
         self._key = envelope.pack_unsealed(Kind.RESPONSE, tlvs, cid, 0, 0, 0, bytes(_ID))[:KEY]
 
     def pack(self, body: bytes, answered: bytes, mid: bytes, seq: int, iat: int) -> bytes:
@@ -203,10 +192,11 @@ class ReplyReader:
 
 
 def _tlv(parts: Parts, kind: int) -> bytes:
-    return tlv(kind, parts.tlvs[kind] or b"")
+    value = parts.tlvs[kind]
+    return b"" if value is None else tlv(kind, value)
 
 
-def _has_only(parts: Parts, kinds: tuple[int, ...]) -> bool:
-    """Whether a message has these TLVs and no others; those that a receiver skips count by their length."""
+def _has_only(parts: Parts, kinds: frozenset[int]) -> bool:
+    """Whether a message has of these TLVs and no others; those that a receiver skips count by their length."""
     there = {kind: value for kind, value in enumerate(parts.tlvs) if value is not None}
-    return tuple(there) == kinds and sum(len(value) + 3 for value in there.values()) == parts.length
+    return kinds.issuperset(there) and sum(len(value) + 3 for value in there.values()) == parts.length

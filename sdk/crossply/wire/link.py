@@ -12,8 +12,10 @@ if TYPE_CHECKING:
 
     from crossply.handler import Handler, Peer, Request, Response
     from crossply.tls import Tls
+    from crossply.wire.keys import Keys
     from crossply.wire.lease import SharesOfRates
     from crossply.wire.notices import Notices
+    from crossply.wire.plans import ConsumerPlan, ConsumerState, RepliesPlan, StreamPlan
     from crossply.wire.pong import Pong
     from crossply.wire.presence import Presence
     from crossply.wire.renewals import Renewals
@@ -101,45 +103,6 @@ class Store(Protocol):
     async def update(self, key: str, value: bytes, revision: int) -> int:
         """Write a key that must be at ``revision``; return its new one, or raise ``Conflict``."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamPlan:
-    """How the stream of a family should be; durations in seconds."""
-
-    family: str
-    replicas: int = 1
-    retention: float = 7 * 24 * 3600.0
-    duplicate_window: float = 600.0
-    max_bytes: int = -1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RepliesPlan:
-    """How the bucket of kept replies should be; ``age`` in seconds. When it is full the oldest go first."""
-
-    replicas: int = 1
-    age: float = 600.0
-    max_bytes: int = 256 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConsumerPlan:
-    """How the durable consumer of a service on a channel pattern should be; ``ack_wait`` in seconds."""
-
-    service: str
-    pattern: str
-    ack_wait: float = 30.0
-    max_ack_pending: int = 256
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConsumerState:
-    """What a durable consumer still holds."""
-
-    pending: int
-    ack_pending: int
-    redelivered: int
 
 
 class Streams(Protocol):
@@ -293,6 +256,11 @@ class Link(Protocol):
     @property
     def revoked(self) -> Notices:
         """What is said of revoked credentials: by the authority, to all."""
+        ...
+
+    @property
+    def keys(self) -> Keys:
+        """What the authority says of keys, and the credentials that it keeps."""
         ...
 
     @property

@@ -9,20 +9,26 @@ from __future__ import annotations
 import math
 import struct
 import time
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from crossply.errors import CallError, IntegrityFailed, Origin, PayloadTooLarge
-from crossply.handler import MSGPACK, Kind, Peer, Request, Response
-from crossply.wire import envelope, metadata
-from crossply.wire.envelope import EnvelopeFault, Parts, text, tlv
+from crossply.handler import Kind, Peer, Request, Response
+from crossply.wire import content_types, envelope, metadata
+from crossply.wire.envelope import EnvelopeFault, Parts, text, text_tlv
 from crossply.wire.forms import KEY, ReplyReader, RequestReader
-from crossply.wire.senders import Sender, Senders, text_tlv
+from crossply.wire.metadata import ReplyMetadata
+from crossply.wire.senders import NotIntroduced
+
+if TYPE_CHECKING:
+    from crossply.wire.place import Place
+    from crossply.wire.senders import Known, Sender, Senders
 
 MAX_BODY = 960 * 1024
 MAX_HEAD = 8 * 1024
 MAX_TTL = 3_600_000
 _LONGEST: Final = MAX_TTL / 1000
 ID = 16
+_CREDENTIAL_NEEDED: Final = "need_credential"
 _FORMS: Final = 1024
 _LENGTH: Final = struct.Struct(">H")
 _TRACEPARENT_HEAD: Final = struct.pack(">BH", envelope.TRACEPARENT, 55)
@@ -32,7 +38,7 @@ _FIRST_ATTEMPT: Final = _ATTEMPT_HEAD + b"\x01"
 _TRACEPARENT: Final = 55
 
 
-def pack_request(sender: Sender, request: Request, *, reply: bytes, now: float) -> bytes:
+def pack_request(sender: Sender, request: Request, *, now: float) -> bytes:
     """Return the wire form of one attempt; raise ``PayloadTooLarge`` before anything is sent."""
     ttl = time_to_live(request.deadline - now)
     content_type, operation = sender.names(request)
@@ -46,7 +52,6 @@ def pack_request(sender: Sender, request: Request, *, reply: bytes, now: float) 
             b"" if request.schema is None else text_tlv(envelope.SCHEMA, request.schema),
             sender.credential,
             attempt,
-            tlv(envelope.REPLY_SUBJECT, reply),
         )
     )
     return _finish(sender, request.kind, request.id, ttl, block, metadata.pack_request(request), request.body, request)
@@ -71,6 +76,13 @@ def pack_response(sender: Sender, answered: bytes, response: Response, mid: byte
     block = b"".join((content_type, _IN_REPLY_TO_HEAD, answered, sender.credential))
     kind = Kind.RESPONSE if response.failure is None else Kind.ERROR
     return _finish(sender, kind, mid, 0, block, sender.reply_metadata(response), response.body, None)
+
+
+def pack_credential_needed(sender: Sender, answered: bytes, mid: bytes) -> bytes:
+    """Return the reply to the message of id ``answered``, whose sender is not known: it did not run."""
+    block = b"".join((_IN_REPLY_TO_HEAD, answered, sender.credential))
+    said = metadata.pack(ReplyMetadata(code=_CREDENTIAL_NEEDED, executed="no"))
+    return _finish(sender, Kind.ERROR, mid, 0, block, said, b"", None)
 
 
 def _trace(request: Request) -> bytes:
@@ -124,7 +136,7 @@ def unpack_request(parts: Parts, operation: str, peer: Peer, now: float) -> Requ
     request = Request(
         operation,
         body,
-        text(tlvs[envelope.CONTENT_TYPE]) or MSGPACK,
+        content_types.read(tlvs[envelope.CONTENT_TYPE]),
         kind,
         mid,
         peer,
@@ -132,6 +144,7 @@ def unpack_request(parts: Parts, operation: str, peer: Peer, now: float) -> Requ
         attempt=attempt[0] if attempt else 1,
         received=now,
         deadline=now + ttl / 1000 if ttl else math.inf,
+        introduced=tlvs[envelope.CREDENTIAL] is None,
     )
     if tlvs[envelope.TRACESTATE] is not None:
         request.tracestate = text(tlvs[envelope.TRACESTATE])
@@ -148,6 +161,14 @@ class Unreadable(EnvelopeFault):
     def __init__(self, mid: bytes, fault: EnvelopeFault) -> None:
         super().__init__(str(fault))
         self.mid = mid
+
+
+class CredentialNeeded(EnvelopeFault):
+    """A reply that says: I do not know who sent that, so it did not run; send your credential along."""
+
+
+class Unintroduced(Unreadable):
+    """A request whose sender is not known and left its credential out: it did not run, and is to be sent with it."""
 
 
 def open_event(payload: bytes, channel: str, senders: Senders, now: float) -> Request:
@@ -170,17 +191,20 @@ def open_request(
     tlvs = parts.tlvs
     if tlvs[envelope.OPERATION] != operation.partition(".")[2].encode():
         raise EnvelopeFault("message names another endpoint than its subject")
-    if tlvs[envelope.REPLY_SUBJECT] != reply:
+    if tlvs[envelope.REPLY_SUBJECT] not in (None, reply):
         raise EnvelopeFault("message names another reply subject than it came with")
-    known = senders.of(parts.cid, tlvs[envelope.CREDENTIAL])
+    try:
+        known = senders.of(parts.cid, tlvs[envelope.CREDENTIAL])
+    except NotIntroduced as fault:
+        raise Unintroduced(parts.mid, fault) from fault
     if not reply.startswith(known.inbox):
         raise EnvelopeFault(f"reply subject is not the inbox of {known.peer.service}/{known.peer.instance}")
     try:
         request = unpack_request(parts, operation, known.peer, now)
     except EnvelopeFault as fault:
         raise Unreadable(parts.mid, fault) from fault
-    if RequestReader.fits(parts, reply):
-        _keep(forms, payload, RequestReader(parts, reply, operation, known))
+    if RequestReader.fits(parts):
+        _keep(forms, payload, RequestReader(parts, operation, known))
     return request
 
 
@@ -194,18 +218,17 @@ def _keep(forms: dict[bytes, F], payload: bytes, form: F) -> None:
     forms[payload[:KEY]] = form
 
 
-def open_response(
-    payload: bytes, request: Request, senders: Senders, forms: dict[bytes, ReplyReader] | None = None
-) -> Response:
+def open_response(payload: bytes, request: Request, senders: Senders, place: Place | None = None) -> Response:
     """Return the reply in a message, or raise the ``CallError`` it tells of; ``EnvelopeFault`` for what is none.
 
-    The form of those like it is put into ``forms``.
+    The form of those like it is put into ``place``, and whom it came from, which then knows who called. Raise
+    ``CredentialNeeded`` when that is what it asks for.
     """
     parts = envelope.parts(payload)
     tlvs = parts.tlvs
     if tlvs[envelope.IN_REPLY_TO] != request.id:
         raise IntegrityFailed(f"{request.operation}: reply answers another message", origin=Origin.WIRE)
-    known = senders.of(parts.cid, tlvs[envelope.CREDENTIAL])
+    known = _answering(parts, senders, place)
     peer = known.peer
     if not request.operation.startswith(known.operations):
         raise IntegrityFailed(
@@ -213,17 +236,30 @@ def open_response(
             origin=Origin.WIRE,
         )
     said, facts = senders.said(parts.metadata)
+    if said.code == _CREDENTIAL_NEEDED:
+        raise CredentialNeeded(f"{request.operation}: its instance does not know who calls")
+    if place is not None and peer.instance == request.instance:
+        place.met(parts.cid, known)
     if parts.kind is Kind.ERROR:
         failure = metadata.failure_of(said)
         if not failure.message.startswith(request.operation):
             failure.message = f"{request.operation}: {failure.message or failure.code}"
             failure.args = (failure.message,)
         raise failure
-    content_type = text(tlvs[envelope.CONTENT_TYPE]) or MSGPACK
+    content_type = content_types.read(tlvs[envelope.CONTENT_TYPE])
     response = Response(parts.body, content_type, said.metadata, facts, peer, said.status, said.headers)
-    if forms is not None and ReplyReader.fits(parts, response):
-        _keep(forms, payload, ReplyReader(parts, response))
+    if place is not None and ReplyReader.fits(parts, response):
+        _keep(place.replies, payload, ReplyReader(parts, response))
     return response
+
+
+def _answering(parts: Parts, senders: Senders, place: Place | None) -> Known:
+    """Return who sent a reply; of the instance of its place it is known even when ``senders`` had to forget it."""
+    if place is not None and place.callee is not None and place.cid == parts.cid:
+        raw = parts.tlvs[envelope.CREDENTIAL]
+        if raw is None or raw == place.callee.raw:
+            return place.callee
+    return senders.of(parts.cid, parts.tlvs[envelope.CREDENTIAL])
 
 
 def open_pong(payload: bytes, ping: Request, senders: Senders) -> set[bytes]:

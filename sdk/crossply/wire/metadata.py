@@ -110,6 +110,11 @@ def pack_reply(response: Response) -> bytes:
         said.details = [(_cut(at, _POINTER), _cut(why, _REASON)) for at, why in failure.details[:_DETAILS]] or None
         if failure.retry_after is not None:
             said.retry_after_ms = round(failure.retry_after * 1000)
+    return pack(said)
+
+
+def pack(said: ReplyMetadata) -> bytes:
+    """Return what is said beside a reply's body."""
     return _encoder.encode(said)
 
 

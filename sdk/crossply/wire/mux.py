@@ -68,7 +68,7 @@ class Mux:
         id: bytes = b"",  # noqa: A002 - the field's name
     ) -> tuple[bytes, Attempt]:
         """Return a token and the attempt that a reply to it will end."""
-        token = b"%08x" % next(self._tokens)
+        token = b"%x" % next(self._tokens)
         attempt = Attempt(operation, instance, started, deadline, self._loop.create_future(), id)
         self._attempts[token] = attempt
         if deadline < self._alarm.at:

@@ -14,6 +14,7 @@ from crossply.wire.delivery import Delivery
 from crossply.wire.denials import Denials
 from crossply.wire.dial import dial
 from crossply.wire.jetstream import JetStream
+from crossply.wire.keys import Keys, KeysOnWire
 from crossply.wire.link import ConnectionEvent, EventHandler, LinkConfig
 from crossply.wire.mux import Mux, disconnected, instance_gone
 from crossply.wire.notices import Notices, NoticesOnWire
@@ -93,6 +94,7 @@ class NatsLink:
         group = subjects.instance_group(config.instance)
         self.revoked: Notices = NoticesOnWire(broker, subjects.REVOKED, group)
         self._streams = Provisioner(jetstream, config.tenant)
+        self.keys: Keys = KeysOnWire(config, broker, jetstream, self._streams)
 
     @classmethod
     async def connect(cls, config: LinkConfig, dial: Dial = dial) -> NatsLink:

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from crossply.wire import subjects
 from crossply.wire.jetstream import NOT_FOUND, JetStream, JetStreamFault
-from crossply.wire.link import ConsumerPlan, ConsumerState, RepliesPlan, StoreUnavailable, StreamPlan
+from crossply.wire.link import StoreUnavailable
+from crossply.wire.plans import ConsumerPlan, ConsumerState, RepliesPlan, StreamPlan
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
+
+    from crossply.wire.plans import CredentialsPlan
 
 _NANOSECONDS = 1_000_000_000
 _NAME_IN_USE = frozenset({10058, 10148})
@@ -22,6 +25,7 @@ class Provisioner:
         self._jetstream = jetstream
         self._bucket = subjects.bucket(tenant)
         self._replies = subjects.replies(tenant)
+        self._credentials = subjects.credentials(tenant)
 
     async def ensure_bucket(self, replicas: int = 1) -> None:
         """Create the bucket: file storage, one value a key, follower reads."""
@@ -53,6 +57,23 @@ class Provisioner:
             "discard": "old",
             "allow_direct": True,
             "deny_delete": True,
+        }
+        return await self._ensure(f"STREAM.INFO.{name}", f"STREAM.CREATE.{name}", config)
+
+    async def ensure_credentials(self, plan: CredentialsPlan) -> bool:
+        """Create the bucket of credentials: each goes by its age, and none before."""
+        name = f"KV_{self._credentials}"
+        config: dict[str, Any] = {
+            "name": name,
+            "subjects": [f"$KV.{self._credentials}.>"],
+            "storage": "file",
+            "num_replicas": plan.replicas,
+            "max_msgs_per_subject": 1,
+            "max_age": round(plan.age * _NANOSECONDS),
+            "discard": "new",
+            "allow_direct": True,
+            "deny_delete": True,
+            "deny_purge": True,
         }
         return await self._ensure(f"STREAM.INFO.{name}", f"STREAM.CREATE.{name}", config)
 

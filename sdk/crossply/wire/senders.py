@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from crossply.errors import PayloadTooLarge
 from crossply.handler import Facts, Kind, Peer, Request, Response
-from crossply.wire import credential, envelope, metadata, subjects
-from crossply.wire.envelope import Envelope, EnvelopeFault, tlv
+from crossply.wire import content_types, credential, envelope, metadata, subjects
+from crossply.wire.envelope import Envelope, EnvelopeFault, text_tlv, tlv
 
 if TYPE_CHECKING:
     from crossply.wire.credential import Credential
@@ -50,7 +49,7 @@ class Sender:
             if len(self._names) >= _KNOWN:
                 self._names.clear()
             name = request.operation if request.kind is Kind.EVENT else request.endpoint
-            made = text_tlv(envelope.CONTENT_TYPE, request.content_type), text_tlv(envelope.OPERATION, name)
+            made = content_types.pack(request.content_type), text_tlv(envelope.OPERATION, name)
             known = self._names[key] = made
         return known
 
@@ -60,7 +59,7 @@ class Sender:
         if known is None:
             if len(self._types) >= _KNOWN:
                 self._types.clear()
-            known = self._types[name] = text_tlv(envelope.CONTENT_TYPE, name)
+            known = self._types[name] = content_types.pack(name)
         return known
 
     def reply_metadata(self, response: Response) -> bytes:
@@ -82,6 +81,10 @@ class Known(NamedTuple):
     operations: str
 
 
+class NotIntroduced(EnvelopeFault):
+    """A message whose sender is not known and that carries no credential."""
+
+
 class Senders:
     """The credentials seen so far, by their id, so that each is parsed once; and what replies said; bounded."""
 
@@ -99,12 +102,17 @@ class Senders:
         return self.of(message.cid, message.tlvs.get(envelope.CREDENTIAL))
 
     def of(self, cid: bytes, raw: bytes | None) -> Known:
-        """Return who a credential names; raise ``EnvelopeFault`` when there is none, or another than ``cid`` says."""
+        """Return who a credential names, or who ``cid`` is known to be when a message leaves it out (``raw`` None).
+
+        Raise ``NotIntroduced`` when that is nobody, ``EnvelopeFault`` for a credential that is none, or not of that id.
+        """
         known = self._known.get(cid)
+        if raw is None:
+            if known is None:
+                raise NotIntroduced("message carries no credential, and its sender is not known")
+            return known
         if known is not None and known.raw == raw:
             return known
-        if raw is None:
-            raise EnvelopeFault("message carries no credential")
         try:
             said = credential.read(raw)
         except credential.CredentialFault as error:
@@ -129,14 +137,3 @@ class Senders:
                     self._said.clear()
                 self._said[raw] = known
         return known
-
-
-def text_tlv(kind: int, text: str) -> bytes:
-    """Return one TLV of text; raise ``PayloadTooLarge`` when it cannot stand in an envelope."""
-    value = text.encode()
-    if len(value) > envelope.MAX_TLVS:
-        raise PayloadTooLarge(
-            f"a field of {len(value)} bytes is above the limit of {envelope.MAX_TLVS}: {text[:40]!r}...;"
-            " send it in the body"
-        )
-    return tlv(kind, value)

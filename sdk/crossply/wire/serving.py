@@ -14,7 +14,7 @@ from crossply.wire import envelope, foreign, message, subjects
 from crossply.wire import headers as header_block
 from crossply.wire.envelope import EnvelopeFault
 from crossply.wire.forms import KEY, ReplyWriter, RequestReader
-from crossply.wire.message import Unreadable
+from crossply.wire.message import Unintroduced, Unreadable
 from crossply.wire.prompt import Rest, begin
 
 if TYPE_CHECKING:
@@ -104,6 +104,11 @@ class Server:
             return None
         try:
             request = message.open_request(data, endpoint.operation, reply, self._senders, received, endpoint.requests)
+        except Unintroduced as fault:
+            # An answer goes to inboxes only, as nobody is known who would have asked for it.
+            if reply.startswith(b"_INBOX."):
+                self._send(reply, message.pack_credential_needed(self._sender, fault.mid, new_id()), b"")
+            return None
         except Unreadable as fault:
             # Who sent it is known, so it is told: it would wait for nothing.
             refused = Response(failure=InvalidArgument(f"{endpoint.operation}: {fault}"))
@@ -173,18 +178,19 @@ class Server:
             or len(response.body) > message.MAX_BODY
         ):
             return None
-        form = endpoint.replies.get(response.content_type)
+        forms = endpoint.short if request.introduced else endpoint.replies
+        form = forms.get(response.content_type)
         if form is None or form.facts is not response.facts:
-            form = self._form(endpoint, response)
+            form = self._form(forms, response, b"" if request.introduced else self._sender.credential)
         return form.pack(response.body, request.id, new_id(), self._sender.next(), time.time_ns() // 1_000_000)
 
-    def _form(self, endpoint: Endpoint, response: Response) -> ReplyWriter:
-        if len(endpoint.replies) >= _CONTENT_TYPES:
-            endpoint.replies.clear()
+    def _form(self, forms: dict[str, ReplyWriter], response: Response, credential: bytes) -> ReplyWriter:
+        if len(forms) >= _CONTENT_TYPES:
+            forms.clear()
         sender = self._sender
         content_type, said = sender.content_type(response.content_type), sender.reply_metadata(response)
-        form = ReplyWriter(sender.cid, content_type, sender.credential, said, response.facts)
-        endpoint.replies[response.content_type] = form
+        form = ReplyWriter(sender.cid, content_type, credential, said, response.facts)
+        forms[response.content_type] = form
         return form
 
     async def _answer_foreign(self, endpoint: Endpoint, request: Request, reply: bytes) -> None:
@@ -214,7 +220,8 @@ class Server:
 class Endpoint:
     """What is served under one name, and the forms of what comes and of what goes.
 
-    ``prompt`` says that the handler ends without waiting, but for its turn.
+    ``prompt`` says that the handler ends without waiting, but for its turn. ``short`` are the forms of replies that
+    leave this instance's credential out, as their requests left out the caller's.
     """
 
     name: str
@@ -223,6 +230,7 @@ class Endpoint:
     prompt: bool = False
     requests: dict[bytes, RequestReader] = field(default_factory=dict[bytes, RequestReader])
     replies: dict[str, ReplyWriter] = field(default_factory=dict[str, ReplyWriter])
+    short: dict[str, ReplyWriter] = field(default_factory=dict[str, ReplyWriter])
 
 
 async def _gone(request: Request) -> Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 HEARTBEATS = "mesh.hb.>"
 HEAD = "mesh.ctl.head"
 REVOKED = "mesh.ctl.revoked"
+KEYS = "mesh.ctl.keys"
 EVENTS = "mesh.evt"
 SHARES = "mesh.ctl.shares.*.*"
 REPORTS = "mesh.obs.>"
@@ -122,6 +123,11 @@ def brokers_connections(broker: str) -> str:
 def end_of_connection(broker: str) -> str:
     """Where one broker is told to end a connection."""
     return f"$SYS.REQ.SERVER.{broker}.KICK"
+
+
+def credentials(tenant: str) -> str:
+    """The key-value bucket of a tenant's credentials, by their ids."""
+    return f"MESH_{tenant}_credentials"
 
 
 def micro(verb: str, *names: str) -> str:

@@ -103,3 +103,21 @@ def test_an_authority_that_does_not_run_is_unreachable(
 def test_a_service_that_is_none_is_an_error_of_usage(capsys: pytest.CaptureFixture[str], service: str) -> None:
     for arguments in (("token", "create", "--service", service), ("identity", "revoke", service)):
         assert crossply(capsys, *arguments).code == 2
+
+
+def test_beside_a_mesh_of_this_folder_commands_need_no_setting(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    crossply(capsys, "authority", "init", "--out", str(tmp_path / ".crossply" / "identities"))
+    said = {
+        "nats": ["tls://127.0.0.1:4222"],
+        "authority": "https://127.0.0.1:1",
+        "ca": "identities/authority/ca.pem",
+        "operator": "identities/operator/token",
+    }
+    (tmp_path / ".crossply" / "mesh.json").write_text(json.dumps(said))
+    monkeypatch.chdir(tmp_path)
+    for name in ("CROSSPLY_AUTHORITY", "CROSSPLY_AUTHORITY_CA", "CROSSPLY_OPERATOR_TOKEN_FILE", "CROSSPLY_NATS_URL"):
+        monkeypatch.delenv(name, raising=False)
+    ended = crossply(capsys, "token", "ls")
+    assert (ended.code, "the authority at https://127.0.0.1:1 does not answer" in ended.err) == (69, True)

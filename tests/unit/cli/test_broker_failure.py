@@ -29,3 +29,17 @@ def test_a_broker_that_does_not_answer_is_unreachable() -> None:
     failure = broker_failure(MeshConfig(), Unavailable("connection refused"))
     assert failure.code is ExitCode.UNREACHABLE
     assert "crossply up" in failure.hint
+
+
+def test_an_authority_that_does_not_answer_is_no_broker_that_does_not() -> None:
+    config = MeshConfig(authority="https://127.0.0.1:8701", local=Path("/home/ada/.crossply/mesh.json"))
+    silent = Unavailable("authority https://127.0.0.1:8701 does not answer: refused; is CROSSPLY_AUTHORITY right?")
+    failure = broker_failure(config, silent)
+    assert (failure.what, failure.code) == ("the authority cannot be reached", ExitCode.UNREACHABLE)
+    assert "does not run any more; start one with `crossply up`" in failure.hint
+
+
+def test_a_certificate_that_is_refused_is_no_wrong_password() -> None:
+    failure = broker_failure(MeshConfig(authority="https://127.0.0.1:8701"), REFUSED)
+    assert failure.why == "it does not take this certificate"
+    assert failure.code is ExitCode.DENIED

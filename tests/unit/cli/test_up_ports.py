@@ -47,16 +47,20 @@ def test_no_port_is_chosen_twice() -> None:
 
 def test_a_crash_leaves_its_ports_behind_and_an_orderly_end_does_not(data: DataDirectory) -> None:
     mesh = MeshFile(
-        nats=("nats://mesh:secret@127.0.0.1:4223",),
-        registry="http://127.0.0.1:8701",
+        nats=("tls://127.0.0.1:4223",),
+        authority="https://127.0.0.1:8701",
+        registry="http://127.0.0.1:8702",
         gateway="http://127.0.0.1:8600",
         tenant="default",
         trust_domain="dev.local",
+        ca="identities/grant/ca.pem",
+        grant="identities/grant/token",
+        operator="identities/operator/token",
         pid=1,
     )
     assert data.left_ports() == {}
     data.publish(mesh)
-    assert data.left_ports() == {"broker": 4223, "registry": 8701, "gateway": 8600}
+    assert data.left_ports() == {"broker": 4223, "authority": 8701, "registry": 8702, "gateway": 8600}
     data.withdraw()
     assert data.left_ports() == {}
 

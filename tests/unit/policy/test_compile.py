@@ -61,11 +61,13 @@ def test_sections_within_sections_are_resolved_field_by_field() -> None:
     )
 
 
-def test_no_further_attempts_means_no_retry() -> None:
-    snapshot = compiled(service(retry={"attempts": 0}, endpoints={"quote": {"retry": {"attempts": 1}}}))
+def test_no_further_attempts_leave_the_rest_of_what_is_said_of_retry() -> None:
+    snapshot = compiled(
+        service(retry={"attempts": 0, "budget": {"floor": 1}}, endpoints={"quote": {"retry": {"attempts": 1}}})
+    )
 
-    assert snapshot.route("orders", "create").retry is None
-    assert snapshot.route("orders", "quote").retry == RetryPolicy(attempts=1)
+    assert snapshot.route("orders", "create").retry == RetryPolicy(attempts=0, budget=BudgetPolicy(floor=1))
+    assert snapshot.route("orders", "quote").retry == RetryPolicy(attempts=1, budget=BudgetPolicy(floor=1))
     assert snapshot.route("billing", "charge").retry == FLOOR.retry
 
 
@@ -75,7 +77,7 @@ def test_what_is_said_of_retry_survives_a_whole_without_attempts() -> None:
         service(endpoints={"quote": {"retry": {"attempts": 1}}}),
     )
 
-    assert snapshot.route("billing", "charge").retry is None
+    assert snapshot.route("billing", "charge").retry == RetryPolicy(attempts=0, base=1)
     assert snapshot.route("orders", "quote").retry == RetryPolicy(attempts=1, base=1)
 
 

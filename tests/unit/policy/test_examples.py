@@ -30,9 +30,8 @@ def test_the_examples_compile_together() -> None:
     snapshot = compile_snapshot(map(read, EXAMPLES), generation=1, revision=1)
 
     assert len(EXAMPLES) >= 3
-    assert snapshot.route("billing", "refund").retry is None
+    assert snapshot.route("billing", "refund").retry.attempts == 0
     charge = snapshot.route("billing", "charge")
     assert charge.idempotent
-    assert charge.retry
     assert charge.retry.attempts == 2
     assert snapshot.route("orders", "export").timeout.total == 60.0

@@ -173,3 +173,10 @@ def test_a_rate_limit_of_a_service_that_nobody_runs_is_told() -> None:
     ]
     assert doubts(*limits, living={"orders": [{}]}) == [("CP106", "spec.for.service", "no instance of gone is known")]
     assert doubts(*limits) == []
+
+
+def test_a_section_that_the_brokers_choice_leaves_idle_is_said_whoever_lives() -> None:
+    document = service(balance={"method": "queue"}, outlier={})
+    detail = "does nothing, as balance.method is queue wherever it holds: the broker chooses; use another method"
+    assert doubts(document) == [("CP109", "spec.outlier", detail)]
+    assert doubts(document, living={"orders": [{}]}) == doubts(document)

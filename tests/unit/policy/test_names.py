@@ -157,10 +157,17 @@ def test_a_kind_of_later_versions_is_said_to_be_one(text: str) -> None:
 
 
 def test_an_unknown_kind_is_refused_with_those_that_are_known() -> None:
+    for text, meant in (("service", "Service"), ("Servcie", "Service"), ("RATELIMITS", "RateLimit")):
+        with pytest.raises(NameFault) as refused:
+            names.kind(text)
+        assert f"the kinds are {', '.join(names.KINDS[:-1])} and {names.KINDS[-1]}; did" in str(refused.value)
+        assert str(refused.value).endswith(f"did you mean {meant}?")
+
+
+def test_a_kind_that_is_like_none_is_refused_without_a_guess() -> None:
     with pytest.raises(NameFault) as refused:
-        names.kind("service")
-    assert f"the kinds are {', '.join(names.KINDS)}, " in str(refused.value)
-    assert "did you mean Service?" in str(refused.value)
+        names.kind("Ingress")
+    assert str(refused.value).endswith(names.KINDS[-1])
 
 
 def test_a_python_name_becomes_an_endpoint_name() -> None:

@@ -10,18 +10,8 @@ from typing import TYPE_CHECKING, Any, cast
 import httpx
 
 from crossply.handler import Peer
-from crossply.wire.link import (
-    Conflict,
-    ConnectionEvent,
-    ConsumerPlan,
-    ConsumerState,
-    Entry,
-    Link,
-    LinkConfig,
-    RepliesPlan,
-    StoreUnavailable,
-    StreamPlan,
-)
+from crossply.wire.link import Conflict, ConnectionEvent, Entry, Link, LinkConfig, StoreUnavailable
+from crossply.wire.plans import ConsumerPlan, ConsumerState, RepliesPlan, StreamPlan
 from crossply_registry.api.app import build
 from crossply_registry.registry import Registry
 

@@ -8,7 +8,8 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from crossply.wire.link import ConnectionEvent, ConsumerState
+from crossply.wire.link import ConnectionEvent
+from crossply.wire.plans import ConsumerState
 from crossply.wire.presence import Bye, EndpointHello, Heartbeat, Hello
 from crossply_registry.config import RegistryConfig
 from crossply_registry.registry import Registry

@@ -123,3 +123,15 @@ async def test_a_large_set_of_documents_is_compared_and_one_without_bounds_is_no
     assert len((await diff(api, *many))["changes"]) == 300
     problem(await api.post("/v1/diff", content=b" " * 9 * 1024 * 1024), 413, "payload_too_large")
     problem(await api.post("/v1/diff", json={"documents": [3] * 1001}), 422, "invalid_argument")
+
+
+async def test_a_section_that_the_brokers_choice_leaves_idle_is_told_of_before_and_after_it_is_written(
+    api: httpx.AsyncClient,
+) -> None:
+    spec: dict[str, Any] = {"balance": {"method": "queue"}, "warmup": {"duration": "5s"}}
+    said = (await diff(api, {"kind": "Service", "name": "billing", "spec": spec}))["warnings"]
+    assert [(one["code"], one["document"], one["path"]) for one in said] == [
+        ("CP109", "Service/billing", "spec.warmup")
+    ]
+    assert (await api.put("/v1/documents/Service/billing", json={"spec": spec}, headers=CREATE)).status_code == 201
+    assert await warnings(api) == said

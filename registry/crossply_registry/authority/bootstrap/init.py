@@ -35,6 +35,7 @@ from crossply_registry.authority.certificates import (
 )
 from crossply_registry.authority.files import PUBLIC, put
 from crossply_registry.authority.folder import ISSUER_CONTEXT, Operator, certificate, operator_hash
+from crossply_registry.authority.grant import new_grant
 from crossply_registry.authority.identity import AUTHORITY, BROKER, REGISTRY, Identity
 from crossply_registry.authority.issuer import Issuer, new_serial
 from crossply_registry.authority.kek import Kek
@@ -49,7 +50,10 @@ _LAST_PART: Final = 1 / 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What a mesh is to have; `hosts` are names and addresses under which brokers and authority are reached."""
+    """What a mesh is to have; `hosts` are names and addresses under which brokers and authority are reached.
+
+    With `grant` it is for development: one secret lets a process of this machine join as any service.
+    """
 
     out: Path
     trust_domain: str = "mesh.local"
@@ -57,6 +61,9 @@ class Wanted:
     services: tuple[str, ...] = ()
     hosts: tuple[str, ...] = LOOPBACK
     broker_port: int = 4222
+    broker_store: str = "jetstream"
+    broker_monitor: int | None = None
+    grant: bool = False
 
 
 class Bootstrap:
@@ -87,6 +94,7 @@ class Bootstrap:
         self._signing_key(root)
         self._operator()
         self._tokens(root)
+        self._grant(root)
         return list(dict.fromkeys(self._files))
 
     def _root(self) -> x509.Certificate:
@@ -156,9 +164,10 @@ class Bootstrap:
         host = "127.0.0.1" if set(self._wanted.hosts) <= set(LOOPBACK) else "0.0.0.0"  # noqa: S104 - see above
         files = Certificates(certificate="tls.pem", key="tls.key", root="ca.pem")
         config = BrokerConfig(
-            store_dir="jetstream",
+            store_dir=self._wanted.broker_store,
             host=host,
             port=self._wanted.broker_port,
+            monitor=self._wanted.broker_monitor,
             certificates=files,
             callout=Callout(issuer=keys.issuer_name, user=keys.user.name),
         )
@@ -208,6 +217,15 @@ class Bootstrap:
             self._put(folder.tokens, msgspec.json.encode(held))
             self._put(path, f"{text}\n".encode())
             self._copy_root(root, path.parent)
+
+    def _grant(self, root: x509.Certificate) -> None:
+        hashed, path = self._places.authority.grant, self._places.grant / "token"
+        if not self._wanted.grant or (hashed.exists() and path.exists()):
+            return
+        made, text = new_grant()
+        self._put(hashed, msgspec.json.encode(made))
+        self._put(path, f"{text}\n".encode())
+        self._copy_root(root, path.parent)
 
     def _copy_root(self, root: x509.Certificate, where: Path) -> None:
         path = where / "ca.pem"

@@ -39,6 +39,11 @@ class Places:
         """Return where the operator's token lies."""
         return self.out / "operator" / "token"
 
+    @property
+    def grant(self) -> Path:
+        """Return the folder that any service of a mesh for development finds: the grant, and the root to trust."""
+        return self.out / "grant"
+
     def service(self, name: str) -> Path:
         """Return the folder of a service: its token, and the root that it trusts."""
         return self.out / "services" / name

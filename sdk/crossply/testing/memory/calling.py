@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -59,7 +58,6 @@ class Calling:
 
     def __init__(self, link: MemoryLink) -> None:
         self._link = link
-        self._tokens = itertools.count(1)
         self._attempts: set[Attempt] = set()
 
     async def call(self, request: Request) -> Response:
@@ -89,8 +87,7 @@ class Calling:
         link, now = self._link, self._link.now()
         if request.deadline <= now:
             raise DeadlineExceeded(f"{operation}: deadline passed before the request was sent", executed=Executed.NO)
-        reply = f"{link.service}/{link.instance}/{next(self._tokens):x}"
-        payload = message.pack_request(link.sender, request, reply=reply.encode(), now=now)
+        payload = message.pack_request(link.sender, request, now=now)
         if len(payload) > link.broker.max_payload:
             raise PayloadTooLarge(
                 f"{operation}: message of {len(payload)} bytes is above the broker's limit of"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from crossply.errors import CallError, Code
-from crossply.wire.link import ConsumerState
+from crossply.wire.plans import ConsumerState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine

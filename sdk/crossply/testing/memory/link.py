@@ -11,6 +11,7 @@ from crossply.clock import of_loop
 from crossply.errors import NotConnected, Origin
 from crossply.tasks import Tasks
 from crossply.testing.memory.calling import Calling
+from crossply.testing.memory.keys import MemoryKeys
 from crossply.testing.memory.listening import Listening
 from crossply.testing.memory.notices import MemoryNotices
 from crossply.testing.memory.presence import Presences
@@ -19,7 +20,8 @@ from crossply.testing.memory.shares import MemoryShares
 from crossply.testing.memory.store import MemoryStore, MemoryStreams
 from crossply.testing.memory.subscribing import Subscribing
 from crossply.wire import credential
-from crossply.wire.link import ConnectionEvent, RepliesPlan
+from crossply.wire.link import ConnectionEvent
+from crossply.wire.plans import RepliesPlan
 from crossply.wire.senders import Sender, Senders
 
 if TYPE_CHECKING:
@@ -75,7 +77,8 @@ class MemoryLink:
         self.replies: Store = MemoryStore(self, broker.bucket(f"replies of {config.tenant}"), RepliesPlan().age)
         self.shares = MemoryShares(self)
         self.revoked = MemoryNotices(self)
-        self._streams = MemoryStreams(self, broker.events)
+        self.keys = MemoryKeys(self, config.tenant)
+        self.streams: Streams = MemoryStreams(self, broker.events)
 
     # What the broker does with it.
 
@@ -273,11 +276,6 @@ class MemoryLink:
     async def watch_reports(self, handler: ReportHandler) -> Closable:
         """Hear what all instances report."""
         return Listening(self.broker.reports, handler)
-
-    @property
-    def streams(self) -> Streams:
-        """Streams and consumers."""
-        return self._streams
 
     async def flush(self, timeout: float = 5.0) -> None:  # noqa: ARG002 - it takes no time
         """Let everything sent so far arrive."""

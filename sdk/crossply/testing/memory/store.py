@@ -10,7 +10,7 @@ from crossply.wire.link import Conflict, Entry, StoreUnavailable
 if TYPE_CHECKING:
     from crossply.testing.memory.events import Events
     from crossply.testing.memory.link import MemoryLink
-    from crossply.wire.link import ConsumerPlan, ConsumerState, RepliesPlan, StreamPlan
+    from crossply.wire.plans import ConsumerPlan, ConsumerState, RepliesPlan, StreamPlan
 
 
 class Bucket:

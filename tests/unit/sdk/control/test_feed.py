@@ -52,8 +52,7 @@ class Stage:
 
     @property
     def attempts(self) -> int:
-        retry = self.adopted[-1].route("billing", "charge").retry
-        return 0 if retry is None else retry.attempts
+        return self.adopted[-1].route("billing", "charge").retry.attempts
 
 
 @pytest.fixture

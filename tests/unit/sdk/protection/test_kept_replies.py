@@ -34,6 +34,20 @@ async def test_a_call_that_is_repeated_with_its_key_is_answered_with_the_first_r
     assert len(set(answers)) == len(runs) == 1
 
 
+async def test_an_endpoint_declared_without_a_decorator_keeps_its_replies_as_well(broker: MemoryBroker) -> None:
+    runs: list[str] = []
+    orders = mesh(broker, "orders")
+
+    async def create(sku: str) -> None:
+        runs.append(sku)
+
+    orders.endpoint(create, name="make", idempotency="kv")
+    async with orders, mesh(broker, "web") as web:
+        for _ in range(3):
+            await web.call("orders.make", {"sku": "a"}, idempotency_key="k")
+    assert runs == ["a"]
+
+
 async def test_without_a_key_each_call_runs(broker: MemoryBroker) -> None:
     runs: list[str] = []
     async with orders(broker, runs), mesh(broker, "web") as web:

@@ -58,7 +58,7 @@ def test_a_policy_that_one_endpoint_alone_follows_is_kept() -> None:
 def test_a_budget_is_kept_though_nothing_is_tried_again_for_a_while() -> None:
     held = Held(JumpingClock())
     budget = held.budget("orders", BudgetPolicy())
-    held.keep(snapshot(orders=Route(retry=None)))
+    held.keep(snapshot(orders=Route(retry=RetryPolicy(attempts=0))))
     assert held.budget("orders", BudgetPolicy()) is budget
     held.keep(snapshot(orders=Route(retry=RetryPolicy(budget=BudgetPolicy(ratio=0.5)))))
     assert held.budget("orders", BudgetPolicy()) is not budget

@@ -78,10 +78,10 @@ def test_an_envelope_cut_off_before_its_body_is_refused(end: int) -> None:
         (4, 1, "reserved"),
         (5, 1, "reserved"),
         (6, 0xFF, "TLVs"),
-        (92, 0, "out of order"),
-        (92, 11, "critical"),
-        (101, 4, "out of order"),
-        (94, 200, "too long"),
+        (52, 0, "out of order"),
+        (52, 11, "critical"),
+        (61, 4, "out of order"),
+        (54, 200, "too long"),
     ],
 )
 def test_what_this_version_does_not_know_is_refused(at: int, value: int, why: str) -> None:

@@ -12,6 +12,7 @@ from crossply.handler import BYTES, Facts, HttpHead, Request, Response
 from crossply.wire import envelope, message
 from crossply.wire.credential import Credential
 from crossply.wire.forms import KEY, ReplyReader, ReplyWriter, RequestReader, RequestWriter
+from crossply.wire.place import Place
 from crossply.wire.senders import Sender, Senders
 from tests.unit.sdk.stage import ID, request
 
@@ -29,7 +30,7 @@ def a_request(**said: Any) -> Request:
 
 
 def packed(made: Request) -> bytes:
-    return message.pack_request(Sender(CALLER), made, reply=INBOX + TOKEN, now=NOW)
+    return message.pack_request(Sender(CALLER), made, now=NOW)
 
 
 def opened(raw: bytes, reply: bytes = INBOX + TOKEN) -> tuple[Request, dict[bytes, RequestReader]]:
@@ -48,27 +49,27 @@ def plain(value: Request | Response) -> object:
 
 def with_times_of(raw: bytes, other: bytes) -> bytes:
     """Put sequence and time of another message into one, which differ from sending to sending."""
-    return raw[:56] + other[56:72] + raw[72:]
+    return raw[:16] + other[16:32] + raw[32:]
 
 
 def a_writer(made: Request) -> RequestWriter:
     sender = Sender(CALLER)
     content_type, operation = sender.names(made)
-    return RequestWriter(sender.cid, content_type, operation, sender.credential, INBOX)
+    return RequestWriter(sender.cid, content_type, operation, sender.credential)
 
 
 def test_a_request_packed_by_a_form_is_the_one_packed_field_by_field() -> None:
     made = a_request(attempt=3)
-    head = a_writer(made).head(made, TRACE.encode(), TOKEN, 9, 1234, 2500, 0)
+    head = a_writer(made).head(made, TRACE.encode(), 9, 1234, 2500, 0)
 
     long = packed(made)
     assert with_times_of(head + made.body, long) == long
-    assert struct.unpack_from(">QQ", head, 56) == (9, 1234)
+    assert struct.unpack_from(">QQ", head, 16) == (9, 1234)
 
 
 def test_an_attempt_above_what_a_byte_holds_is_said_as_the_highest() -> None:
     made = a_request(attempt=300)
-    head = a_writer(made).head(made, TRACE.encode(), TOKEN, 0, 0, 2500, 0)
+    head = a_writer(made).head(made, TRACE.encode(), 0, 0, 2500, 0)
 
     assert with_times_of(head + made.body, packed(made)) == packed(made)
 
@@ -103,7 +104,7 @@ def test_a_request_with_other_fields_than_the_usual_ones_makes_no_form(said: dic
 def test_a_request_with_a_field_that_a_receiver_skips_makes_no_form() -> None:
     raw = packed(a_request())
     length = int.from_bytes(raw[6:8], "big")
-    at = envelope.HEADER_SIZE + length
+    at = envelope.UNSEALED_SIZE + length
     longer = raw[:6] + (length + 4).to_bytes(2, "big") + raw[8:at] + b"\x90\x00\x01x" + raw[at:]
 
     made, forms = opened(longer)
@@ -126,18 +127,32 @@ def test_a_form_takes_nothing_that_would_have_been_refused_or_opened_otherwise()
     assert taken  # ids, times, trace and body may differ
 
 
-@pytest.mark.parametrize("cut", [0, KEY, 91, 93, 200, -7])
+@pytest.mark.parametrize("cut", [0, KEY, 51, 53, 150, -7])
 def test_a_form_takes_no_message_that_ends_too_early(cut: int) -> None:
     made = a_request(metadata={"a": "b"})
     assert reader_of(made).open(packed(made)[:cut], INBOX + TOKEN, 7.0) is None
 
 
-@pytest.mark.parametrize(
-    "reply", [b"", INBOX, INBOX + b"0000002b", b"_INBOX.eve.aaaaaaaaaaaa.0000002a", INBOX + TOKEN + b"0"]
-)
-def test_a_form_takes_no_message_that_came_with_another_reply_subject(reply: bytes) -> None:
+@pytest.mark.parametrize("reply", [b"", INBOX[:-1], b"_INBOX.eve.aaaaaaaaaaaa.0000002a"])
+def test_a_form_takes_no_message_that_wants_its_reply_elsewhere_than_in_its_senders_inbox(reply: bytes) -> None:
     made = a_request()
     assert reader_of(made).open(packed(made), reply, 7.0) is None
+
+
+def test_a_request_that_leaves_the_credential_out_has_a_form_of_its_own() -> None:
+    made = a_request()
+    sender, senders = Sender(CALLER), Senders()
+    forms: dict[bytes, RequestReader] = {}
+    message.open_request(packed(made), "orders.create", INBOX + TOKEN, senders, 7.0, forms)
+    writer = RequestWriter(sender.cid, *sender.names(made), b"")
+    raw = writer.head(made, TRACE.encode(), 9, 1234, 2500, 0) + made.body
+    first = message.open_request(raw, "orders.create", INBOX + TOKEN, senders, 7.0, forms)
+
+    by_form = forms[raw[:KEY]].open(raw, INBOX + TOKEN, 7.0)
+    assert len(forms) == 2
+    assert by_form is not None
+    assert by_form.introduced
+    assert plain(by_form) == plain(first)
 
 
 # Replies
@@ -156,8 +171,8 @@ def packed_reply(response: Response) -> bytes:
 
 
 def opened_reply(raw: bytes) -> tuple[Response, dict[bytes, ReplyReader]]:
-    forms: dict[bytes, ReplyReader] = {}
-    return message.open_response(raw, a_request(), Senders(), forms), forms
+    place = Place(b"mesh.rpc.orders.any.create")
+    return message.open_response(raw, a_request(), Senders(), place), place.replies
 
 
 @pytest.mark.parametrize("facts", [FACTS, Facts(), None])
@@ -192,5 +207,5 @@ def test_a_form_takes_no_reply_that_would_have_been_refused_or_opened_otherwise(
         by_form = reader.open(changed, ID)
         if by_form is not None:
             assert plain(by_form) == plain(opened_reply(changed)[0])
-    assert reader.open(raw[:90], ID) is None
+    assert reader.open(raw[:50], ID) is None
     assert reader.open(raw, bytes(16)) is None

@@ -25,6 +25,7 @@ from crossply.wire import credential, envelope, message
 from crossply.wire.credential import Credential, CredentialFault
 from crossply.wire.envelope import EnvelopeFault
 from crossply.wire.message import MAX_BODY
+from crossply.wire.place import Place
 from crossply.wire.senders import Sender, Senders
 from tests.unit.sdk.stage import ID, request
 
@@ -33,7 +34,7 @@ ORDERS = Credential(identity="spiffe://mesh.local/t/default/svc/orders", instanc
 
 def across(made: Request) -> Request:
     """Pack a request and open it at its callee."""
-    raw = message.pack_request(Sender(ORDERS), made, reply=b"_INBOX.orders.aaaaaaaaaaaa.1", now=100.0)
+    raw = message.pack_request(Sender(ORDERS), made, now=100.0)
     return message.open_request(raw, made.operation, b"_INBOX.orders.aaaaaaaaaaaa.1", Senders(), 500.0, {})
 
 
@@ -75,7 +76,7 @@ def test_a_request_without_a_deadline_is_given_an_hour() -> None:
 
 
 def test_a_request_that_says_nothing_has_no_metadata() -> None:
-    raw = message.pack_request(Sender(ORDERS), request(), reply=b"x", now=0.0)
+    raw = message.pack_request(Sender(ORDERS), request(), now=0.0)
     assert envelope.unpack(raw).metadata == b""
 
 
@@ -86,7 +87,7 @@ def test_a_request_that_says_nothing_has_no_metadata() -> None:
 )
 def test_what_is_above_a_limit_is_refused_before_sending(fields: dict[str, Any]) -> None:
     with pytest.raises(PayloadTooLarge) as caught:
-        message.pack_request(Sender(ORDERS), request(**fields), reply=b"x", now=0.0)
+        message.pack_request(Sender(ORDERS), request(**fields), now=0.0)
     assert caught.value.executed is Executed.NO
 
 
@@ -127,6 +128,60 @@ def test_a_reply_to_another_message_or_from_another_service_is_not_believed() ->
         answered(Response(), request("billing.charge"))
 
 
+REPLY = b"_INBOX.orders.aaaaaaaaaaaa.1"
+
+
+def without_credential(raw: bytes) -> bytes:
+    made = envelope.unpack(raw)
+    del made.tlvs[envelope.CREDENTIAL]
+    return envelope.pack(made)
+
+
+def test_a_known_sender_may_leave_its_credential_out() -> None:
+    raw, senders = message.pack_request(Sender(ORDERS), request(), now=0.0), Senders()
+    first = message.open_request(raw, "orders.create", REPLY, senders, 0.0, {})
+    second = message.open_request(without_credential(raw), "orders.create", REPLY, senders, 0.0, {})
+    assert (first.introduced, second.introduced) == (False, True)
+    assert second.peer is first.peer
+
+
+def test_a_request_of_nobody_known_is_refused_as_one_to_be_sent_again_with_its_credential() -> None:
+    raw = without_credential(message.pack_request(Sender(ORDERS), request(), now=0.0))
+    with pytest.raises(message.Unintroduced) as caught:
+        message.open_request(raw, "orders.create", REPLY, Senders(), 0.0, {})
+    told = message.pack_credential_needed(Sender(ORDERS), caught.value.mid, bytes(16))
+    with pytest.raises(message.CredentialNeeded):
+        message.open_response(told, request(), Senders())
+
+
+def test_a_request_that_names_its_reply_subject_is_held_to_it() -> None:
+    made = envelope.unpack(message.pack_request(Sender(ORDERS), request(), now=0.0))
+    made.tlvs[envelope.REPLY_SUBJECT] = REPLY
+    raw = envelope.pack(made)
+    assert message.open_request(raw, "orders.create", REPLY, Senders(), 0.0, {}).id == ID
+    with pytest.raises(EnvelopeFault, match="another reply subject"):
+        message.open_request(raw, "orders.create", REPLY + b"2", Senders(), 0.0, {})
+
+
+def test_the_instance_of_a_place_is_known_when_the_senders_had_to_forget_it() -> None:
+    place, senders = Place(b"mesh.rpc.orders.i-aaaaaaaaaaaa.create"), Senders(limit=1)
+    asked = request(instance="aaaaaaaaaaaa")
+    raw = message.pack_response(Sender(ORDERS), ID, Response(b"x"), bytes(16))
+    message.open_response(raw, asked, senders, place)
+    senders.peer(
+        Sender(Credential(identity="spiffe://mesh.local/t/default/svc/b", instance="b")).stamp(Kind.EVENT, ID, 0)
+    )
+    assert message.open_response(without_credential(raw), asked, senders, place).body == b"x"
+    with pytest.raises(EnvelopeFault, match="no credential"):
+        message.open_response(without_credential(raw), asked, senders)
+
+
+@pytest.mark.parametrize("name", ["application/msgpack", "application/octet-stream", "application/json", "text/x-y"])
+def test_a_content_type_arrives_whether_a_byte_a_text_or_nothing_says_it(name: str) -> None:
+    assert across(request(content_type=name)).content_type == name
+    assert answered(Response(b"x", name)).content_type == name
+
+
 def test_a_sender_is_parsed_once_and_forgotten_when_there_are_too_many() -> None:
     senders = Senders(limit=2)
     for name in ("a", "b", "c", "a"):
@@ -146,7 +201,7 @@ def test_a_credential_that_is_cut_off_is_refused(end: int) -> None:
 
 
 def test_metadata_that_is_no_text_is_refused_as_what_it_is() -> None:
-    raw = message.pack_request(Sender(ORDERS), request(key="k"), reply=b"_INBOX.orders.aaaaaaaaaaaa.1", now=0.0)
+    raw = message.pack_request(Sender(ORDERS), request(key="k"), now=0.0)
     at = raw.rindex(b"\xa1k")
     with pytest.raises(message.Unreadable, match="metadata does not decode"):
         message.open_request(

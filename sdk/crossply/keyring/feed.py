@@ -1,0 +1,199 @@
+"""Keeps a keyring current: hears what the authority announces, reads public keys, asks for private ones."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from crossply.errors import CallError
+from crossply.keyring import contents
+from crossply.keyring.contents import Asked
+from crossply.keyring.lookup import CredentialLookup, public_keys
+from crossply.keyring.signed import KeyFault
+from crossply.telemetry.logs import get_logger
+from crossply.wire.link import ConnectionEvent, StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+
+    from crossply.clock import Chance, Clock
+    from crossply.keyring.contents import Changed
+    from crossply.keyring.keyring import Keyring
+    from crossply.seal.credentials import Member, Recipient
+    from crossply.seal.group import Group
+    from crossply.tasks import Tasks
+    from crossply.wire.link import Link
+
+    Ask: TypeAlias = Callable[[bytes], Awaitable[bytes]]
+
+LOOK_EVERY: Final = 30.0
+SPREAD: Final = 0.5
+"""Seconds within which those who heard an announcement ask, so that a service's instances do not ask at once."""
+ABSENT_FOR: Final = 1.0
+_CHANNELS: Final = 1024
+
+
+class KeyFeed:
+    """What a running mesh knows of keys. ``ask`` sends a question to the authority; ``keep`` keeps what came of it."""
+
+    def __init__(
+        self,
+        link: Link,
+        keyring: Keyring,
+        ask: Ask,
+        keep: Callable[[], None],
+        *,
+        tasks: Tasks,
+        now: Clock,
+        chance: Chance,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._link = link
+        self._keyring = keyring
+        self._ask = ask
+        self._keep = keep
+        self._tasks = tasks
+        self._now = now
+        self._chance = chance
+        self._pause = pause
+        self._log = get_logger("keys")
+        self._wanted: set[str] = set()
+        self._publishes: set[str] = set()
+        self._subscribes: set[str] = set()
+        self._reading: dict[str, asyncio.Task[None]] = {}
+        self._absent: dict[str, float] = {}
+        self._asking: asyncio.Task[None] | None = None
+        self._lookup = CredentialLookup(link.keys.credentials, keyring.credentials, now, tasks)
+
+    def start(self, subscriptions: Iterable[str] = ()) -> None:
+        """Listen, and ask for what is not here yet: neither authority nor store is waited for."""
+        self._subscribes.update(subscriptions)
+        self._link.keys.notices.watch(self._heard)
+        self._link.on_event(self._happened)
+        self._tasks.for_ever(self._look, "keys")
+        if self._keyring.outlived()[0] or any(self._keyring.group(each) is None for each in self._subscribes):
+            self._fetch_private()
+
+    async def want(self, service: str) -> Recipient | None:
+        """Return to whom to seal calls to a service, whose keys are kept current from now on; None: it has no keys."""
+        self._wanted.add(service)
+        known = self._keyring.recipient(service)
+        if known is not None or self._absent.get(service, 0.0) > self._now():
+            return known
+        await asyncio.shield(self._fetch(service))
+        return self._keyring.recipient(service)
+
+    def unwant(self, service: str) -> None:
+        """Keep the keys of a service current no more."""
+        self._wanted.discard(service)
+        self._absent.pop(service, None)
+        self._keyring.forget(service)
+
+    async def want_channel(self, channel: str, *, subscribe: bool = False) -> Group | None:
+        """Return the keys of a channel or pattern, asked for once; None when this process may not have them."""
+        known = self._keyring.group(channel)
+        wanted = self._subscribes if subscribe else self._publishes
+        key = f"{'>' if subscribe else '<'}{channel}"
+        if known is not None or self._absent.get(key, 0.0) > self._now():
+            return known
+        if len(wanted) < _CHANNELS:
+            wanted.add(channel)
+        if self._asking is not None:
+            await asyncio.shield(self._asking)  # it was sent without this channel
+        await asyncio.shield(self._fetch_private())
+        found = self._keyring.group(channel)
+        if found is None:
+            self._absent[key] = self._now() + ABSENT_FOR
+        return found
+
+    async def credential(self, cid: bytes) -> tuple[Member, ...]:
+        """Return who has a credential of that id, read from the store unless it is known."""
+        return await self._lookup.find(cid)
+
+    def _heard(self, raw: bytes) -> None:
+        try:
+            changed = self._keyring.heard(raw)
+        except KeyFault as fault:
+            self._log.warning("announcement_dropped", why=str(fault))
+            return
+        self._tasks.spawn(self._follow(changed), "keys announced")
+
+    async def _follow(self, changed: Changed) -> None:
+        await self._pause(SPREAD * self._chance.random())
+        if self._keyring.behind(changed):
+            self._fetch_private()
+        for service, number in changed.services.items():
+            if service in self._wanted and self._keyring.older(service, number):
+                self._fetch(service)
+
+    def _happened(self, event: ConnectionEvent) -> None:
+        if event is ConnectionEvent.RECONNECTED:
+            # Whatever was announced meanwhile was not heard.
+            self._absent.clear()
+            self._tasks.spawn(self._read_again(), "keys after a reconnect")
+
+    async def _read_again(self) -> None:
+        await self._pause(SPREAD * self._chance.random())
+        self._fetch_private()
+        for service in self._wanted:
+            self._fetch(service)
+
+    async def _look(self) -> None:
+        """Ask again for what should have a successor by now: an announcement may have been lost."""
+        await self._pause(LOOK_EVERY * (0.5 + self._chance.random()))
+        private, services = self._keyring.outlived()
+        if private:
+            self._fetch_private()
+        for service in services:
+            if service in self._wanted:
+                self._fetch(service)
+
+    def _fetch(self, service: str) -> asyncio.Task[None]:
+        reading = self._reading.get(service)
+        if reading is None:
+            reading = self._reading[service] = self._tasks.spawn(self._read(service), "keys of a service")
+            reading.add_done_callback(lambda _done: self._reading.pop(service, None))
+        return reading
+
+    async def _read(self, service: str) -> None:
+        place = public_keys(service)
+        try:
+            entry = await self._link.store.get(place)
+            if entry is None:
+                self._absent[service] = self._now() + ABSENT_FOR
+                return
+            try:
+                new = self._keyring.learn(service, entry.value)
+            except KeyFault:
+                # A replica that lags may still hold what was since replaced; the leader's word is final.
+                entry = await self._link.store.get(place, leader=True)
+                new = entry is not None and self._keyring.learn(service, entry.value)
+        except StoreUnavailable as error:
+            self._log.debug("keys_not_read", service=service, why=str(error))
+        except KeyFault as fault:
+            self._absent[service] = self._now() + ABSENT_FOR
+            self._log.warning("keys_refused", service=service, why=str(fault))
+        else:
+            self._absent.pop(service, None)
+            if new:
+                self._keep()
+
+    def _fetch_private(self) -> asyncio.Task[None]:
+        if self._asking is None:
+            self._asking = self._tasks.spawn(self._request(), "keys of this process")
+            self._asking.add_done_callback(self._answered)
+        return self._asking
+
+    def _answered(self, _done: asyncio.Task[None]) -> None:
+        self._asking = None
+
+    async def _request(self) -> None:
+        asked = Asked(self._keyring.own.raw, tuple(sorted(self._publishes)), tuple(sorted(self._subscribes)))
+        try:
+            if self._keyring.adopt(await self._ask(contents.encode(asked))):
+                self._absent.clear()
+                self._keep()
+        except CallError as error:
+            self._log.info("keys_not_given", why=str(error))
+        except KeyFault as fault:
+            self._log.warning("keys_refused", why=str(fault))
