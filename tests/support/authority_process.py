@@ -15,6 +15,12 @@ from tests.support.program import Program
 from tests.support.waiting import eventually, eventually_awaited
 
 _READY_WITHIN = 20.0
+_SCALED = """
+import asyncio, dataclasses, os
+from crossply_registry.authority.config import AuthorityConfig
+from crossply_registry.authority.server import serve
+asyncio.run(serve(dataclasses.replace(AuthorityConfig.from_mapping(os.environ), epoch={epoch})))
+"""
 
 
 def initialised(out: Path, *services: str) -> Path:
@@ -24,15 +30,17 @@ def initialised(out: Path, *services: str) -> Path:
 
 
 class AuthorityProcess:
-    """``python -m crossply_registry.authority`` on a free port; ``environ`` adds to its configuration."""
+    """``python -m crossply_registry.authority`` on a free port; ``environ`` adds to its configuration.
 
-    def __init__(self, out: Path, directory: Path, nats: str, **environ: str) -> None:
+    ``epoch`` is one of its keys in seconds, shorter than a configuration may say.
+    """
+
+    def __init__(self, out: Path, directory: Path, nats: str, *, epoch: float | None = None, **environ: str) -> None:
         self.out = out
         self.port = free_port()
         self.program = Program(
             directory,
-            "-m",
-            "crossply_registry.authority",
+            *(("-m", "crossply_registry.authority") if epoch is None else ("-c", _SCALED.format(epoch=epoch))),
             environ={
                 "CROSSPLY_AUTHORITY_DIR": str(out / "authority"),
                 "CROSSPLY_NATS_URL": nats,

@@ -21,6 +21,7 @@ class JoinedBody(Struct, frozen=True, kw_only=True):
     trust: Annotated[str, Meta(description="PEM: the root, by which it knows the others")]
     credential: Annotated[bytes, Meta(description="the credential of docs/protocol.md, in base64")]
     not_after: Annotated[float, Meta(description="seconds since 1970, UTC")]
+    keyring: Annotated[bytes, Meta(description="keys of its service and its channels, wrapped for it, in base64")]
     registry: Annotated[str, Meta(description="PEM: the registry's signing key, certified by the root; may be empty")]
 
 
@@ -34,5 +35,6 @@ def answer(issued: Issued, issuer: Issuer, registry: x509.Certificate | None) ->
         trust=pem(issuer.root).decode(),
         credential=issued.credential,
         not_after=issued.not_after,
+        keyring=issued.keyring,
         registry="" if registry is None else pem(registry).decode(),
     )

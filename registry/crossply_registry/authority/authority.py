@@ -14,25 +14,35 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from crossply import wire
-from crossply.clock import Clock, monotonic
+from crossply.clock import Clock, chance_of_loop, monotonic
 from crossply.errors import Unavailable
 from crossply.names import new_instance
+from crossply.tasks import Tasks
 from crossply.telemetry.logs import get_logger
 from crossply.tls import SCHEME, TlsFiles
 from crossply.wire.link import Connect, LinkConfig, StoreUnavailable
+from crossply.wire.plans import CredentialsPlan
 from crossply.wire.system import SystemOnWire
 from crossply_registry.authority import state
 from crossply_registry.authority.callout.admitting import Admitting
 from crossply_registry.authority.callout.jwt import Signer
 from crossply_registry.authority.callout.service import CalloutService
 from crossply_registry.authority.certificates import CertificateFault, trust_domain_of
+from crossply_registry.authority.credentials import IssuedCredentials
 from crossply_registry.authority.effect import Effect
 from crossply_registry.authority.expelling import ConnectSystem
 from crossply_registry.authority.folder import ISSUER_CONTEXT, certificate
-from crossply_registry.authority.identity import AUTHORITY
+from crossply_registry.authority.identity import AUTHORITY, Identity
 from crossply_registry.authority.issuer import Issuer
+from crossply_registry.authority.issuing import Issuing
 from crossply_registry.authority.joining import Joining
 from crossply_registry.authority.journal import Journal
+from crossply_registry.authority.keyring.asked import Asking
+from crossply_registry.authority.keyring.granting import Granting
+from crossply_registry.authority.keyring.judging import Judging
+from crossply_registry.authority.keyring.publishing import Publishing
+from crossply_registry.authority.keyring.turning import Keys
+from crossply_registry.authority.keyring.vault import Vault
 from crossply_registry.authority.kubernetes import ApiServer, Reviewer
 from crossply_registry.authority.renewing import Renewing
 from crossply_registry.authority.revocations import Revocations
@@ -68,6 +78,9 @@ class Parts:
     journal: Journal
     joining: Joining
     renewing: Renewing
+    keys: Keys
+    asking: Asking
+    judging: Judging
     effect: Effect
 
 
@@ -95,6 +108,7 @@ class Authority:
         self._effect: Effect | None = None
         self._callout: CalloutService | None = None
         self._parts: Parts | None = None
+        self._tasks = Tasks(_failed)
         self.instance = new_instance()
         self.root = certificate(config.folder.root)
         self.operators = config.folder.read_operators()
@@ -144,27 +158,38 @@ class Authority:
         revocations = Revocations(kept, issuer, now=self._now)
         await revocations.refresh()
         journal = Journal(kept, now=self._now)
+        keys = self._keys(link, kept, issuer)
+        judging = Judging(lambda service: str(Identity(issuer.trust_domain, self._config.tenant, service)))
+        granting, credentials = Granting(issuer, keys, may=judging.may), IssuedCredentials(link.keys.credentials)
         joining = Joining(
-            issuer=issuer,
+            issuing=Issuing(issuer, granting, credentials, self._config.lifetime, self._now),
             tenant=self._config.tenant,
             tokens=tokens,
             revocations=revocations,
             journal=journal,
-            lifetime=self._config.lifetime,
             reviewer=self._reviewer,
             now=self._now,
         )
         entries = await journal.refresh()
         renewing = Renewing(issuer, joining, revocations, now=self._now)
+        asking = Asking(renewing, granting)
         effect = self._effect = Effect(link, issuer, revocations, self._now)
-        self._parts = Parts(link, issuer, tokens, revocations, journal, joining, renewing, effect)
+        self._parts = Parts(
+            link, issuer, tokens, revocations, journal, joining, renewing, keys, asking, judging, effect
+        )
+        self._tasks.for_ever(keys.turning, "turn keys")
         if self._callout is not None:
             await self._callout.follow(link, self.registry_key, revocations)
         await effect.begin(self._target(), self._connect_system if self._callout is not None else None)
         _log.info("ready", instance=self.instance, trust_domain=issuer.trust_domain, entries=entries)
 
+    def _keys(self, link: Link, kept: State, issuer: Issuer) -> Keys:
+        vault = Vault(kept, self._config.kek, now=lambda: int(self._now() * 1000))
+        return Keys(vault, Publishing(link, issuer, self._config.tenant), self._config.epoch, chance_of_loop())
+
     async def aclose(self) -> None:
         """Close the connections; a broker that does not answer is not waited for."""
+        await self._tasks.aclose()
         if self._cluster is not None:
             await self._cluster.aclose()
         if self._effect is not None:
@@ -221,6 +246,7 @@ class Authority:
         while True:
             try:
                 await link.streams.ensure_bucket(self._config.replicas)
+                await link.keys.ensure_credentials(CredentialsPlan(replicas=self._config.replicas))
                 return await self._agreed(kept)
             except StoreUnavailable as error:
                 if self._clock() + TRY_AGAIN >= deadline:
@@ -245,3 +271,7 @@ class Authority:
             raise StateFault("issuer was written and is not there")
         key = Ed25519PrivateKey.from_private_bytes(kek.open(kept.sealed, ISSUER_CONTEXT))
         return Issuer(self.root, x509.load_der_x509_certificate(kept.certificate), key)
+
+
+def _failed(name: str, error: BaseException) -> None:
+    _log.error("task_failed", task=name, reason=repr(error))

@@ -17,6 +17,7 @@ from crossply_registry.authority.kubernetes import ClusterConfig, read_cluster
 
 DAY: Final = 86_400.0
 _SHORTEST: Final = 60.0
+_LONGEST: Final = 7 * DAY
 _HOST: Final = "127.0.0.1"
 _PORT: Final = 8701
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -25,7 +26,7 @@ _LAST_PORT: Final = 65_535
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorityConfig:
-    """Where the authority's folder and the broker are, where the API listens; `lifetime` of what it issues, seconds."""
+    """Where folder, broker and API are; `lifetime` of what it issues and `epoch` of the keys it makes, in seconds."""
 
     folder: Folder
     kek: Kek = field(repr=False)
@@ -34,6 +35,7 @@ class AuthorityConfig:
     port: int = _PORT
     tenant: str = "default"
     lifetime: float = DAY
+    epoch: float = DAY
     replicas: int = 1
     cluster: ClusterConfig | None = None
     log_level: str = "info"
@@ -56,6 +58,7 @@ class AuthorityConfig:
             "port": port,
             "tenant": read.value("CROSSPLY_TENANT", names.service, "default"),
             "lifetime": read.value("CROSSPLY_CREDENTIAL_LIFETIME", _lifetime, DAY),
+            "epoch": read.value("CROSSPLY_KEY_EPOCH", _epoch, DAY),
             "replicas": read.value("CROSSPLY_REPLICAS", _replicas, 1),
             "cluster": read.value("CROSSPLY_KUBERNETES", _cluster, None),
             "log_level": read.value("CROSSPLY_LOG_LEVEL", one_of(LEVELS), "info"),
@@ -112,6 +115,16 @@ def _lifetime(text: str) -> float:
         value = -1.0
     if not _SHORTEST <= value <= DAY:
         raise ValueError(f"must be {_SHORTEST:g} to {DAY:g} seconds, not {text!r}")
+    return value
+
+
+def _epoch(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not _SHORTEST <= value <= _LONGEST:
+        raise ValueError(f"must be {_SHORTEST:g} to {_LONGEST:g} seconds, not {text!r}")
     return value
 
 

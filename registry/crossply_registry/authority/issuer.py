@@ -43,12 +43,13 @@ class WorkloadKeys:
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """What one process got; times are unix seconds."""
+    """What one process got; times are unix seconds. ``keyring`` are keys that its credential's holder alone opens."""
 
     certificate: x509.Certificate
     credential: bytes
     serial: bytes
     not_after: int
+    keyring: bytes = b""
 
 
 class Issuer:

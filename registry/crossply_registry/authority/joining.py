@@ -16,11 +16,12 @@ from crossply.wire import credential
 from crossply_policy import names
 from crossply_registry.authority.curve import ed25519_fault, x25519_fault
 from crossply_registry.authority.identity import OWN, Identity, IdentityFault, parse
-from crossply_registry.authority.issuer import Issued, Issuer, WorkloadKeys
+from crossply_registry.authority.issuer import Issued, WorkloadKeys
 from crossply_registry.authority.refusal import Refused, forbidden, malformed, unknown
 from crossply_registry.authority.signing_request import read_request
 
 if TYPE_CHECKING:
+    from crossply_registry.authority.issuing import Issuing
     from crossply_registry.authority.journal import Journal
     from crossply_registry.authority.kubernetes import Reviewer
     from crossply_registry.authority.revocations import Revocations
@@ -33,7 +34,7 @@ _REFUSALS_WINDOW: Final = 60.0
 
 
 class Join(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a process sends: who it is, one proof of that, and the public keys that it made."""
+    """What a process sends: who it is, one proof of that, the public keys that it made, channels it wants keys of."""
 
     identity: str
     instance: str
@@ -43,29 +44,29 @@ class Join(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     possession: bytes
     token: str = ""
     kubernetes: str = ""
+    publishes: tuple[str, ...] = ()
+    subscribes: tuple[str, ...] = ()
 
 
 class Joining:
-    """Lets processes join one tenant; `now` is unix seconds, `lifetime` seconds."""
+    """Lets processes join one tenant; `now` is unix seconds."""
 
     def __init__(
         self,
         *,
-        issuer: Issuer,
+        issuing: Issuing,
         tenant: str,
         tokens: Tokens,
         revocations: Revocations,
         journal: Journal,
-        lifetime: float,
         reviewer: Reviewer | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._issuer = issuer
+        self._issuing = issuing
         self._tenant = tenant
         self._tokens = tokens
         self._revocations = revocations
         self._journal = journal
-        self._lifetime = lifetime
         self._reviewer = reviewer
         self._now = now
         self._refusals = Window(now)
@@ -100,18 +101,18 @@ class Joining:
         keys = check_keys(said, identity)
         by = await self._proved(said, identity)
         await self._check_revoked(identity)
-        return await self.issue(identity, said.instance, keys, by=by)
+        return await self.issue(identity, said, keys, by=by)
 
     async def issue(
-        self, identity: Identity, instance: str, keys: WorkloadKeys, *, by: str, what: str = "issued"
+        self, identity: Identity, said: Join, keys: WorkloadKeys, *, by: str, what: str = "issued"
     ) -> Issued:
-        """Return what was issued, once the journal has it."""
+        """Return what was issued, once the store has the credential and the journal says so."""
         void = self._revocations.void_until(str(identity))
-        issued = self._issuer.issue(identity, instance, keys, now=self._now(), lifetime=self._lifetime, after=void)
+        issued = await self._issuing.issue(identity, said.instance, keys, said.publishes, said.subscribes, after=void)
         await self._journal.append(
             what,
             identity=str(identity),
-            instance=instance,
+            instance=said.instance,
             serial=issued.serial,
             cid=credential.cid(issued.credential),
             not_after=issued.not_after,
@@ -125,10 +126,9 @@ class Joining:
             identity = parse(text)
         except IdentityFault as fault:
             raise malformed(f"identity: {fault}") from fault
-        if identity.trust_domain != self._issuer.trust_domain:
-            raise forbidden(
-                f"identity: trust domain {identity.trust_domain} is not this authority's, {self._issuer.trust_domain}"
-            )
+        own = self._issuing.issuer.trust_domain
+        if identity.trust_domain != own:
+            raise forbidden(f"identity: trust domain {identity.trust_domain} is not this authority's, {own}")
         if identity.tenant != self._tenant:
             raise forbidden(f"identity: tenant {identity.tenant} is not this authority's, {self._tenant}")
         if identity.service in OWN:

@@ -1,4 +1,4 @@
-"""The authority as a service of the mesh: `authority.renew` takes renewals as calls, whichever replica gets them."""
+"""The authority as a service of the mesh: `authority.renew` and `authority.keys`, whichever replica gets the call."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import Final
 import msgspec
 
 from crossply.config import MeshConfig
-from crossply.errors import Code, EndpointFailed
+from crossply.errors import Code, EndpointFailed, MeshError
 from crossply.mesh import Mesh
 from crossply.telemetry.logs import get_logger
 from crossply.wire import connect as connect_nats
 from crossply.wire.link import Connect, Link, LinkConfig, StoreUnavailable
+from crossply_policy.snapshot import Snapshot
 from crossply_registry.authority.answer import answer
 from crossply_registry.authority.authority import Authority
 from crossply_registry.authority.config import AuthorityConfig
@@ -78,19 +79,34 @@ def serving(authority: Authority, config: AuthorityConfig, connect: Connect) -> 
         connect=connect,
     )
 
+    def snapshot() -> Snapshot | None:
+        try:
+            return mesh.running.routes.snapshot
+        except MeshError:
+            return None  # a join, before this replica has its place in the mesh
+
+    parts.judging.watch(snapshot)
+
     @mesh.endpoint(idempotent=True)
     async def renew(renewal: bytes) -> bytes:  # pyright: ignore[reportUnusedFunction]  # the mesh has it
         try:
             issued = await parts.renewing.renew(renewal)
-        except Refused as refused:
-            raise _told(refused) from refused
-        except (StoreUnavailable, StateFault) as error:
-            raise EndpointFailed(f"state: {error}", code=Code.UNAVAILABLE) from error
+        except (Refused, StoreUnavailable, StateFault) as error:
+            raise _told(error) from error
         return msgspec.json.encode(answer(issued, parts.issuer, authority.registry))
+
+    @mesh.endpoint(idempotent=True)
+    async def keys(asked: bytes) -> bytes:  # pyright: ignore[reportUnusedFunction]  # as above
+        try:
+            return await parts.asking.answer(asked)
+        except (Refused, StoreUnavailable, StateFault) as error:
+            raise _told(error) from error
 
     return mesh
 
 
-def _told(refused: Refused) -> EndpointFailed:
+def _told(refused: Refused | StoreUnavailable | StateFault) -> EndpointFailed:
+    if not isinstance(refused, Refused):
+        return EndpointFailed(f"state: {refused}", code=Code.UNAVAILABLE)
     codes = {401: Code.UNAUTHENTICATED, 403: Code.PERMISSION_DENIED}
     return EndpointFailed(refused.why, code=codes.get(refused.status, Code.INVALID_ARGUMENT))

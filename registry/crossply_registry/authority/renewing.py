@@ -63,13 +63,20 @@ class Renewing:
             raise forbidden(f"credential: is of {held.identity} {held.instance}")
         keys = check_keys(said, identity)
         _check_proof(held, said)
+        await self._check_revoked(held)
+        return await self._joining.issue(identity, said, keys, by=f"serial {held.serial.hex()}", what="renewed")
+
+    async def in_force(self, raw: bytes) -> Credential:
+        """Return what a credential says; raise Refused unless this issuer signed it, and it is not over or revoked."""
+        held = self._verified(raw)
+        await self._check_revoked(held)
+        return held
+
+    async def _check_revoked(self, held: Credential) -> None:
         verdicts = await self._revocations.refresh()
-        verdict = verdicts.get(said.identity)
+        verdict = verdicts.get(held.identity)
         if verdict is not None and (verdict.barred or held.not_before + BACKDATE <= verdict.before):
-            raise forbidden(f"{said.identity}: what it was issued is revoked; it may join anew unless it is barred")
-        return await self._joining.issue(
-            identity, said.instance, keys, by=f"serial {held.serial.hex()}", what="renewed"
-        )
+            raise forbidden(f"{held.identity}: what it was issued is revoked; it may join anew unless it is barred")
 
     def _verified(self, raw: bytes) -> Credential:
         try:

@@ -221,6 +221,8 @@ class Member:
             "request": request.public_bytes(Encoding.PEM).decode(),
             "sign_key": keys.sign.public_key().public_bytes_raw(),
             "kem_key": keys.kem.public_key().public_bytes_raw(),
+            "publishes": [] if self._keyring is None else sorted(self._keyring.publishes),
+            "subscribes": [] if self._keyring is None else sorted(self._keyring.subscribes),
             "possession": keys.possession(self._identity, self.instance, der),
         }
         return said, der

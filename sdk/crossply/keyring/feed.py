@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from crossply.errors import CallError
@@ -58,20 +59,19 @@ class KeyFeed:
         self._pause = pause
         self._log = get_logger("keys")
         self._wanted: set[str] = set()
-        self._publishes: set[str] = set()
-        self._subscribes: set[str] = set()
         self._reading: dict[str, asyncio.Task[None]] = {}
         self._absent: dict[str, float] = {}
+        self._announced: dict[str, int] = {}
         self._asking: asyncio.Task[None] | None = None
         self._lookup = CredentialLookup(link.keys.credentials, keyring.credentials, now, tasks)
 
     def start(self, subscriptions: Iterable[str] = ()) -> None:
         """Listen, and ask for what is not here yet: neither authority nor store is waited for."""
-        self._subscribes.update(subscriptions)
+        self._keyring.subscribes.update(subscriptions)
         self._link.keys.notices.watch(self._heard)
         self._link.on_event(self._happened)
         self._tasks.for_ever(self._look, "keys")
-        if self._keyring.outlived()[0] or any(self._keyring.group(each) is None for each in self._subscribes):
+        if self._lacking(self._keyring.outlived()[0]):
             self._fetch_private()
 
     async def want(self, service: str) -> Recipient | None:
@@ -92,7 +92,7 @@ class KeyFeed:
     async def want_channel(self, channel: str, *, subscribe: bool = False) -> Group | None:
         """Return the keys of a channel or pattern, asked for once; None when this process may not have them."""
         known = self._keyring.group(channel)
-        wanted = self._subscribes if subscribe else self._publishes
+        wanted = self._keyring.subscribes if subscribe else self._keyring.publishes
         key = f"{'>' if subscribe else '<'}{channel}"
         if known is not None or self._absent.get(key, 0.0) > self._now():
             return known
@@ -124,6 +124,7 @@ class KeyFeed:
             self._fetch_private()
         for service, number in changed.services.items():
             if service in self._wanted and self._keyring.older(service, number):
+                self._announced[service] = number
                 self._fetch(service)
 
     def _happened(self, event: ConnectionEvent) -> None:
@@ -142,11 +143,16 @@ class KeyFeed:
         """Ask again for what should have a successor by now: an announcement may have been lost."""
         await self._pause(LOOK_EVERY * (0.5 + self._chance.random()))
         private, services = self._keyring.outlived()
-        if private:
+        if self._lacking(private):
             self._fetch_private()
         for service in services:
             if service in self._wanted:
                 self._fetch(service)
+
+    def _lacking(self, outlived: bool) -> bool:  # noqa: FBT001 - one of two reasons
+        """Return whether private keys are to be asked for: those here have ended, or there are none of a channel."""
+        keyring = self._keyring
+        return outlived or any(keyring.group(each) is None for each in (*keyring.subscribes, *keyring.publishes))
 
     def _fetch(self, service: str) -> asyncio.Task[None]:
         reading = self._reading.get(service)
@@ -156,27 +162,30 @@ class KeyFeed:
         return reading
 
     async def _read(self, service: str) -> None:
-        place = public_keys(service)
         try:
-            entry = await self._link.store.get(place)
-            if entry is None:
-                self._absent[service] = self._now() + ABSENT_FOR
-                return
-            try:
-                new = self._keyring.learn(service, entry.value)
-            except KeyFault:
-                # A replica that lags may still hold what was since replaced; the leader's word is final.
-                entry = await self._link.store.get(place, leader=True)
-                new = entry is not None and self._keyring.learn(service, entry.value)
+            new = await self._learned(service)
         except StoreUnavailable as error:
             self._log.debug("keys_not_read", service=service, why=str(error))
         except KeyFault as fault:
             self._absent[service] = self._now() + ABSENT_FOR
             self._log.warning("keys_refused", service=service, why=str(fault))
         else:
-            self._absent.pop(service, None)
             if new:
                 self._keep()
+
+    async def _learned(self, service: str) -> bool:
+        """Read the keys of a service; where a replica lags behind what was announced, the leader's word is final."""
+        place, expected = public_keys(service), self._announced.pop(service, 0)
+        entry = await self._link.store.get(place)
+        if entry is None:
+            self._absent[service] = self._now() + ABSENT_FOR
+            return False
+        with suppress(KeyFault):
+            new = self._keyring.learn(service, entry.value)
+            if not self._keyring.older(service, expected):
+                return new
+        entry = await self._link.store.get(place, leader=True)
+        return entry is not None and self._keyring.learn(service, entry.value)
 
     def _fetch_private(self) -> asyncio.Task[None]:
         if self._asking is None:
@@ -188,9 +197,10 @@ class KeyFeed:
         self._asking = None
 
     async def _request(self) -> None:
-        asked = Asked(self._keyring.own.raw, tuple(sorted(self._publishes)), tuple(sorted(self._subscribes)))
+        keyring = self._keyring
+        asked = Asked(keyring.own.raw, tuple(sorted(keyring.publishes)), tuple(sorted(keyring.subscribes)))
         try:
-            if self._keyring.adopt(await self._ask(contents.encode(asked))):
+            if keyring.adopt(await self._ask(contents.encode(asked))):
                 self._absent.clear()
                 self._keep()
         except CallError as error:

@@ -39,6 +39,8 @@ class _Callee(NamedTuple):
 class Keyring:
     """One process's keys, fed with what the authority signed; ``seen`` are the numbers that were known before.
 
+    ``publishes`` and ``subscribes`` are the channels whose keys the authority is asked for, at each renewal too.
+
     Whatever is older than what is held is refused: numbers never go back, not over restarts either.
     """
 
@@ -72,6 +74,8 @@ class Keyring:
         self.lineage.at_end(self.ring.clear)
         self.seen: dict[str, int] = dict(seen or {})
         self.wrapped = b""
+        self.publishes: set[str] = set()
+        self.subscribes: set[str] = set()
 
     def __reduce_ex__(self, protocol: object) -> str:
         raise never_copied(self)

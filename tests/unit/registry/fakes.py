@@ -11,7 +11,7 @@ import httpx
 
 from crossply.handler import Peer
 from crossply.wire.link import Conflict, ConnectionEvent, Entry, Link, LinkConfig, StoreUnavailable
-from crossply.wire.plans import ConsumerPlan, ConsumerState, RepliesPlan, StreamPlan
+from crossply.wire.plans import ConsumerPlan, ConsumerState, CredentialsPlan, RepliesPlan, StreamPlan
 from crossply_registry.api.app import build
 from crossply_registry.registry import Registry
 
@@ -153,11 +153,37 @@ class FakeNotices:
 
 
 @dataclass
+class FakeKeys:
+    """What an authority tells of keys, noted down, and the credentials that it keeps."""
+
+    credentials: FakeStore = field(default_factory=FakeStore)
+    told: list[bytes] = field(default_factory=list)
+    handlers: list[Callable[[bytes], None]] = field(default_factory=list)
+
+    @property
+    def notices(self) -> FakeKeys:
+        return self
+
+    def tell(self, message: bytes) -> None:
+        self.told.append(message)
+        for handler in self.handlers:
+            handler(message)
+
+    def watch(self, handler: Callable[[bytes], None]) -> Open:
+        self.handlers.append(handler)
+        return Open()
+
+    async def ensure_credentials(self, plan: CredentialsPlan) -> bool:
+        return True
+
+
+@dataclass
 class FakeLink:
     """What a registry does with its link, noted down."""
 
     store: FakeStore = field(default_factory=FakeStore)
     streams: FakeStreams = field(default_factory=FakeStreams)
+    keys: FakeKeys = field(default_factory=FakeKeys)
     connected: bool = True
     server: str = "127.0.0.1:4222"
     heads: list[bytes] = field(default_factory=list)

@@ -126,4 +126,7 @@ async def _noted(authority: Authority, what: str, identity: str, operator: str, 
     parts = authority.parts
     await parts.effect.spread()
     await parts.journal.append(what, identity=identity, by=f"operator {operator}", reason=reason)
+    if what != "restored":
+        # Whoever lost the right to these keys has them still.
+        await parts.keys.replace(identity.rpartition("/")[2])
     return VerdictBody(identity=identity, revoked=parts.revocations.verdict(identity).barred)

@@ -1,0 +1,150 @@
+"""Keys over a real broker: public ones in the store, private ones wrapped for each process, rotation under traffic."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from crossply import Mesh
+from crossply.handler import Kind
+from crossply.identity.member import Member
+from crossply.keyring.feed import KeyFeed
+from crossply.seal.events import EventOpener
+from crossply.seal.opener import Opener
+from crossply.seal.sealer import Sealer, unix_ms
+from crossply.wire import envelope, subjects
+from crossply.wire.envelope import tlv
+from tests.support.authority_process import AuthorityProcess, initialised
+from tests.support.closed_broker import ClosedBroker
+from tests.support.closed_mesh import Closed
+from tests.support.waiting import eventually
+
+EPOCH = 2.0
+MID = bytes(range(16))
+
+
+@pytest.fixture
+async def closed(tmp_path: Path) -> AsyncIterator[Closed]:
+    out = initialised(tmp_path / "mesh", "orders", "web")
+    with ClosedBroker(out) as broker:
+        async with AuthorityProcess(out, tmp_path / "authority", broker.url, epoch=EPOCH) as authority:
+            await authority.ready()
+            yield Closed(broker, authority, out, tmp_path / "state")
+
+
+def member(mesh: Mesh) -> Member:
+    found = mesh.running.member
+    assert isinstance(found, Member)
+    return found
+
+
+def feed(mesh: Mesh) -> KeyFeed:
+    found = mesh.running.keys
+    assert found is not None
+    return found
+
+
+class Sealing:
+    """Seals calls of one mesh to whichever instance of another's service, and opens them there."""
+
+    def __init__(self, caller: Mesh, callee: Mesh) -> None:
+        self.caller, self.callee = member(caller).keyring, member(callee).keyring
+        self.sealer = Sealer(self.caller.own, self.caller.lineage)
+        self.caller.on_renewal(self.sealer.renew)
+        self.opener = Opener(self.callee.ring, self.callee.credentials, self.callee.lineage)
+        self.reply = subjects.inbox(caller.service, member(caller).instance).encode() + b"1f"
+        self.subject = subjects.any_instance(callee.service, "quote").encode()
+        self.service = callee.service
+        self.kids: set[bytes] = set()
+
+    def call(self, sealed_at: int | None = None) -> None:
+        to = self.caller.recipient(self.service)
+        assert to is not None
+        self.kids.add(to.kid)
+        block = tlv(envelope.OPERATION, b"quote") + self.caller.own.credential + tlv(envelope.REPLY_SUBJECT, self.reply)
+        payload = self.sealer.seal_request(to, Kind.REQUEST, self.subject, 5000, MID, block, b"\0\0hello")
+        opened = self.opener.open_request(payload, self.subject, self.reply)
+        assert not opened.strict
+        assert opened.member.peer.service == "web"
+
+
+async def test_a_caller_seals_to_a_service_by_its_epoch_and_any_instance_of_it_opens(closed: Closed) -> None:
+    async with closed.orders() as orders, closed.orders() as other, closed.web() as web:
+        assert await feed(web).want("orders") is not None
+        assert await feed(web).want("nobody") is None
+        Sealing(web, orders).call()
+        Sealing(web, other).call()
+
+
+async def test_keys_turn_under_traffic_and_every_call_opens(closed: Closed) -> None:
+    async with closed.orders() as orders, closed.web() as web:
+        await feed(web).want("orders")
+        sealing = Sealing(web, orders)
+        made = 0
+        until = asyncio.get_running_loop().time() + 5 * EPOCH
+        renewed = False
+        while asyncio.get_running_loop().time() < until:
+            sealing.call()
+            assert await web.call("orders.quote", {"number": made}, timeout=5.0) == made + 1
+            made += 1
+            if not renewed and len(sealing.kids) == 2:
+                renewed = await member(web).renew(lambda raw: _ask(web, raw))
+        print(f"{made} calls over {len(sealing.kids)} epochs")
+        assert renewed
+        assert len(sealing.kids) >= 4
+        # The next epoch is known ahead of its time, on both sides.
+        await eventually(lambda: sealing.caller.outlived()[1] == [] and not sealing.callee.outlived()[0])
+
+
+async def test_subscribers_open_what_publishers_seal_and_no_one_else_is_given_the_keys(closed: Closed) -> None:
+    async with closed.orders() as orders, closed.web() as web:
+        group = await feed(orders).want_channel("orders.created")
+        assert group is not None
+        assert member(web).keyring.group("orders.created") is None
+        given = await feed(web).want_channel("orders.*", subscribe=True)
+        assert given is not None
+        keyring = member(orders).keyring
+        channel = subjects.channel("orders.created").encode()
+        block = tlv(envelope.OPERATION, b"orders.created") + keyring.own.credential
+        raw = Sealer(keyring.own, keyring.lineage).seal_event(group, channel, MID, block, b"\0\0hello")
+        opened = EventOpener(member(web).keyring.credentials, keyring.lineage).open_event(
+            raw, channel, given, unix_ms()
+        )
+        assert opened.member.peer.service == "orders"
+        before = given
+        await eventually(lambda: member(web).keyring.group("orders.created") is not before, 3 * EPOCH)
+
+
+async def test_a_credential_is_read_by_its_id(closed: Closed) -> None:
+    async with closed.orders() as orders, closed.web() as web:
+        own = member(orders).keyring.own
+        [found] = await feed(web).credential(own.cid)
+        assert found.raw == own.raw
+        assert await feed(web).credential(bytes(8)) == ()
+
+
+async def test_after_a_restart_without_any_authority_the_keys_are_those_that_were_kept(closed: Closed) -> None:
+    async with closed.orders(), closed.web() as web:
+        await feed(web).want("orders")
+        number = member(web).keyring.seen["orders"]
+        await eventually(lambda: member(web).keyring.seen["orders"] > number)
+    closed.authority.program.kill()
+    async with closed.orders() as again, closed.web() as web:
+        keyring = member(again).keyring
+        assert member(again).keyring.since > unix_ms()
+        assert member(web).keyring.seen["orders"] > number
+        assert await feed(web).want("orders") is not None
+        assert keyring.wrapped
+        Sealing(web, again)
+        to = member(web).keyring.recipient("orders")
+        assert to is not None
+        assert keyring.ring.find(to.kid, unix_ms()) is not None
+
+
+async def _ask(mesh: Mesh, raw: bytes) -> bytes:
+    from crossply.identity.asking import asking
+
+    return await asking(mesh.running.routes.outbound, mesh.running.now)(raw)

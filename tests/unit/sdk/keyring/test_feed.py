@@ -1,0 +1,265 @@
+"""The feed of keys: asks once for many, hears what is announced, and looks again where an announcement was lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+
+import pytest
+from structlog.testing import capture_logs
+
+from crossply.clock import chance
+from crossply.errors import Unavailable
+from crossply.keyring import contents
+from crossply.keyring.contents import Asked, Changed, KeySet
+from crossply.keyring.feed import LOOK_EVERY, SPREAD, KeyFeed
+from crossply.keyring.lookup import ABSENT_FOR, AT_ONCE, place
+from crossply.tasks import Tasks
+from crossply.wire.link import ConnectionEvent
+from tests.unit.registry.fakes import Clock, FakeLink
+from tests.unit.sdk.keyring.ring import HOUR, NOW, Feeding, key_set
+
+BOTH = (NOW, NOW + HOUR)
+
+
+@dataclass
+class World:
+    """A feed over fakes: what is asked of the authority, what is kept, and pauses that the test ends."""
+
+    feeding: Feeding = field(default_factory=Feeding)
+    link: FakeLink = field(default_factory=FakeLink)
+    now: Clock = field(default_factory=Clock)
+    asked: list[Asked] = field(default_factory=list)
+    own: KeySet = field(default_factory=lambda: key_set(1, *BOTH))
+    groups: dict[str, KeySet] = field(default_factory=dict)
+    down: bool = False
+    kept: int = 0
+    failed: list[BaseException] = field(default_factory=list)
+    looks: list[asyncio.Future[None]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.tasks = Tasks(lambda _name, error: self.failed.append(error))
+        ask: Callable[[bytes], Awaitable[bytes]] = self.answer
+        self.feed = KeyFeed(
+            self.link.as_link(),
+            self.feeding.ring,
+            ask,
+            self.keep,
+            tasks=self.tasks,
+            now=self.now,
+            chance=chance(3),
+            pause=self.pause,
+        )
+
+    async def answer(self, raw: bytes) -> bytes:
+        await asyncio.sleep(0)
+        if self.down:
+            raise Unavailable("authority.keys: nobody listens")
+        asked = contents.decode(raw, Asked, "")
+        self.asked.append(asked)
+        families = {each.partition(".")[0] for each in (*asked.publishes, *asked.subscribes)}
+        given = {family: self.groups[family] for family in families if family in self.groups}
+        return self.feeding.bundle(self.own, None, **given)
+
+    def keep(self) -> None:
+        self.kept += 1
+
+    async def pause(self, length: float) -> None:
+        """Wait as long as the test likes for the next look; jitter takes no time."""
+        if length <= SPREAD:
+            await asyncio.sleep(0)
+            return
+        assert LOOK_EVERY / 2 <= length <= LOOK_EVERY * 1.5
+        self.looks.append(asyncio.get_running_loop().create_future())
+        await self.looks[-1]
+
+    async def settle(self) -> None:
+        for _ in range(30):
+            await asyncio.sleep(0)
+
+    async def look(self) -> None:
+        self.looks[-1].set_result(None)
+        await self.settle()
+
+    def put(self, service: str, keys: KeySet) -> None:
+        self.link.store.put(f"keys.{service}", self.feeding.public(service, keys))
+
+    def announce(self, **services: int) -> None:
+        self.link.keys.tell(self.feeding.changed(Changed(services=services)))
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    made = World()
+    yield made
+    await made.tasks.aclose()
+    assert made.failed == []
+
+
+async def test_many_that_want_a_services_keys_read_them_once(world: World) -> None:
+    world.put("web", key_set(1, *BOTH))
+    found = await asyncio.gather(*(world.feed.want("web") for _ in range(50)))
+    assert found[0] is not None
+    assert set(found) == {world.feeding.ring.recipient("web")}
+    assert world.link.store.reads == ["keys.web"]
+    assert world.kept == 1
+
+
+async def test_a_service_without_keys_is_not_asked_for_again_within_a_second(world: World) -> None:
+    assert await world.feed.want("web") is None
+    world.put("web", key_set(1, *BOTH))
+    assert await world.feed.want("web") is None
+    world.now.now += ABSENT_FOR
+    assert await world.feed.want("web") is not None
+
+
+async def test_what_a_lagging_replica_says_is_read_from_the_leader(world: World) -> None:
+    world.feed.start()
+    world.put("web", key_set(5, *BOTH))
+    await world.feed.want("web")
+    for lagging in (5, 4):
+        coming = world.feeding.ring.seen["web"] + 1
+        world.put("web", key_set(lagging, *BOTH))
+
+        async def leads(number: int = coming) -> None:
+            world.put("web", key_set(number, *BOTH))
+
+        async def answered(then: Callable[[], Awaitable[None]] = leads) -> None:
+            world.link.store.once("get", "keys.web", then)
+
+        # What the leader has is there when it is asked a second time.
+        world.link.store.once("get", "keys.web", answered)
+        world.announce(web=coming)
+        await world.settle()
+        assert world.feeding.ring.seen == {"web": coming}
+
+
+async def test_an_older_state_in_the_store_is_refused_and_what_is_held_stays(world: World) -> None:
+    world.feed.start()
+    world.put("web", key_set(5, *BOTH))
+    held = await world.feed.want("web")
+    world.put("web", key_set(4, NOW + 1))
+    with capture_logs() as logs:
+        world.announce(web=6)
+        await world.settle()
+    assert [(each["event"], "went back from 5 to 4" in each["why"]) for each in logs] == [("keys_refused", True)]
+    assert world.feeding.ring.recipient("web") == held
+
+
+async def test_what_is_announced_is_read_by_those_who_want_it_and_by_nobody_else(world: World) -> None:
+    world.feed.start()
+    await world.settle()
+    world.put("web", key_set(1, *BOTH))
+    world.put("stock", key_set(1, *BOTH))
+    await world.feed.want("web")
+    world.link.store.reads.clear()
+    world.put("web", key_set(2, *BOTH))
+    world.announce(web=2, stock=2)
+    await world.settle()
+    assert world.link.store.reads == ["keys.web"]
+    assert world.feeding.ring.seen["web"] == 2
+    world.feed.unwant("web")
+    world.announce(web=3)
+    await world.settle()
+    assert world.link.store.reads == ["keys.web"]
+
+
+async def test_an_announcement_that_nobody_signed_is_dropped(world: World) -> None:
+    world.feed.start()
+    await world.settle()
+    with capture_logs() as logs:
+        world.link.keys.tell(b"junk")
+    assert [each["event"] for each in logs] == ["announcement_dropped"]
+
+
+async def test_private_keys_are_asked_for_at_the_start_when_announced_and_after_a_reconnect(world: World) -> None:
+    world.feed.start()
+    await world.settle()
+    assert len(world.asked) == 1
+    assert world.kept == 1
+    world.announce(orders=1)
+    await world.settle()
+    assert len(world.asked) == 1
+    world.own = key_set(2, *BOTH)
+    world.announce(orders=2)
+    await world.settle()
+    assert len(world.asked) == 2
+    world.link.happen(ConnectionEvent.RECONNECTED)
+    await world.settle()
+    assert len(world.asked) == 3
+    assert world.kept == 2
+
+
+async def test_a_lost_announcement_is_made_up_for_once_the_next_key_has_begun(world: World) -> None:
+    world.feed.start()
+    world.put("web", key_set(1, *BOTH))
+    await world.feed.want("web")
+    await world.settle()
+    await world.look()
+    assert (len(world.asked), world.link.store.reads) == (1, ["keys.web"])
+    world.feeding.clock.now += HOUR
+    world.own = key_set(2, *BOTH, NOW + 2 * HOUR)
+    world.put("web", key_set(2, *BOTH, NOW + 2 * HOUR))
+    await world.look()
+    assert world.feeding.ring.outlived() == (False, [])
+
+
+async def test_an_authority_that_is_away_is_asked_again(world: World) -> None:
+    world.down = True
+    world.feed.start()
+    with capture_logs() as logs:
+        await world.settle()
+    assert [each["event"] for each in logs] == ["keys_not_given"]
+    world.down = False
+    await world.look()
+    assert len(world.asked) == 1
+    assert world.feeding.ring.outlived()[0] is False
+
+
+async def test_channels_are_asked_for_together_and_those_not_given_again_later(world: World) -> None:
+    world.groups["orders"] = key_set(1, *BOTH)
+    world.feed.start(["orders.*"])
+    await world.settle()
+    assert world.asked[-1].subscribes == ("orders.*",)
+    assert world.feeding.ring.group("orders.created") is not None
+    assert await world.feed.want_channel("orders.created") is not None
+    assert len(world.asked) == 1
+    assert await world.feed.want_channel("stock.moved") is None
+    assert await world.feed.want_channel("stock.moved") is None
+    assert len(world.asked) == 2
+    assert world.asked[-1].publishes == ("stock.moved",)
+    world.groups["stock"] = key_set(1, *BOTH)
+    await world.look()
+    assert await world.feed.want_channel("stock.moved") is not None
+    assert world.feeding.ring.group("orders.created") is not None
+
+
+async def test_a_credential_is_read_once_by_its_id_and_what_lies_there_must_be_it(world: World) -> None:
+    other = world.feeding.authority.holder("web", "m7q2mzp4x3ac")
+    third = world.feeding.authority.holder("web", "p7q2mzp4x3ac")
+    store = world.link.keys.credentials
+    store.put(place(other.cid), other.raw)
+    store.put(place(third.cid), other.raw)
+    found = await asyncio.gather(*(world.feed.credential(other.cid) for _ in range(20)))
+    assert {member.raw for members in found for member in members} == {other.raw}
+    assert store.reads == [place(other.cid)]
+    assert await world.feed.credential(third.cid) == ()
+
+
+async def test_ids_that_mean_nothing_cost_few_questions_at_a_time_and_one_a_second(world: World) -> None:
+    store = world.link.keys.credentials
+    assert await world.feed.credential(bytes(8)) == ()
+    assert await world.feed.credential(bytes(8)) == ()
+    assert len(store.reads) == 1
+    world.now.now += ABSENT_FOR
+    await world.feed.credential(bytes(8))
+    assert len(store.reads) == 2
+    store.available = False
+    many = (world.feed.credential(each.to_bytes(8, "big")) for each in range(1, 100))
+    assert set(await asyncio.gather(*many)) == {()}
+    assert len(store.reads) == 2
+    store.available = True
+    world.now.now += ABSENT_FOR
+    await asyncio.gather(*(world.feed.credential(each.to_bytes(8, "big")) for each in range(1, 100)))
+    assert len(store.reads) == 2 + AT_ONCE
