@@ -15,6 +15,7 @@ from crossply.discovery.catalog import Catalog
 from crossply.discovery.presence import Presence
 from crossply.discovery.vigil import Vigil
 from crossply.errors import MeshError
+from crossply.first_connection import first_connection
 from crossply.identity.asking import asking
 from crossply.identity.stranger import who
 from crossply.keyring.following import following
@@ -22,7 +23,6 @@ from crossply.protection.admission import Admission
 from crossply.protection.leases import Leases
 from crossply.protection.rates import Rates
 from crossply.protection.replies import Replies
-from crossply.reaching import ONE_TRY, reached
 from crossply.routing.inbound import Inbound
 from crossply.routing.publishing import Publishing
 from crossply.routing.routes import Routes
@@ -165,18 +165,18 @@ class Running:
     async def _connected(self) -> Link:
         await self.member.begin()
         config = self._config
-        link_config = LinkConfig(
+        target = LinkConfig(
             servers=config.nats,
             service=self._declared.service,
             instance=self.instance,
             tenant=config.tenant,
             trust_domain=config.trust_domain,
-            connect_timeout=min(ONE_TRY, config.connect_timeout),
+            connect_timeout=config.connect_timeout,
             tls=self.member.tls,
             renewals=self.member.renewals,
             needs=tuple(self._declared.subscriptions),
         )
-        return await reached(self._connect, link_config, config.connect_timeout, self.now, self._log)
+        return await first_connection(self._connect, target, self.now, self._log)
 
     def _adopt(self, snapshot: Snapshot) -> None:
         self.rates.adopt(snapshot)

@@ -59,6 +59,7 @@ def of_instance(reach: Reach, service: str, instance: str, tenant: str) -> Allow
         *_inboxes({*reach.callers, REGISTRY}),
         *(subjects.channel(each) for each in reach.publishes),
         *_reads(subjects.bucket(tenant)),
+        *_reads(subjects.credentials(tenant)),
         *_keeps(subjects.replies(tenant)),
         *(each for pattern in reach.takes for each in _pulls(service, pattern)),
     }
@@ -70,8 +71,7 @@ def of_instance(reach: Reach, service: str, instance: str, tenant: str) -> Allow
             for each in (
                 subjects.own_instance(service, instance),
                 subjects.who(service),
-                subjects.HEAD,
-                subjects.REVOKED,
+                subjects.ANNOUNCEMENTS,
                 *(subjects.heartbeats(each) for each in callees),
                 *(subjects.micro(verb, *about) for verb in _VERBS for about in ((), (service,), (service, instance))),
             )
@@ -124,23 +124,25 @@ def of_authority(tenant: str) -> AllowList:
 
     Their certificate is one for all replicas, so that no instance is named here.
     """
-    bucket = subjects.bucket(tenant)
+    bucket, credentials = subjects.bucket(tenant), subjects.credentials(tenant)
     publish = {
         *_own(AUTHORITY),
         subjects.who(AUTHORITY),
+        subjects.KEYS,
         f"$KV.{bucket}.authority.>",
         f"$KV.{bucket}.revoked",
         subjects.REVOKED,
+        f"$KV.{bucket}.keys.>",
         *_reads(bucket),
-        *(f"$JS.API.STREAM.{verb}.KV_{bucket}" for verb in ("CREATE", "INFO")),
+        *_keeps(credentials),
+        *(f"$JS.API.STREAM.{verb}.KV_{each}" for verb in ("CREATE", "INFO") for each in (bucket, credentials)),
         _ALL_INBOXES,
     }
     subscribe = {
         f"{subjects.inboxes(AUTHORITY)}.>",
         subjects.any_endpoint(AUTHORITY),
         subjects.heartbeats(AUTHORITY),
-        subjects.HEAD,
-        subjects.REVOKED,
+        subjects.ANNOUNCEMENTS,
         *(subjects.micro(verb, *about) for verb in _VERBS for about in ((), (AUTHORITY,), (AUTHORITY, "*"))),
     }
     return _sorted(publish, subscribe)
