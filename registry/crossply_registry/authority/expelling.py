@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 SWEEPS: Final = (0.0, 0.3, 1.0, 3.0, 6.0, 12.0)
 """When connections are looked through after a change, in seconds: again and again, as a broker may have taken one at
 the word of a replica that had not heard, and as moving takes its time."""
-MOVING: Final = 5.0
-"""Seconds that an instance has to move by itself."""
 SERVICE, TENANT, INSTANCE = "OU", "O", "SERIALNUMBER"
 """What of a certificate's subject says who it is."""
 
@@ -105,6 +103,6 @@ def revoked(revocations: Revocations, identity_of: Callable[[Connected], str]) -
         if verdict.barred:
             return f"{identity} is revoked"
         since = asked - verdict.before
-        return f"{identity} was issued anew" if since >= MOVING and connection.age > since else ""
+        return f"{identity} was issued anew" if since >= verdict.moving and connection.age > since else ""
 
     return ending

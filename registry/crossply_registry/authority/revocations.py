@@ -22,13 +22,19 @@ if TYPE_CHECKING:
 
 LABEL: Final = b"crossply-revoked-v1"
 MOST: Final = 4_096
+MOVING: Final = 5.0
+"""Seconds that processes have to replace what was voided, before it is refused and their connections end."""
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """What holds for one identity: `barred` gets nothing; what was issued before `before` (unix s) is void."""
+    """What holds for one identity: `barred` gets nothing; what was issued before `before` (unix s) is void.
+
+    What is void is good for `moving` seconds more, for whoever already knows it.
+    """
 
     barred: bool = False
     before: float = 0.0
+    moving: float = 0.0
     reason: str = ""
 
 
@@ -82,7 +88,12 @@ class Revocations:
 
     async def void(self, identity: str, reason: str) -> None:
         """Void what an identity has; its processes enrol themselves anew, unless it is barred."""
-        await self._decide(identity, lambda held: Verdict(barred=held.barred, before=self._moment(held), reason=reason))
+
+        def voided(held: Verdict) -> Verdict:
+            moving = 0.0 if held.barred else MOVING
+            return Verdict(barred=held.barred, before=self._moment(held), moving=moving, reason=reason)
+
+        await self._decide(identity, voided)
 
     async def restore(self, identity: str) -> None:
         """Let a barred identity enrol itself again; what it had before stays void."""
@@ -135,7 +146,7 @@ class Revocations:
 
 def _void(verdict: Verdict) -> Void:
     # What is issued begins earlier than it is made, for clocks that lag.
-    return Void(int(verdict.before) - BACKDATE, int(verdict.before), verdict.barred)
+    return Void(int(verdict.before) - BACKDATE, int(verdict.before + verdict.moving), verdict.barred)
 
 
 CLEAR: Final = Verdict()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from crossply.wire.pong import Pong
+from crossply.wire.link import Pong
 
 if TYPE_CHECKING:
     from crossply.clock import Clock

@@ -126,7 +126,7 @@ class Credentials:
         """Raise ``SealFault`` unless a credential is in force at ``now`` (unix milliseconds) and not revoked."""
         if not member.begins <= now < member.ends:
             raise SealFault(Reason.CREDENTIAL_EXPIRED, f"credential of {member.peer.service} is not in force")
-        if self._revoked_since(member) is not None:
+        if self.revoked.revoked(member.serial, member.peer.identity, member.begins // _SECOND, now // _SECOND):
             raise SealFault(Reason.CREDENTIAL_REVOKED, f"credential of {member.peer.service} is revoked")
 
     def check_stored(self, member: Member, stored: int) -> None:

@@ -17,7 +17,7 @@ _SERIAL: Final = 16
 
 
 class Void(msgspec.Struct, frozen=True):
-    """What no longer holds of an identity: its credentials that began by ``until``, since ``since``; unix seconds.
+    """What does not hold of an identity: its credentials that began by ``until``, from ``since`` on; unix seconds.
 
     One that is ``barred`` gets no others: whoever says that it is this identity is not believed.
     """
@@ -44,6 +44,13 @@ class Revoked(msgspec.Struct, frozen=True):
         if void is None or begins > void.until:
             return since
         return void.since if since is None else min(since, void.since)
+
+    def revoked(self, serial: bytes, identity: str, begins: int, now: int) -> bool:
+        """Return whether a credential is revoked now; a single one is from the moment on that this is known."""
+        if serial in self.since:
+            return True
+        void = self.identities.get(identity)
+        return void is not None and begins <= void.until and now >= void.since
 
     @property
     def barred(self) -> frozenset[str]:

@@ -21,7 +21,7 @@ from crossply.handler import Kind, Request, Response
 from crossply.names import new_id
 from crossply.wire import message
 from crossply.wire.envelope import EnvelopeFault
-from crossply.wire.pong import Pong
+from crossply.wire.link import Pong
 
 if TYPE_CHECKING:
     from collections.abc import Callable

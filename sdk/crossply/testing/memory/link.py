@@ -37,12 +37,12 @@ if TYPE_CHECKING:
         LinkConfig,
         MicroHandler,
         MissingHandler,
+        Pong,
         PresenceHandler,
         ReportHandler,
         Store,
         Streams,
     )
-    from crossply.wire.pong import Pong
     from crossply.wire.presence import Presence
 
 _LAST_REPLIES = 1.0
@@ -250,6 +250,9 @@ class MemoryLink:
     async def ping(self, operation: str, instance: str, timeout: float) -> Pong:
         """Ask an instance whether it lives."""
         return await self._calling.ping(operation, instance, timeout)
+
+    def protect(self, securities: object) -> None:
+        """Do nothing: in memory there is nobody to seal against."""
 
     def fail_attempts(self, service: str, instance: str) -> int:
         """Fail the attempts in flight to an instance."""

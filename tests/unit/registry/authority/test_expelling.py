@@ -11,8 +11,8 @@ import pytest
 from crossply.errors import Unavailable
 from crossply.tasks import Tasks
 from crossply.wire.system import Connected
-from crossply_registry.authority.expelling import MOVING, SWEEPS, Expelling, identities, revoked
-from crossply_registry.authority.revocations import Revocations
+from crossply_registry.authority.expelling import SWEEPS, Expelling, identities, revoked
+from crossply_registry.authority.revocations import MOVING, Revocations
 from crossply_registry.authority.state import State
 from tests.unit.registry.authority.standing import KEK, Time
 from tests.unit.registry.authority.test_issuer import chain

@@ -12,8 +12,7 @@ from crossply.discovery.catalog import Catalog
 from crossply.discovery.vigil import PING_EVERY, Vigil
 from crossply.routing.instances import Callee
 from crossply.tasks import Tasks
-from crossply.wire.link import Link
-from crossply.wire.pong import Pong
+from crossply.wire.link import Link, Pong
 from tests.unit.sdk.stage import callee, instance, now
 
 

@@ -57,3 +57,12 @@ def test_of_an_identity_what_began_by_a_moment_is_revoked_and_nothing_later() ->
 
 def test_only_the_barred_are_not_believed_at_all() -> None:
     assert Revoked(1, {}, {"web": Void(1, 1), "orders": Void(1, 1, barred=True)}).barred == {"orders"}
+
+
+def test_what_is_void_is_refused_from_its_moment_on_and_a_single_serial_at_once() -> None:
+    found = Revoked(1, {bytes(16): 50}, {"web": Void(until=100, since=400)})
+    other = bytes(range(16))
+    assert not found.revoked(other, "web", 100, 399)
+    assert found.revoked(other, "web", 100, 400)
+    assert not found.revoked(other, "web", 101, 400)
+    assert found.revoked(bytes(16), "orders", 100, 0)
