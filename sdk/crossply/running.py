@@ -17,6 +17,7 @@ from crossply.discovery.presence import Presence
 from crossply.discovery.vigil import Vigil
 from crossply.errors import MeshError
 from crossply.identity.asking import asking
+from crossply.identity.place import Place
 from crossply.identity.stranger import who
 from crossply.keyring.following import following
 from crossply.protection.admission import Admission
@@ -148,8 +149,7 @@ class Running:
         self._presence.offer(self._declared.facts(), tuple(self._declared.subscriptions))
         self.link.on_event(self._happened)
         self.link.on_missing_stream(self._presence.missing)
-        ask = asking(self.routes.outbound, self.now)
-        self._standing = self.member.standing(self.link, self._inbound.bar, ask, self._tasks)
+        self._standing = self.member.standing(self._place())
         await self._feed.start()
         await self._feed.want(self._declared.service)
         joined = self.member, self.link, self._declared
@@ -168,14 +168,31 @@ class Running:
         self._tasks.for_ever(lambda: self.outflow.step(self.link.report), "telemetry")
         self._log.info("started", broker=self.link.server, revision=self._feed.revision)
 
+    def _place(self) -> Place:
+        return Place(
+            link=self.link,
+            bar=self._inbound.bar,
+            ask=asking(self.routes.outbound, self.now),
+            needs=tuple(self._declared.subscriptions),
+            moves=self.around.moves,
+            moved=self._moved,
+            tasks=self._tasks,
+        )
+
     def _adopt(self, snapshot: Snapshot) -> None:
         self.link.protect(snapshot.security)
+        self._standing.adopt(snapshot.access)
         self.rates.adopt(snapshot)
         self.routes.adopt(snapshot)
         self.publishing.adopt(snapshot)
         self._inbound.adopt(snapshot)
         self.outflow.adopt(snapshot.kept_by(self._declared.service))
         self._tasks.spawn(self._presence.applied(snapshot.generation, snapshot.revision), "policy acknowledged")
+
+    def _moved(self) -> None:
+        for each in (self.routes, self.publishing, self._inbound):
+            each.compose_again()
+        self._tasks.spawn(self.catalog.ask_again(), "ask again who is there")
 
     def _happened(self, event: ConnectionEvent) -> None:
         if event is ConnectionEvent.RECONNECTED:

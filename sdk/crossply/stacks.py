@@ -7,7 +7,7 @@ The full order is ``OUTBOUND`` and ``INBOUND``; the stacks keep to it, and ``doc
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from crossply.handler import Handler, Layer, Request, compose
@@ -26,6 +26,7 @@ from crossply.layers.hedge import hedge
 from crossply.layers.limit import limit
 from crossply.layers.measure import measure
 from crossply.layers.mirror import mirror
+from crossply.layers.move import move, move_to_answer
 from crossply.layers.outlier import outlier
 from crossply.layers.propagate import propagate
 from crossply.layers.rescue import rescue
@@ -35,6 +36,7 @@ from crossply.layers.split import split
 from crossply.layers.throttle import throttle
 from crossply.layers.trace import trace
 from crossply.routing.held import UNPROTECTED, Protection
+from crossply.routing.moves import Moves
 from crossply.telemetry.recorder import Recorder, Side
 from crossply_policy.traffic import TrafficPolicy
 
@@ -55,6 +57,7 @@ OUTBOUND = (
     "measure",
     "deadline",
     "permit",
+    "move",
     "throttle",
     "mirror",
     "split",
@@ -81,6 +84,7 @@ INBOUND = (
     "expire",
     "open",
     "authorize",
+    "move",
     "throttle",
     "dedupe",
     "bound",
@@ -99,6 +103,7 @@ class Surroundings:
     zone: str = ""
     around_call: tuple[Layer, ...] = ()
     around_attempt: tuple[Layer, ...] = ()
+    moves: Moves = field(default_factory=Moves)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,10 +126,11 @@ def outbound(  # noqa: PLR0913 - all that one stack is made of
     limits: Limited = (),
     wire: Handler,
     steering: Steering | None = None,
+    moving: bool = False,
 ) -> Handler:
     """Return the handler of calls to one endpoint: once per call down to ``retry``, then once per attempt.
 
-    ``steering`` is there when the route has ``traffic``.
+    ``steering`` is there when the route has ``traffic``; ``moving`` while the connection may not call the service yet.
     """
     traffic = (steering and route.traffic) or TrafficPolicy()
     again = route.retry if route.retry.attempts else None
@@ -140,6 +146,8 @@ def outbound(  # noqa: PLR0913 - all that one stack is made of
             *around.around_call,
             # Before any waiting: all that follows spends from this.
             deadline(route.timeout.total, around.now),
+            # Before anything is spent: nothing could be sent before.
+            move(around.moves, around.now) if moving else None,
             # Once per call, and before anything is done for it: what it refuses never left.
             throttle(limits) if limits else None,
             # Once per call, whatever becomes of it: a copy for each attempt would multiply load.
@@ -206,6 +214,7 @@ def publishing(*, around: Surroundings, within: float, limits: Limited = (), wir
             trace(around.recorder, Side.PUBLISHER),
             measure(around.recorder, Side.PUBLISHER, around.now),
             deadline(within, around.now),
+            move(around.moves, around.now) if around.moves.publishing else None,
             # Where events are made: what subscribers have not taken yet is the stream's matter.
             throttle(limits) if limits else None,
             propagate(),
@@ -242,6 +251,8 @@ def inbound(  # noqa: PLR0913 - all that one stack is made of
             admit(admission, operation, around.now, prompt=prompt),
             # After admission, so that what waited too long is dropped before it costs anything.
             expire(around.now),
+            # Needs the peer as well: replies to some could not be sent yet.
+            move_to_answer(around.moves, around.now) if around.moves.answering and side is Side.CALLEE else None,
             # Needs the peer that is calling; before anything is decoded.
             throttle(limits) if limits else None,
             # After all that may refuse: what was refused is no outcome to be kept.

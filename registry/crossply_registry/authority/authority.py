@@ -173,13 +173,13 @@ class Authority:
         entries = await journal.refresh()
         renewing = Renewing(issuer, joining, revocations, now=self._now)
         asking = Asking(renewing, granting)
-        effect = self._effect = Effect(link, issuer, revocations, self._now)
+        effect = self._effect = Effect(link, issuer, revocations, self._config.tenant, self._now)
         self._parts = Parts(
             link, issuer, tokens, revocations, journal, joining, renewing, keys, asking, judging, effect
         )
         self._tasks.for_ever(keys.turning, "turn keys")
         if self._callout is not None:
-            await self._callout.follow(link, self.registry_key, revocations)
+            await self._callout.follow(link, self.registry_key, revocations, effect.adopt)
         await effect.begin(self._target(), self._connect_system if self._callout is not None else None)
         _log.info("ready", instance=self.instance, trust_domain=issuer.trust_domain, entries=entries)
 

@@ -12,11 +12,13 @@ from crossply.tasks import Tasks
 from crossply.telemetry.logs import get_logger
 from crossply_registry.authority.callout.admitting import SYSTEM
 from crossply_registry.authority.expelling import Expelling, identities, revoked
+from crossply_registry.authority.outdated import Outdated
 from crossply_registry.authority.spreading import Spreading
 
 if TYPE_CHECKING:
     from crossply.wire.link import Link, LinkConfig
     from crossply.wire.system import System
+    from crossply_policy.access.rules import Access
     from crossply_registry.authority.expelling import ConnectSystem
     from crossply_registry.authority.issuer import Issuer
     from crossply_registry.authority.revocations import Revocations
@@ -28,10 +30,14 @@ _log: Final = get_logger("authority")
 class Effect:
     """One replica's; `now` is unix seconds."""
 
-    def __init__(self, link: Link, issuer: Issuer, revocations: Revocations, now: Callable[[], float]) -> None:
+    def __init__(
+        self, link: Link, issuer: Issuer, revocations: Revocations, tenant: str, now: Callable[[], float]
+    ) -> None:
         self._tasks = Tasks(_failed)
         self._system: System | None = None
-        self._expelling = Expelling((revoked(revocations, identities(issuer.trust_domain)),), self._tasks, now)
+        identity_of = identities(issuer.trust_domain)
+        self._outdated = Outdated(tenant, identity_of, now)
+        self._expelling = Expelling((revoked(revocations, identity_of), self._outdated), self._tasks, now)
         self._spreading = Spreading(link, issuer, revocations, self._tasks, self._expelling.changed)
 
     async def begin(self, config: LinkConfig, connect: ConnectSystem | None) -> None:
@@ -47,6 +53,11 @@ class Effect:
             except Unavailable as error:
                 _log.error("system_account_not_reached", why=error.message)
         await self._spreading.start()
+
+    def adopt(self, access: Access) -> None:
+        """Have what policy allows no more take effect on connections that were let in with it."""
+        if self._outdated.adopt(access):
+            self._expelling.changed()
 
     async def spread(self) -> None:
         """Have what was decided just now take effect; raise StoreUnavailable: then it is tried again soon."""

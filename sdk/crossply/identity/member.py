@@ -23,6 +23,7 @@ from crossply.names import new_instance
 from crossply.telemetry.logs import get_logger
 from crossply.wire.credential import identity
 from crossply.wire.renewals import Renewals
+from crossply_policy.access.decision import Caller
 
 if TYPE_CHECKING:
     import ssl
@@ -31,8 +32,7 @@ if TYPE_CHECKING:
 
     from crossply.clock import Chance
     from crossply.config import MeshConfig
-    from crossply.tasks import Tasks
-    from crossply.wire.link import Link
+    from crossply.identity.place import Place
 
 Ask: TypeAlias = Callable[[bytes], Awaitable[bytes]]
 """Sends a renewal to the authority over the mesh, and returns its answer; raises CallError."""
@@ -69,6 +69,7 @@ class Member:
         except (OSError, ValueError) as error:
             raise ConfigError([f"CROSSPLY_AUTHORITY_CA: cannot read {str(config.authority_ca)!r}: {error}"]) from error
         self._config = config
+        self._service = service
         self._identity = identity(config.trust_domain, config.tenant, service)
         self._authority = Authority(config.authority, config.authority_ca, config.trust_domain, config.tenant)
         self._chance = chance
@@ -109,6 +110,11 @@ class Member:
         return self._tls
 
     @property
+    def tenant(self) -> str:
+        """Return whose identity it is."""
+        return self._config.tenant
+
+    @property
     def tls(self) -> Member:
         """Return what connections are opened with: itself."""
         return self
@@ -123,9 +129,9 @@ class Member:
         """Return the keys that may vouch for members, by their ``issuer_kid``."""
         return authorities(self.issued)
 
-    def standing(self, link: Link, bar: Callable[[frozenset[str]], None], ask: Ask, tasks: Tasks) -> Standing:
+    def standing(self, place: Place) -> Standing:
         """Return what keeps this process in good standing while it is connected."""
-        return Standing(self, link, bar, ask, tasks)
+        return Standing(self, place, Caller(service=self._service, identity=self._identity), self._chance)
 
     async def begin(self) -> None:
         """Join, or go on as who this process was when no authority answers.

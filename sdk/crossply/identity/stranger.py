@@ -8,22 +8,23 @@ from crossply.clock import chance_of_loop
 from crossply.names import new_instance
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from crossply.config import MeshConfig
     from crossply.identity.member import Member
-    from crossply.tasks import Tasks
-    from crossply.wire.link import Link
+    from crossply.identity.place import Place
+    from crossply_policy.access.rules import Access
 
 
 class Unknown:
-    """Stands where a ``Standing`` does: it has nothing to renew, and hears of nobody who is revoked."""
+    """Stands where a ``Standing`` does: it has nothing to renew, hears of nobody revoked, and may everything."""
 
     async def start(self) -> None:
         """Follow nobody."""
 
     async def catch_up(self) -> None:
         """Miss nothing."""
+
+    def adopt(self, access: Access) -> None:
+        """Move for nothing."""
 
 
 class Stranger:
@@ -39,18 +40,9 @@ class Stranger:
     async def begin(self) -> None:
         """Join nobody."""
 
-    def standing(
-        self,
-        link: Link,  # noqa: ARG002 - as a member's
-        bar: Callable[[frozenset[str]], None],  # noqa: ARG002 - as a member's
-        ask: Callable[[bytes], Awaitable[bytes]],  # noqa: ARG002 - as a member's
-        tasks: Tasks,  # noqa: ARG002 - as a member's
-    ) -> Unknown:
+    def standing(self, place: Place) -> Unknown:  # noqa: ARG002 - as a member's
         """Return that of a process of whom no authority knows."""
         return Unknown()
-
-    def keep(self) -> None:
-        """Keep nothing here either."""
 
     def close(self) -> None:
         """Keep nothing."""

@@ -38,7 +38,7 @@ class Inbound:
         self._rates = rates
         self._replies = replies
         self._report = report
-        self._compose_again: dict[str, Callable[[], None]] = {}
+        self._composers: dict[str, Callable[[], None]] = {}
         self._snapshot = Snapshot()
         self._barred: frozenset[str] = frozenset()
 
@@ -46,16 +46,17 @@ class Inbound:
         """Refuse these identities from the next request on, and no others."""
         if barred != self._barred:
             self._barred = barred
-            self._compose_all()
+            self.compose_again()
 
     def adopt(self, snapshot: Snapshot) -> None:
         """Use a new snapshot from the next request on."""
         self._snapshot = snapshot
         self._calls.adopt(snapshot.route(self._service, "any").admission)
-        self._compose_all()
+        self.compose_again()
 
-    def _compose_all(self) -> None:
-        for again in self._compose_again.values():
+    def compose_again(self) -> None:
+        """Use stacks of the same snapshot that are composed anew."""
+        for again in self._composers.values():
             again()
 
     def endpoint(self, name: str, handler: Handler, facts: Facts, *, prompt: bool) -> Handler:
@@ -102,5 +103,5 @@ class Inbound:
         def serving(request: Request) -> Awaitable[Response]:
             return stack(request)
 
-        self._compose_again[name] = again
+        self._composers[name] = again
         return serving

@@ -58,6 +58,7 @@ def of_instance(reach: Reach, service: str, instance: str, tenant: str) -> Allow
         # A registry asks who serves what.
         *_inboxes({*reach.callers, REGISTRY}),
         *(subjects.channel(each) for each in reach.publishes),
+        subjects.OWN_PERMISSIONS,
         *_reads(subjects.bucket(tenant)),
         *_reads(subjects.credentials(tenant)),
         *_keeps(subjects.replies(tenant)),

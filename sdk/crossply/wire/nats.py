@@ -9,6 +9,7 @@ from crossply.clock import chance_of_loop, of_loop
 from crossply.tasks import Tasks
 from crossply.telemetry.logs import get_logger
 from crossply.wire import credential, message, subjects
+from crossply.wire.allowed import follow
 from crossply.wire.announcing import Announcer, Watch
 from crossply.wire.calling import Caller
 from crossply.wire.delivery import Delivery
@@ -84,7 +85,7 @@ class NatsLink:
             on_refusal=Denials(self._mux).told,
         )
         if config.renewals is not None:
-            config.renewals.on_renewal(broker.move)
+            follow(config.renewals, broker, self._mux, now)
         jetstream = JetStream(broker, self._mux, now)
         sealed = self._sealed = None if config.keys is None else _sealed(config, config.keys, self._sender, now)
         plain = Caller(broker, self._mux, self._sender, self._senders, now)

@@ -31,7 +31,7 @@ _KICK_WITHIN: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """One connection: its broker's id, its number there, seconds since it began, the subject of its certificate.
+    """One connection: its broker's id, its number there, seconds since it began, who it is, and what it calls itself.
 
     ``subject`` maps attribute types to values, such as ``OU`` to the service; it is empty without a certificate.
     """
@@ -40,6 +40,7 @@ class Connected:
     number: int
     age: float
     subject: dict[str, str]
+    name: str = ""
 
 
 class _Certificate(msgspec.Struct, frozen=True):
@@ -49,6 +50,7 @@ class _Certificate(msgspec.Struct, frozen=True):
 class _Connection(msgspec.Struct, frozen=True):
     cid: int
     start: datetime
+    name: str = ""
     tls_peer_certs: tuple[_Certificate, ...] = ()
 
 
@@ -179,7 +181,7 @@ def _query(offset: int) -> bytes:
 
 def _read(broker: str, said: _Page) -> list[Connected]:
     return [
-        Connected(broker, each.cid, (said.now - each.start).total_seconds(), _subject(each))
+        Connected(broker, each.cid, (said.now - each.start).total_seconds(), _subject(each), each.name)
         for each in said.connections
     ]
 
