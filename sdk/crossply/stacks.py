@@ -28,6 +28,7 @@ from crossply.layers.measure import measure
 from crossply.layers.mirror import mirror
 from crossply.layers.move import move, move_to_answer
 from crossply.layers.outlier import outlier
+from crossply.layers.permit import permit
 from crossply.layers.propagate import propagate
 from crossply.layers.rescue import rescue
 from crossply.layers.retry import retry
@@ -41,6 +42,7 @@ from crossply.telemetry.recorder import Recorder, Side
 from crossply_policy.traffic import TrafficPolicy
 
 if TYPE_CHECKING:
+    from crossply.access.guard import Check
     from crossply.clock import Chance, Clock
     from crossply.discovery.catalog import Catalog
     from crossply.handler import Facts
@@ -72,7 +74,6 @@ OUTBOUND = (
     "attempt",
     "fault",
     "propagate",
-    "seal",
     "wire",
 )
 INBOUND = (
@@ -82,8 +83,7 @@ INBOUND = (
     "bar",
     "admit",
     "expire",
-    "open",
-    "authorize",
+    "permit",
     "move",
     "throttle",
     "dedupe",
@@ -123,6 +123,7 @@ def outbound(  # noqa: PLR0913 - all that one stack is made of
     budget: RetryBudget,
     protection: Protection = UNPROTECTED,
     idempotent: Callable[[Request], bool],
+    permitted: Check | None = None,
     limits: Limited = (),
     wire: Handler,
     steering: Steering | None = None,
@@ -146,6 +147,8 @@ def outbound(  # noqa: PLR0913 - all that one stack is made of
             *around.around_call,
             # Before any waiting: all that follows spends from this.
             deadline(route.timeout.total, around.now),
+            # Once per call, and before anything is spent on it: what the callee would refuse is not sent.
+            permit(permitted) if permitted else None,
             # Before anything is spent: nothing could be sent before.
             move(around.moves, around.now) if moving else None,
             # Once per call, and before anything is done for it: what it refuses never left.
@@ -207,13 +210,17 @@ def copying(total: float, chooser: Chooser, *, around: Surroundings, catalog: Ca
     )
 
 
-def publishing(*, around: Surroundings, within: float, limits: Limited = (), wire: Handler) -> Handler:
+def publishing(
+    *, around: Surroundings, within: float, permitted: Check | None = None, limits: Limited = (), wire: Handler
+) -> Handler:
     """Return the handler of events to one channel; the wire itself sends the same bytes again until ``within``."""
     return compose(
         [
             trace(around.recorder, Side.PUBLISHER),
             measure(around.recorder, Side.PUBLISHER, around.now),
             deadline(within, around.now),
+            # A stream takes what it gets: who may not publish is refused before it has the event.
+            permit(permitted) if permitted else None,
             move(around.moves, around.now) if around.moves.publishing else None,
             # Where events are made: what subscribers have not taken yet is the stream's matter.
             throttle(limits) if limits else None,
@@ -230,6 +237,7 @@ def inbound(  # noqa: PLR0913 - all that one stack is made of
     around: Surroundings,
     admission: Admission,
     operation: str,
+    permitted: Check | None = None,
     limits: Limited = (),
     barred: frozenset[str] = frozenset(),
     kept: tuple[Replies, Facts] | None = None,
@@ -251,6 +259,8 @@ def inbound(  # noqa: PLR0913 - all that one stack is made of
             admit(admission, operation, around.now, prompt=prompt),
             # After admission, so that what waited too long is dropped before it costs anything.
             expire(around.now),
+            # Needs to know who is calling; before the rates, so that what may not be takes nobody's tokens.
+            permit(permitted) if permitted else None,
             # Needs the peer as well: replies to some could not be sent yet.
             move_to_answer(around.moves, around.now) if around.moves.answering and side is Side.CALLEE else None,
             # Needs the peer that is calling; before anything is decoded.

@@ -21,7 +21,7 @@ from crossply.keyring.keyring import Keyring
 from crossply.keyring.signed import KeyFault
 from crossply.names import new_instance
 from crossply.telemetry.logs import get_logger
-from crossply.wire.credential import identity
+from crossply.wire.credential import identity, read
 from crossply.wire.renewals import Renewals
 from crossply_policy.access.decision import Caller
 
@@ -92,6 +92,16 @@ class Member:
         return self._held.issued
 
     @property
+    def vouched_for(self) -> bool:
+        """Return that an authority says who this is."""
+        return True
+
+    @property
+    def claims(self) -> Mapping[str, str]:
+        """Return what its credential claims beside its names; nothing before ``begin``."""
+        return {} if self._held is None else read(self._held[1].credential).claimed
+
+    @property
     def keys(self) -> Keys:
         """Return the keys that it was issued for."""
         if self._held is None:
@@ -108,11 +118,6 @@ class Member:
     def context(self) -> ssl.SSLContext:
         """Return what shows this process's newest certificate."""
         return self._tls
-
-    @property
-    def tenant(self) -> str:
-        """Return whose identity it is."""
-        return self._config.tenant
 
     @property
     def tls(self) -> Member:

@@ -20,6 +20,7 @@ class Place:
     """
 
     link: Link
+    tenant: str
     bar: Callable[[frozenset[str]], None]
     ask: Callable[[bytes], Awaitable[bytes]]
     needs: tuple[str, ...]

@@ -26,7 +26,7 @@ class Standing:
         self._place = place
         self._void = False
         self._feed = RevocationFeed(place.link, lambda: member.authorities, self._adopt, place.tasks)
-        wanted = Wanted(who, member.instance, member.tenant, place.needs)
+        wanted = Wanted(who, member.instance, place.tenant, place.needs)
         self._moving = Moving(wanted, member.renewals, place, chance)
         self._log = get_logger("identity")
 

@@ -8,6 +8,8 @@ from crossply.clock import chance_of_loop
 from crossply.names import new_instance
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from crossply.config import MeshConfig
     from crossply.identity.member import Member
     from crossply.identity.place import Place
@@ -35,6 +37,8 @@ class Stranger:
         self.tls = config.tls
         self.registry_key = config.registry_key
         self.renewals = None
+        self.vouched_for = False
+        self.claims: Mapping[str, str] = {}
         self.keyring = None
 
     async def begin(self) -> None:
@@ -43,6 +47,9 @@ class Stranger:
     def standing(self, place: Place) -> Unknown:  # noqa: ARG002 - as a member's
         """Return that of a process of whom no authority knows."""
         return Unknown()
+
+    def keep(self) -> None:
+        """Keep nothing here either."""
 
     def close(self) -> None:
         """Keep nothing."""

@@ -41,7 +41,14 @@ class Stage:
         self.renewals.on_question(self._allowed)
         nothing: Any = None
         place = Place(
-            link=nothing, bar=nothing, ask=nothing, needs=(), moves=self.moves, moved=self._went_on, tasks=self.tasks
+            link=nothing,
+            tenant="default",
+            bar=nothing,
+            ask=nothing,
+            needs=(),
+            moves=self.moves,
+            moved=self._went_on,
+            tasks=self.tasks,
         )
         self.moving = Moving(self.wanted, self.renewals, place, chance(1))
 
