@@ -48,7 +48,7 @@ from crossply_registry.authority.renewing import Renewing
 from crossply_registry.authority.revocations import Revocations
 from crossply_registry.authority.state import State, StateFault
 from crossply_registry.authority.tokens import Tokens
-from crossply_registry.broker_config import MESH_ACCOUNT
+from crossply_registry.broker_config import account
 from crossply_registry.connecting import TRY_AGAIN, connected
 from crossply_registry.registry import Starting
 
@@ -216,7 +216,7 @@ class Authority:
             root=self.root,
             trust_domain=trust_domain_of(self.root),
             tenant=self._config.tenant,
-            account=MESH_ACCOUNT,
+            account=account(self._config.tenant),
             signer=Signer(keys.issuer),
             now=self._now,
         )

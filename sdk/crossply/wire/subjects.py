@@ -15,7 +15,6 @@ MICRO = "$SRV"
 OWN_PERMISSIONS = "$SYS.REQ.USER.INFO"
 EVERY_BROKERS_CONNECTIONS = "$SYS.REQ.SERVER.PING.CONNZ"
 WHO_CONNECTS = "$SYS.REQ.USER.AUTH"
-CALLOUT_GROUP = b"callout"
 MAX_LENGTH = 255
 
 
@@ -131,6 +130,11 @@ def end_of_connection(broker: str) -> str:
 def credentials(tenant: str) -> str:
     """The key-value bucket of a tenant's credentials, by their ids."""
     return f"MESH_{tenant}_credentials"
+
+
+def callout_group(tenant: str) -> str:
+    """The queue group in which one replica of a tenant's authority gets each question of a broker."""
+    return f"callout-{tenant}"
 
 
 def micro(verb: str, *names: str) -> str:

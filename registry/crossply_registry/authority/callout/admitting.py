@@ -31,6 +31,10 @@ _REACHES: Final = 4_096
 _log: Final = get_logger("authority.callout")
 
 
+class AnotherTenant(Exception):
+    """Who connects is of another tenant, whose authority is asked as well."""
+
+
 class Admitting:
     """Answers questions; `account` is where a tenant's connections go, `now` is unix seconds.
 
@@ -71,10 +75,12 @@ class Admitting:
         return read(raw, self._signer.name)
 
     def connecting(self, question: Question) -> Connecting:
-        """Return who connects; raise CertificateFault."""
+        """Return who connects; raise CertificateFault, ``AnotherTenant`` where another authority answers."""
         found = self._chains.connecting(question, self._now())
-        if found.identity.trust_domain != self._trust_domain or found.identity.tenant != self._tenant:
-            raise CertificateFault(f"{found.identity} is not of trust domain {self._trust_domain}, {self._tenant}")
+        if found.identity.trust_domain != self._trust_domain:
+            raise CertificateFault(f"{found.identity} is not of trust domain {self._trust_domain}")
+        if found.identity.tenant != self._tenant:
+            raise AnotherTenant(found.identity.tenant)
         return found
 
     def allowed(self, who: Connecting) -> AllowList:
