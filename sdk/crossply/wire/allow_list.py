@@ -59,6 +59,7 @@ def of_instance(reach: Reach, service: str, instance: str, tenant: str) -> Allow
         *_inboxes({*reach.callers, REGISTRY}),
         *(subjects.channel(each) for each in reach.publishes),
         *_reads(subjects.bucket(tenant)),
+        *_reads(subjects.credentials(tenant)),
         *_keeps(subjects.replies(tenant)),
         *(each for pattern in reach.takes for each in _pulls(service, pattern)),
     }
@@ -70,7 +71,7 @@ def of_instance(reach: Reach, service: str, instance: str, tenant: str) -> Allow
             for each in (
                 subjects.own_instance(service, instance),
                 subjects.who(service),
-                subjects.HEAD,
+                subjects.ANNOUNCEMENTS,
                 *(subjects.heartbeats(each) for each in callees),
                 *(subjects.micro(verb, *about) for verb in _VERBS for about in ((), (service,), (service, instance))),
             )
@@ -82,13 +83,16 @@ def of_instance(reach: Reach, service: str, instance: str, tenant: str) -> Allow
 def of_foreign(reach: Reach, name: str) -> AllowList:
     """Return what a client without the SDK may: call, ask NATS micro of whom it calls, publish, hear."""
     everyone = ANYONE in reach.callees
+    own = f"{subjects.inboxes(name)}.>"
     publish = {
+        # To itself, if to nobody else: a list that is empty allows everything.
+        own,
         *(subjects.any_instance(each, "*") for each in reach.callees),
         *((subjects.micro("*"), subjects.micro("*", ">")) if everyone else ()),
         *(subjects.micro("*", each, *rest) for each in reach.callees - {ANYONE} for rest in ((), ("*",))),
         *(subjects.channel(each) for each in reach.publishes),
     }
-    subscribe = {f"{subjects.inboxes(name)}.>", *(subjects.channel(each) for each in reach.hears)}
+    subscribe = {own, *(subjects.channel(each) for each in reach.hears)}
     return _sorted(publish, subscribe)
 
 
@@ -123,20 +127,23 @@ def of_authority(tenant: str) -> AllowList:
 
     Their certificate is one for all replicas, so that no instance is named here.
     """
-    bucket = subjects.bucket(tenant)
+    bucket, credentials = subjects.bucket(tenant), subjects.credentials(tenant)
     publish = {
         *_own(AUTHORITY),
         subjects.who(AUTHORITY),
+        subjects.KEYS,
         f"$KV.{bucket}.authority.>",
+        f"$KV.{bucket}.keys.>",
         *_reads(bucket),
-        *(f"$JS.API.STREAM.{verb}.KV_{bucket}" for verb in ("CREATE", "INFO")),
+        *_keeps(credentials),
+        *(f"$JS.API.STREAM.{verb}.KV_{each}" for verb in ("CREATE", "INFO") for each in (bucket, credentials)),
         _ALL_INBOXES,
     }
     subscribe = {
         f"{subjects.inboxes(AUTHORITY)}.>",
         subjects.any_endpoint(AUTHORITY),
         subjects.heartbeats(AUTHORITY),
-        subjects.HEAD,
+        subjects.ANNOUNCEMENTS,
         *(subjects.micro(verb, *about) for verb in _VERBS for about in ((), (AUTHORITY,), (AUTHORITY, "*"))),
     }
     return _sorted(publish, subscribe)
