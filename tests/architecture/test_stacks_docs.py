@@ -66,7 +66,7 @@ def composed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def surroundings() -> stacks.Surroundings:
     nothing: Any = None
-    return stacks.Surroundings(recorder=MemoryRecorder(), now=lambda: 0.0, wall=lambda: 0, chance=nothing)
+    return stacks.Surroundings(recorder=MemoryRecorder(), now=lambda: 0.0, chance=nothing)
 
 
 def limits() -> Limited:
