@@ -99,7 +99,7 @@ class Bridge:
             running = self.mesh.running
         except MeshError:
             return prometheus.text([], {})
-        return prometheus.text(running.recorder.edges(), {}, running.outflow.dropped)
+        return prometheus.text(running.recorder.edges(), {}, running.outflow.counts())
 
     def _outbound(self, operation: str) -> Handler:
         try:

@@ -12,11 +12,17 @@ from typing import Any, Final
 import httpx
 
 from crossply.errors import ConfigError
+from crossply.identity.issued import trusting
 from crossply_cli.checks import Finding
 
 _STALE: Final = 20.0
 _ANSWER: Final = 2.0
-_LISTENERS: Final = {"registry": "CROSSPLY_REGISTRY_LISTEN", "bridge": "CROSSPLY_BRIDGE_LISTEN"}
+_LISTENERS: Final = {
+    "authority": "CROSSPLY_AUTHORITY_LISTEN",
+    "registry": "CROSSPLY_REGISTRY_LISTEN",
+    "bridge": "CROSSPLY_BRIDGE_LISTEN",
+}
+_FOLDER: Final = "CROSSPLY_AUTHORITY_DIR"
 
 
 def own_findings(environ: Mapping[str, str]) -> list[Finding]:
@@ -24,7 +30,7 @@ def own_findings(environ: Mapping[str, str]) -> list[Finding]:
 
     Raises ConfigError when the environment names nothing of the kind.
     """
-    asked = [_listener(what, environ[name]) for what, name in _LISTENERS.items() if environ.get(name)]
+    asked = [_listener(what, environ[name], environ) for what, name in _LISTENERS.items() if environ.get(name)]
     state = environ.get("CROSSPLY_STATE")
     if state:
         asked += _files(Path(state))
@@ -34,13 +40,15 @@ def own_findings(environ: Mapping[str, str]) -> list[Finding]:
     return asked
 
 
-def _listener(what: str, listen: str) -> Finding:
+def _listener(what: str, listen: str, environ: Mapping[str, str]) -> Finding:
     host, _, port = listen.rpartition(":")
-    url = f"http://{'127.0.0.1' if host in {'', '0.0.0.0', '[::]'} else host}:{port}/readyz"  # noqa: S104 - compared
+    secure = what == "authority"
+    url = f"{'https' if secure else 'http'}://{'127.0.0.1' if host in {'', '0.0.0.0', '[::]'} else host}:{port}/readyz"  # noqa: S104 - compared
     try:
-        with httpx.Client(trust_env=False) as client:
+        trusted = trusting(Path(environ.get(_FOLDER, "")) / "ca.pem") if secure else True
+        with httpx.Client(trust_env=False, verify=trusted) as client:
             answer = client.get(url, timeout=_ANSWER)
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, OSError) as error:
         hint = f"the log of the {what} says why it does not listen"
         return Finding(what=what, well=False, seen=f"{url} does not answer: {error}", hint=hint)
     well = answer.status_code == HTTPStatus.OK

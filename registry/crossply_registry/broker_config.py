@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from crossply.errors import ConfigError
+from crossply_registry import broker_callout
+from crossply_registry.broker_callout import Callout
 
 MESH_USER: Final = "mesh"
 SYSTEM_USER: Final = "sys"
@@ -48,7 +50,7 @@ class BrokerConfig:
     """What a broker starts with; sizes in bytes, durations in seconds, `monitor` the port of HTTP monitoring.
 
     With `certificates` whoever has one of the mesh's root may connect, over TLS 1.3, and nobody else; then there are no
-    passwords and no users.
+    passwords. With `callout` the authority says of each who connects what it may; without, it may everything.
 
     Passwords consist of letters, digits and . _ ~ -, so that an address can hold them as they are. There is
     no user for clients that bring none.
@@ -58,6 +60,7 @@ class BrokerConfig:
     mesh_password: Password = field(default="", repr=False)
     system_password: Password = field(default="", repr=False)
     certificates: Certificates | None = None
+    callout: Callout | None = None
     server_name: str = "crossply"
     host: str = "127.0.0.1"
     port: int = 4222
@@ -83,16 +86,23 @@ def faults(config: BrokerConfig) -> list[str]:
     for name, port in (("port", config.port), ("monitor", config.monitor)):
         if port is not None and not 1 <= port <= _LAST_PORT:
             found.append(f"{name} is {port}, must be 1 to {_LAST_PORT}")
-    for name in ("mesh_password", "system_password") if config.certificates is None else ():
-        found += _password_faults(name, getattr(config, name))
-    if (files := config.certificates) is not None:
-        for path in (files.certificate, files.key, files.root):
-            if not path or not path.isprintable():
-                found.append(f"certificates: {path!r} is no path")
+    found += _identity_faults(config)
     for name in _POSITIVE:
         if getattr(config, name) < 1:
             found.append(f"{name} is {getattr(config, name)}, must be at least 1")
     return found
+
+
+def _identity_faults(config: BrokerConfig) -> list[str]:
+    """Return what is wrong with how clients are known: by passwords, or by certificates and what is asked of whom."""
+    if (files := config.certificates) is None:
+        found = ["callout: needs certificates, which say who connects"] if config.callout is not None else []
+        for name in ("mesh_password", "system_password"):
+            found += _password_faults(name, getattr(config, name))
+        return found
+    paths = (files.certificate, files.key, files.root)
+    found = [f"certificates: {path!r} is no path" for path in paths if not path or not path.isprintable()]
+    return found + (config.callout.faults() if config.callout is not None else [])
 
 
 _POSITIVE: Final = (
@@ -135,7 +145,7 @@ jetstream {{
   max_file_store: {config.file_store}
 }}
 
-{_users(config) if config.certificates is None else _tls(config.certificates)}"""
+{_users(config) if config.certificates is None else _tls(config.certificates) + _asking(config)}"""
 
 
 def _users(config: BrokerConfig) -> str:
@@ -166,6 +176,19 @@ tls {{
   timeout: 5
 }}
 """
+
+
+def _asking(config: BrokerConfig) -> str:
+    if config.callout is None:
+        return ""
+    return broker_callout.render(
+        config.callout,
+        system=SYSTEM_ACCOUNT,
+        mesh=MESH_ACCOUNT,
+        memory=config.memory_store,
+        file=config.file_store,
+        timeout=config.authorization_timeout,
+    )
 
 
 def write(config: BrokerConfig, path: Path) -> None:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from crossply.errors import Unavailable
 from crossply.telemetry.logs import get_logger
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from crossply.clock import Clock
-    from crossply.wire.link import Connect, Link, LinkConfig
+    from crossply.wire.link import LinkConfig
+
+T = TypeVar("T")
 
 TRY_AGAIN: Final = 0.25
 _FIRST_TRY: Final = 1.0
@@ -19,8 +23,10 @@ _LONGEST_TRY: Final = 5.0
 _log = get_logger("registry")
 
 
-async def connected(connect: Connect, config: LinkConfig, within: float, clock: Clock) -> Link:
-    """Return a link; raise ``Unavailable`` when there is none within some seconds, however often it was tried."""
+async def connected(
+    connect: Callable[[LinkConfig], Awaitable[T]], config: LinkConfig, within: float, clock: Clock
+) -> T:
+    """Return a link, or what else connects; raise ``Unavailable`` when there is none in time, however often tried."""
     deadline = clock() + within
     one_try = _FIRST_TRY
     while True:

@@ -52,9 +52,31 @@ async def run(served: Served, config: uvicorn.Config, listener: socket.socket) -
     http = HttpServer(config)
     stop = asyncio.Event()
     tasks = Tasks(lambda _name, _error: stop.set())
-    starting = tasks.spawn(served.start(), "start")
     serving = tasks.spawn(http.serve(sockets=[listener]), "serve HTTP")
     _log.info("listening", address="{}:{}".format(*listener.getsockname()[:2]), instance=served.instance)
+    try:
+        await _until_stopped(served, stop, tasks)
+    finally:
+        http.should_exit = True
+        await asyncio.wait({serving})
+        await served.aclose()
+        await tasks.aclose()
+    serving.result()
+
+
+async def run_silently(served: Served) -> None:
+    """Start the parts and let them run until SIGINT or SIGTERM, without HTTP; raise what ``start`` raises."""
+    stop = asyncio.Event()
+    tasks = Tasks(lambda _name, _error: stop.set())
+    try:
+        await _until_stopped(served, stop, tasks)
+    finally:
+        await served.aclose()
+        await tasks.aclose()
+
+
+async def _until_stopped(served: Served, stop: asyncio.Event, tasks: Tasks) -> None:
+    starting = tasks.spawn(served.start(), "start")
     try:
         with _signals(stop):
             stopping = tasks.spawn(stop.wait(), "wait for a signal")
@@ -65,11 +87,6 @@ async def run(served: Served, config: uvicorn.Config, listener: socket.socket) -
         _log.info("stopping")
     finally:
         starting.cancel()
-        http.should_exit = True
-        await asyncio.wait({serving})
-        await served.aclose()
-        await tasks.aclose()
-    serving.result()
 
 
 def listen(host: str, port: int, variable: str) -> socket.socket:

@@ -147,8 +147,7 @@ class Running:
         self.link.on_missing_stream(self._presence.missing)
         await self._feed.start()
         await self._feed.want(self._declared.service)
-        joined = self.member, self.link, self._declared
-        self.keys = following(*joined, self.routes.outbound, self.around, self._tasks)
+        self.keys = following(self.member, self.link, self._declared, self.routes, self._feed, self.around, self._tasks)
         self.begun = True
         await self.rejoin()
         self._tasks.for_ever(self._beat, "heartbeat")
@@ -174,6 +173,7 @@ class Running:
             connect_timeout=min(_ONE_TRY, config.connect_timeout),
             tls=self.member.tls,
             renewals=self.member.renewals,
+            needs=tuple(self._declared.subscriptions),
         )
         said = False
         while True:

@@ -29,6 +29,7 @@ from crossply.layers.outlier import outlier
 from crossply.layers.propagate import propagate
 from crossply.layers.rescue import rescue
 from crossply.layers.retry import retry
+from crossply.layers.span import span
 from crossply.layers.split import split
 from crossply.layers.throttle import throttle
 from crossply.layers.trace import trace
@@ -59,6 +60,7 @@ OUTBOUND = (
     "failover",
     "hedge",
     "retry",
+    "span",
     "limit",
     "breaker",
     "balance",
@@ -124,6 +126,7 @@ def outbound(  # noqa: PLR0913 - all that one stack is made of
     """
     traffic = (steering and route.traffic) or TrafficPolicy()
     again = route.retry if route.retry.attempts else None
+    spans = span(around.recorder, around.now), span(around.recorder, around.now, hedged=True)
     hedged, breakers, slots = protection.latencies, protection.breakers, protection.slots
     return compose(
         [
@@ -146,9 +149,16 @@ def outbound(  # noqa: PLR0913 - all that one stack is made of
             # Inside split: it corrects what that chose. Outside retry, for the same reason.
             failover(traffic.failover, steering.subsets) if traffic.failover and steering else None,
             # Instead of retry: it makes the further attempts of the calls it does not hedge as well.
-            hedge(route.hedge, again, budget, hedged, idempotent, around.now, around.chance) if hedged else None,
+            hedge(route.hedge, again, budget, hedged, idempotent, around.now, around.chance, spans=spans)
+            if hedged
+            else None,
             # Outside all that belongs to one attempt.
-            retry(again, budget, idempotent, around.now, around.chance) if again and not hedged else None,
+            retry(again, budget, idempotent, around.now, around.chance, spans=spans[0])
+            if again and not hedged
+            else None,
+            # Around each attempt, whatever it meets below. What makes the attempts leads only those of sampled calls
+            # through it; where nothing does, there is one.
+            None if again or hedged else spans[0],
             # Outside the breaker: what this caller refuses itself is not the callee's failure.
             limit(slots) if slots else None,
             # Around the choice of the instance: it sees every attempt, one that found nobody too.

@@ -160,8 +160,8 @@ def test_the_layers_composed_are_those_that_the_page_calls_built(
     composed: list[str], compose: Callable[[], None], heading: str, terminal: str
 ) -> None:
     compose()
-    # A hedge stands for the retry, never beside it.
-    expected = [name for name in built(heading) if name != "hedge"]
+    # A hedge stands for the retry, never beside it; either leads the attempts of sampled calls through `span` itself.
+    expected = [name for name in built(heading) if name not in {"hedge", "span"}]
     assert [name.split("_", maxsplit=1)[0] for name in composed] + [terminal] == expected
 
 
@@ -176,6 +176,14 @@ def test_a_hedge_stands_in_the_place_of_the_retry(composed: list[str]) -> None:
 def test_a_layer_that_no_policy_asks_for_is_not_composed(composed: list[str]) -> None:
     outbound(RetryPolicy(attempts=0))
     assert not {"hedge", "retry", "limit", "breaker", "outlier"} & set(composed)
+
+
+def test_where_nothing_is_tried_again_the_one_attempt_passes_its_layer_in_its_place(composed: list[str]) -> None:
+    outbound(RetryPolicy())
+    again = list(composed)
+    composed.clear()
+    outbound(RetryPolicy(attempts=0))
+    assert composed == ["span" if name == "retry" else name for name in again]
 
 
 def test_without_traffic_there_is_none_of_its_layers(composed: list[str]) -> None:

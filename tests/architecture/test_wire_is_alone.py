@@ -12,7 +12,7 @@ from tests.architecture.tree import OTHERS, PACKAGES, ROOT, python_files, shown,
 
 WIRE = ROOT / "sdk" / "crossply" / "wire"
 SUBJECTS = (
-    "mesh.rpc", "mesh.evt", "mesh.hb", "mesh.ctl", "mesh.dlq", "mesh.redo", "mesh.obs",
+    "mesh.rpc", "mesh.evt", "mesh.hb", "mesh.ctl", "mesh.dlq", "mesh.redo", "mesh.obs", "mesh.audit",
     "_INBOX", "$SRV", "$JS.", "$KV.",
 )  # fmt: skip
 

@@ -111,21 +111,27 @@ def tree(spans: list[tuple[dict[str, Any], Any]]) -> list[str]:
 
 QUOTE = [
     "web: orders/quote",
-    "  orders: orders/quote",
-    "    orders: stock/http-get",
-    "      stock: stock/http-get",
+    "  web: attempt orders/quote",
+    "    orders: orders/quote",
+    "      orders: stock/http-get",
+    "        orders: attempt stock/http-get",
+    "          stock: stock/http-get",
 ]
 CREATED = [
     "web: orders/create",
-    "  orders: orders/create",
-    "    orders: stock/http-get",
-    "      stock: stock/http-get",
-    "    orders: billing/charge",
-    "      billing: billing/charge",
-    "    orders: stock/http-post",
-    "      stock: stock/http-post",
-    "    orders: publish orders.created",
-    "      mailer: process orders.created",
+    "  web: attempt orders/create",
+    "    orders: orders/create",
+    "      orders: stock/http-get",
+    "        orders: attempt stock/http-get",
+    "          stock: stock/http-get",
+    "      orders: billing/charge",
+    "        orders: attempt billing/charge",
+    "          billing: billing/charge",
+    "      orders: stock/http-post",
+    "        orders: attempt stock/http-post",
+    "          stock: stock/http-post",
+    "      orders: publish orders.created",
+    "        mailer: process orders.created",
 ]
 
 

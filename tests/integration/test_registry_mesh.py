@@ -202,10 +202,12 @@ async def test_calls_are_told_of_by_edge_as_traces_and_to_prometheus(registry: R
 
     async def both_ends() -> list[dict[str, Any]] | None:
         spans: list[dict[str, Any]] = (await registry.api.get(f"/v1/traces/{failed}")).json().get("spans", [])
-        return spans if len(spans) == 2 else None
+        return spans if len(spans) == 3 else None
 
-    call, served = await eventually_awaited(both_ends, 10.0)
-    assert (call["service"], served["service"], served["parent_id"]) == ("web", "orders", call["span_id"])
+    call, attempt, served = await eventually_awaited(both_ends, 10.0)
+    assert (call["service"], attempt["service"], served["service"]) == ("web", "web", "orders")
+    assert (attempt["parent_id"], served["parent_id"]) == (call["span_id"], attempt["span_id"])
+    assert (attempt["cause"], attempt["addressed"]) == ("first", served["instance"])
     assert (call["code"], call["parent_id"], call["kept"]) == ("internal", "", "")
     scrape = (await registry.api.get("/metrics")).text
     assert "mesh_calls_total{" in scrape

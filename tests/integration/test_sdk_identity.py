@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,9 @@ from crossply.config import MeshConfig
 from crossply.errors import CallError, ConfigError, Unavailable
 from crossply.identity.asking import asking
 from crossply.identity.member import Member
-from tests.support.authority_process import AuthorityProcess, initialised
+from tests.support.authority_process import AuthorityProcess, CalloutProcess, initialised
 from tests.support.closed_broker import ClosedBroker
-from tests.support.closed_mesh import Closed
+from tests.support.closed_mesh import WEB_TO_ORDERS, Closed
 from tests.support.waiting import eventually
 
 
@@ -37,6 +38,14 @@ async def closed(closed_broker: ClosedBroker, out: Path, tmp_path: Path) -> Asyn
         yield Closed(closed_broker, authority, out, tmp_path / "state")
 
 
+@pytest.fixture
+async def open_to_web(closed: Closed) -> Closed:
+    """Return a mesh in which web may call orders, and which has no registry."""
+    async with closed.policies() as policies:
+        await policies.apply(WEB_TO_ORDERS)
+    return closed
+
+
 def member(mesh: Mesh) -> Member:
     """Return who a mesh is."""
     found = mesh.running.member
@@ -49,8 +58,8 @@ async def renewed(mesh: Mesh) -> None:
     assert await member(mesh).renew(asking(mesh.running.routes.outbound, mesh.running.now))
 
 
-async def test_services_join_with_their_tokens_and_call_each_other(closed: Closed) -> None:
-    async with closed.orders() as orders, closed.web() as web:
+async def test_services_join_with_their_tokens_and_call_each_other(open_to_web: Closed) -> None:
+    async with open_to_web.orders() as orders, open_to_web.web() as web:
         assert await web.call("orders.quote", {"number": 1}, timeout=5.0) == 2
         assert member(orders).issued.identity == "spiffe://mesh.local/t/default/svc/orders"
         assert member(orders).registry_key
@@ -80,8 +89,10 @@ async def test_a_token_of_another_service_ends_the_start_with_the_reason(closed:
             raise AssertionError("it joined")
 
 
-async def test_renewals_under_traffic_fail_no_call_and_leave_no_moment_without_a_connection(closed: Closed) -> None:
-    async with closed.orders() as orders, closed.web() as web:
+async def test_renewals_under_traffic_fail_no_call_and_leave_no_moment_without_a_connection(
+    open_to_web: Closed,
+) -> None:
+    async with open_to_web.orders() as orders, open_to_web.web() as web:
         first = {member(each).issued.certificate for each in (orders, web)}
         stop = asyncio.Event()
         made = 0
@@ -108,8 +119,11 @@ async def test_renewals_under_traffic_fail_no_call_and_leave_no_moment_without_a
 
 
 async def test_policy_signed_by_the_key_that_the_root_vouches_for_is_in_force(closed: Closed, tmp_path: Path) -> None:
-    async with closed.registry(tmp_path / "registry") as running, closed.orders() as orders, closed.web() as web:
+    async with closed.registry(tmp_path / "registry") as running, AsyncExitStack() as stack:
         await running.ready()
+        allowed = {"json": {"spec": WEB_TO_ORDERS["spec"]}, "headers": {"If-None-Match": "*"}}
+        (await running.api.put("/v1/documents/Access/web-orders", **allowed)).raise_for_status()
+        orders, web = [await stack.enter_async_context(each) for each in (closed.orders(), closed.web())]
         answer = await running.put("orders", {"timeout": {"total": 2}})
         assert answer.status_code == 201
         revision = answer.json()["revision"]
@@ -130,13 +144,17 @@ async def test_policy_signed_by_a_key_that_the_root_does_not_vouch_for_is_refuse
             assert orders.status()["revision"] == 0
 
 
-async def test_a_service_restarts_with_its_kept_identity_while_every_authority_is_down(closed: Closed) -> None:
+async def test_a_service_restarts_with_its_kept_identity_while_every_authority_is_down(
+    closed: Closed, tmp_path: Path
+) -> None:
     async with closed.orders() as orders:
         instance = orders.instance
-    closed.authority.program.kill()
-    async with closed.orders() as again:
-        assert again.instance == instance
-        assert again.link.connected
+    async with CalloutProcess(closed.out, tmp_path / "callout", closed.broker.url) as callout:
+        await callout.ready()
+        closed.authority.program.kill()
+        async with closed.orders() as again:
+            assert again.instance == instance
+            assert again.link.connected
     with pytest.raises(Unavailable, match="does not answer"):
         async with closed.web():
             raise AssertionError("it had no identity")

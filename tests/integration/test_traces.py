@@ -81,8 +81,8 @@ async def test_what_came_with_a_call_goes_along_nested_calls(
         request.baggage = {"user": "7"}
         await web.outbound("orders.create")(request)
     assert seen == [("vendor=1,other=2", {"user": "7"})]
-    chain = [("web", "orders/create"), ("orders", "orders/create"), ("orders", "billing/charge")]
-    chain.append(("billing", "billing/charge"))
+    chain = [("web", "orders/create"), ("web", "attempt orders/create"), ("orders", "orders/create")]
+    chain += [("orders", "billing/charge"), ("orders", "attempt billing/charge"), ("billing", "billing/charge")]
     above = int(PARENT[36:52], 16)
     for each in chain:
         span = named(exported, *each)

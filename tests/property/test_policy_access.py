@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from crossply_policy.access.decision import Caller, Decision, may_call, may_publish, may_subscribe
 from crossply_policy.access.language import ACCESS
+from crossply_policy.access.reach import reach
 from crossply_policy.access.rules import compile_access
 from crossply_policy.access.spec import AccessSpec, TargetSpec
 from crossply_policy.documents import Document
@@ -195,3 +196,28 @@ def test_what_is_rendered_reads_to_the_same(spec: AccessSpec) -> None:
     read = ACCESS.read(ACCESS.plain(spec), "spec", faults)
     if not faults:
         assert ACCESS.plain(read) == ACCESS.plain(ACCESS.read(ACCESS.plain(read), "spec", faults))
+
+
+@given(documents, callers, st.sampled_from(SERVICES), st.sampled_from(ENDPOINTS), st.none() | st.sampled_from(PATHS))
+def test_whatever_the_callee_allows_the_broker_lets_through(
+    written: list[Document], caller: Caller, service: str, endpoint: str, path: str | None
+) -> None:
+    access = compile_access(written)
+    if not may_call(access, caller, service, endpoint, path).allowed:
+        return
+    callee = Caller(service=service, identity=f"spiffe://d/t/x/svc/{service}")
+    assert {service, "*"} & reach(access, caller).callees
+    if caller.identity in {"", f"spiffe://d/t/x/svc/{caller.service}"}:
+        assert {caller.service, "*"} & reach(access, callee).callers
+
+
+@given(documents, callers, channel("*", ">"))
+def test_whatever_channel_may_be_used_the_broker_lets_through(
+    written: list[Document], caller: Caller, asked: str
+) -> None:
+    access = compile_access(written)
+    found = reach(access, caller, [asked])
+    if may_subscribe(access, caller, asked).allowed:
+        assert asked in found.takes
+    if may_publish(access, caller, asked).allowed:
+        assert any(names_of(asked) <= names_of(each) for each in found.publishes)

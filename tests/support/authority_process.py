@@ -12,7 +12,7 @@ import httpx
 from crossply_registry.authority.bootstrap.init import Bootstrap, Wanted
 from tests.support.broker import free_port
 from tests.support.program import Program
-from tests.support.waiting import eventually_awaited
+from tests.support.waiting import eventually, eventually_awaited
 
 _READY_WITHIN = 20.0
 _SCALED = """
@@ -87,4 +87,35 @@ class AuthorityProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.api.aclose()
+        self.program.__exit__(kind, error, trace)
+
+
+class CalloutProcess:
+    """``python -m crossply_registry.authority.callout``: what answers brokers while no authority is there."""
+
+    def __init__(self, out: Path, directory: Path, nats: str) -> None:
+        environ = {
+            "CROSSPLY_AUTHORITY_DIR": str(out / "authority"),
+            "CROSSPLY_NATS_URL": nats,
+            "CROSSPLY_LOG_FORMAT": "json",
+        }
+        self.program = Program(directory, "-m", "crossply_registry.authority.callout", environ=environ)
+
+    async def ready(self) -> Self:
+        """Wait until it says that it is ready."""
+
+        def is_ready() -> bool:
+            if self.program.code is not None:
+                raise AssertionError(f"the callout ended with {self.program.code}: {self.program.log}")
+            return '"event": "ready"' in self.program.log or '"event":"ready"' in self.program.log
+
+        await eventually(is_ready, _READY_WITHIN)
+        return self
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.program.__exit__(kind, error, trace)

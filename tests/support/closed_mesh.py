@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from crossply import Mesh
 from crossply.config import MeshConfig
+from crossply.names import new_instance
+from crossply.tls import TlsFiles
+from crossply.wire import connect
+from crossply.wire.link import LinkConfig
 from tests.support.authority_process import AuthorityProcess
 from tests.support.closed_broker import ClosedBroker
+from tests.support.policies import Policies
 from tests.support.registry_process import RegistryProcess
 
 
@@ -34,6 +43,27 @@ class Closed:
         }
         return MeshConfig(**{**said, **other})
 
+    @property
+    def registry_tls(self) -> TlsFiles:
+        """Return what a registry shows to the broker."""
+        files = self.out / "registry"
+        return TlsFiles(ca=files / "ca.pem", certificate=files / "tls.pem", key=files / "tls.key")
+
+    @asynccontextmanager
+    async def policies(self) -> AsyncIterator[Policies]:
+        """Write policy as a registry does, with its certificate and its key; for meshes that have none running."""
+        config = LinkConfig(
+            servers=(self.broker.url,), service="registry", instance=new_instance(), tls=self.registry_tls
+        )
+        seed = bytes.fromhex((self.out / "registry" / "signing.key").read_text())
+        link = await connect(config)
+        try:
+            made = Policies(link, Ed25519PrivateKey.from_private_bytes(seed))
+            await made.begin()
+            yield made
+        finally:
+            await link.aclose()
+
     def orders(self, **other: Any) -> Mesh:
         mesh = Mesh("orders", config=self.config("orders", **other))
 
@@ -49,12 +79,22 @@ class Closed:
 
     def registry(self, folder: Path, **other: str) -> RegistryProcess:
         """Return a registry that has what init wrote for it."""
-        files = self.out / "registry"
+        tls = self.registry_tls
         environ = {
-            "CROSSPLY_TLS_CA": str(files / "ca.pem"),
-            "CROSSPLY_TLS_CERT": str(files / "tls.pem"),
-            "CROSSPLY_TLS_KEY": str(files / "tls.key"),
-            "CROSSPLY_SIGNING_KEY": str(files / "signing.key"),
+            "CROSSPLY_TLS_CA": str(tls.ca),
+            "CROSSPLY_TLS_CERT": str(tls.certificate),
+            "CROSSPLY_TLS_KEY": str(tls.key),
+            "CROSSPLY_SIGNING_KEY": str(self.out / "registry" / "signing.key"),
             **other,
         }
         return RegistryProcess(folder, self.broker.url, **environ)
+
+
+def access(
+    name: str, callers: Iterable[str], *targets: dict[str, Any], effect: str = "allow", **more: Any
+) -> dict[str, Any]:
+    """Return an `Access` document."""
+    return {"kind": "Access", "name": name, "spec": {"effect": effect, "from": [*callers], "to": [*targets], **more}}
+
+
+WEB_TO_ORDERS = access("web-orders", ["web"], {"service": "orders"})

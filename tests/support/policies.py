@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from crossply.control import keys, record
 from crossply.control.record import Announcement, Change, Checkpoint, Head, Kept, Record
 from crossply.wire.link import Link
@@ -18,9 +20,9 @@ _GENERATION = 1
 class Policies:
     """Applies documents, one revision each, in the order of writing that the registry keeps to."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, key: Ed25519PrivateKey | None = None) -> None:
         self._link = link
-        self._key = record.development_key()
+        self._key = key or record.development_key()
         self._kept: dict[str, Kept] = {}
         self._hash = ""
         self._head_at = 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,6 @@ from tests.architecture.tree import ROOT
 from tests.system.compose_images import NATS, Image, broker_image, read_image
 
 COMPOSE = ROOT / "docker-compose.yml"
-_VARIABLE = re.compile(r"\$\{([A-Z_]+):-([^}]*)\}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +32,19 @@ class Service:
     @property
     def health(self) -> tuple[str, ...]:
         """The command line of its health check, empty when it has none."""
-        test: list[str] = self.said.get("healthcheck", {}).get("test", ["CMD", *self.image.health])
+        said = self.said.get("healthcheck", {})
+        test: list[str] = [] if said.get("disable") else said.get("test", ["CMD", *self.image.health])
         return tuple(test[1:])
+
+    @property
+    def folder(self) -> str:
+        """In which folder its process runs."""
+        return str(self.said.get("working_dir", self.image.folder))
+
+    @property
+    def tool(self) -> bool:
+        """Whether it is started by hand only."""
+        return "profiles" in self.said
 
     @property
     def user(self) -> str:
@@ -55,26 +64,27 @@ class Service:
 
     @property
     def mounts(self) -> Mapping[str, str]:
-        """What lies at which path: a path of the tree, the name of a volume, or nothing for memory."""
+        """What lies at which path: the name of a volume, with the folder in it that is seen, or nothing for memory."""
         found = {str(each).partition(":")[0]: "" for each in self.said.get("tmpfs", [])}
-        return found | {target: source for source, target, *_ in (each.split(":") for each in self._volumes)}
-
-    @property
-    def _volumes(self) -> list[str]:
-        volumes: list[str] = self.said.get("volumes", [])
-        return volumes
+        return found | dict(map(_mount, self.said.get("volumes", [])))
 
 
-def plain(environ: Mapping[str, str] | None = None) -> Any:
-    """Return the file with variables taken from ``environ``, or their defaults."""
-    given = environ or {}
-    text = COMPOSE.read_text(encoding="utf-8")
-    return yaml.safe_load(_VARIABLE.sub(lambda each: given.get(each[1]) or each[2], text))
+def plain() -> Any:
+    """Return the file."""
+    return yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))
 
 
-def services(environ: Mapping[str, str] | None = None) -> dict[str, Service]:
+def services() -> dict[str, Service]:
     """Return the services by name."""
-    return {name: _service(name, said) for name, said in plain(environ)["services"].items()}
+    return {name: _service(name, said) for name, said in plain()["services"].items()}
+
+
+def _mount(said: str | Mapping[str, Any]) -> tuple[str, str]:
+    """Return where it lies in the container, and what lies there."""
+    if isinstance(said, str):
+        source, target = said.split(":")
+        return target, source
+    return said["target"], f"{said['source']}/{said['volume']['subpath']}"
 
 
 def _service(name: str, said: Mapping[str, Any]) -> Service:

@@ -7,10 +7,10 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.architecture.tree import ROOT
 from tests.support.broker import free_port
 from tests.system.compose_file import Service
 
+BROKER_FILE = "nats.conf"
 _EVERYWHERE = "0.0.0.0"
 _CONTAINERS_USER = "10001:10001"
 
@@ -56,20 +56,26 @@ class Places:
 
     def _mounted(self, service: Service, number: int, source: str) -> Path:
         own = self.folder(service, number)
-        if source.startswith("./"):
-            return self._copied(service, number, ROOT / source)
         folder = self._directory / source if source else own / "memory"
-        folder.mkdir(exist_ok=True)
+        if "/" not in source:  # a folder within a volume must be there, as it must for an engine
+            folder.mkdir(exist_ok=True)
+        assert folder.is_dir(), f"{service.name}: {source} is not there"
         return folder
 
-    def _copied(self, service: Service, number: int, source: Path) -> Path:
+    def broker_file(self, service: Service, number: int) -> Path:
         """Return a copy of the broker's configuration that keeps to this machine's ports and paths."""
-        copy = self.folder(service, number) / source.name
+        copy = self.folder(service, number) / BROKER_FILE
         if not copy.exists():
-            text = source.read_text(encoding="utf-8")
+            text = (self.working(service, number) / BROKER_FILE).read_text(encoding="utf-8")
             text = re.sub(r"(?m)^port: (\d+)$", lambda each: f"port: {self._port(service.name, int(each[1]))}", text)
             copy.write_text(self.local(service, number, text), encoding="utf-8")
         return copy
+
+    def working(self, service: Service, number: int) -> Path:
+        """Return the folder in which a container's process runs."""
+        if service.folder in service.mounts:
+            return self._mounted(service, number, service.mounts[service.folder])
+        return service.image.folders.get(service.folder, self.folder(service, number))
 
     def _port(self, service: str, port: int) -> int:
         return self._ports.setdefault((service, port), free_port())

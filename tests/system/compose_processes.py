@@ -14,7 +14,7 @@ from typing import Final, Self
 from tests.support.broker import binary
 from tests.support.leashed import leashed
 from tests.system.compose_file import Service
-from tests.system.compose_places import Places
+from tests.system.compose_places import BROKER_FILE, Places
 
 _HEALTHY_WITHIN: Final = 30.0
 _STOPPED_WITHIN: Final = 15.0
@@ -47,8 +47,23 @@ class Project:
     async def up(self) -> None:
         """Start everything, each service once those that it needs are well."""
         async with asyncio.TaskGroup() as starting:
-            for service in self._services.values():
+            for service in (each for each in self._services.values() if not each.tool):
                 starting.create_task(self._start(service), name=service.name)
+
+    async def run(self, name: str, *command: str) -> str:
+        """Run a container of a service once with another command, and return what it printed to stdout."""
+        service = self._services[name]
+        self._places.folder(service, 0).mkdir(parents=True, exist_ok=True)
+        running = await asyncio.create_subprocess_exec(
+            *self._argv(service, 0, (*service.image.entrypoint, *command)),
+            cwd=self._places.working(service, 0),
+            env=self._places.environment(service, 0),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        output, errors = await running.communicate()
+        assert running.returncode == 0, errors.decode(errors="replace")
+        return output.decode()
 
     async def down(self) -> dict[str, list[int]]:
         """Ask every process to stop, the last started first, and return how each ended; -9 was too slow."""
@@ -97,7 +112,7 @@ class Project:
         with (own / "log").open("ab") as log:
             return subprocess.Popen(
                 leashed(*self._argv(service, number, service.argv)),
-                cwd=service.image.folders.get(service.image.folder, own),
+                cwd=self._places.working(service, number),
                 env={**self._places.environment(service, number), **self._extra.get(service.name, {})},
                 stdout=log,
                 stderr=log,
@@ -105,6 +120,8 @@ class Project:
 
     def _argv(self, service: Service, number: int, argv: tuple[str, ...]) -> list[str]:
         program, *arguments = argv
+        if arguments[-1:] == [BROKER_FILE]:
+            arguments[-1] = str(self._places.broker_file(service, number))
         return [*_program(program), *(self._places.local(service, number, each) for each in arguments)]
 
     async def __aenter__(self) -> Self:

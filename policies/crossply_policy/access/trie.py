@@ -70,3 +70,12 @@ class Node:
         yield self.tail
         for node in self.below.values():
             yield from node.everything()
+
+    def walk(self, above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Leaf]]:
+        """Yield what ends here or below, each with the tokens it speaks of."""
+        if self.here:
+            yield above, self.here
+        if self.tail:
+            yield (*above, TAIL), self.tail
+        for token, node in self.below.items():
+            yield from node.walk((*above, token))

@@ -45,8 +45,15 @@ def authority() -> None:
     show_default=True,
     help="For the broker's configuration.",
 )
+@click.option(
+    "--broker-store", default="jetstream", show_default=True, metavar="DIR", help="Where the broker keeps its data."
+)
+@click.option(
+    "--broker-monitor", type=click.IntRange(1, 65_535), metavar="PORT", help="Have the broker serve its health there."
+)
+@click.option("--new-signing-key", is_flag=True, help="Make another key that signs revisions; see docs/authority.md.")
 @format_option()
-def init(
+def init(  # noqa: PLR0913 - one for each option
     *,
     out: Path,
     trust_domain: str,
@@ -54,6 +61,9 @@ def init(
     services: tuple[str, ...],
     hosts: tuple[str, ...],
     broker_port: int,
+    broker_store: str,
+    broker_monitor: int | None,
+    new_signing_key: bool,
     output: Format,
 ) -> None:
     """Write what a mesh needs for its first start: root, issuer, certificates, tokens. What is there is kept.
@@ -61,7 +71,13 @@ def init(
     Run it again to add services or hosts, and every six months: it renews the certificates of brokers, authority
     and registry in the last third of their year.
     """
-    wanted = replace(_wanted(out, trust_domain, tenant, services, hosts), broker_port=broker_port)
+    wanted = replace(
+        _wanted(out, trust_domain, tenant, services, hosts),
+        broker_port=broker_port,
+        broker_store=broker_store,
+        broker_monitor=broker_monitor,
+        new_signing_key=new_signing_key,
+    )
     try:
         made = Bootstrap(wanted).run()
     except (CertificateFault, KekFault, OSError, ValueError) as error:
@@ -76,6 +92,16 @@ def init(
 def serve() -> int:
     """Serve joins until SIGTERM; CROSSPLY_AUTHORITY_DIR and other CROSSPLY_* say where and how."""
     code: int = import_module("crossply_registry.authority.__main__").main()
+    return code
+
+
+@authority.command
+def callout() -> int:
+    """Answer brokers that ask who connects, and nothing else, until SIGTERM; configured as serve.
+
+    `serve` does so too. Replicas of this keep answering while what issues is away.
+    """
+    code: int = import_module("crossply_registry.authority.__main__").main(callout=True)
     return code
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -47,15 +48,31 @@ def _tree(one: dict[str, Any]) -> tuple[Rows, Rows]:
     head = Rows((), [("trace", one["trace_id"]), ("began", began), ("took", milliseconds(one["duration"]))])
     rows = [
         (
-            f"{'  ' * depth}{_what(span)}",
+            f"{'  ' * depth}{what(span)}",
             span["service"],
             f"+{milliseconds(span['start'] - one['began'])}",
             milliseconds(span["duration"]),
             span["code"],
         )
-        for depth, span in walk(one["spans"])
+        for depth, span in walk(folded(one["spans"]))
     ]
     return head, Rows(("span", "service", "begins", "takes", "outcome"), rows)
+
+
+def folded(spans: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the spans without the attempts that were the only one of their call: what they led to is the call's."""
+    here = {each["span_id"] for each in spans}
+    attempts = Counter(each["parent_id"] for each in spans if each.get("cause"))
+    alone = {
+        each["span_id"]: each["parent_id"]
+        for each in spans
+        if each.get("cause") and attempts[each["parent_id"]] == 1 and each["parent_id"] in here
+    }
+    return [
+        {**each, "parent_id": alone.get(each["parent_id"], each["parent_id"])}
+        for each in spans
+        if each["span_id"] not in alone
+    ]
 
 
 def walk(spans: list[dict[str, Any]]) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -72,6 +89,10 @@ def walk(spans: list[dict[str, Any]]) -> Iterator[tuple[int, dict[str, Any]]]:
         waiting += [(depth + 1, each) for each in reversed(below.pop(span["span_id"], []))]
 
 
-def _what(span: dict[str, Any]) -> str:
+def what(span: dict[str, Any]) -> str:
+    """Return what a span was, in a few words."""
+    if cause := span.get("cause"):
+        subset = f", subset {span['subset']}" if span["subset"] else ""
+        return f"attempt {span['attempts']} ({cause}) at {span['addressed'] or 'the queue group'}{subset}"
     again = f" ({span['attempts']} attempts)" if span["side"] == "caller" and span["attempts"] > 1 else ""
     return f"{_DOES.get(span['side'], span['side'])} {span['operation']}{again}"

@@ -47,7 +47,10 @@ class SpanBody(Struct, frozen=True, kw_only=True):
     start: UnixSeconds
     duration: Seconds
     code: str
-    attempts: int
+    attempts: Annotated[int, Meta(description="how many a call had; the number of an attempt")]
+    cause: Annotated[str, Meta(description="of an attempt: `first`, `retry` or `hedge`; else empty")]
+    addressed: Annotated[str, Meta(description="the instance that an attempt went to; empty for the queue group")]
+    subset: str
     delivery: int
     kept: Annotated[str, Meta(description="`error` or `slow` where the trace was not sampled")]
     link: str

@@ -19,17 +19,20 @@ BAD_STATE: Final = 65
 NO_BROKER: Final = 69
 
 
-def main(environ: Mapping[str, str] | None = None) -> int:
-    """Run the authority; return 0 when it was told to stop, 64, 65 or 69 with a message when it cannot run."""
+def main(environ: Mapping[str, str] | None = None, *, callout: bool = False) -> int:
+    """Run the authority, or its ``callout`` alone.
+
+    Return 0 when it was told to stop, 64, 65 or 69 with a message when it cannot run.
+    """
     try:
         config = AuthorityConfig.from_mapping(os.environ if environ is None else environ)
     except ConfigError as error:
         return _said(error.exit_code, *error.faults)
     logs.configure(config.log_level, config.log_format)
-    from crossply_registry.authority.server import serve  # noqa: PLC0415 - a wrong configuration is told at once
+    from crossply_registry.authority import server  # noqa: PLC0415 - a wrong configuration is told at once
 
     try:
-        asyncio.run(serve(config))
+        asyncio.run(server.answer_brokers(config) if callout else server.serve(config))
     except Unavailable as error:
         return _said(NO_BROKER, error.message)
     except (CertificateFault, KekFault, OSError, ValueError) as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -23,7 +23,10 @@ from crossply.tls import SCHEME, TlsFiles
 from crossply.wire.link import Connect, LinkConfig, StoreUnavailable
 from crossply.wire.plans import CredentialsPlan
 from crossply_registry.authority import state
-from crossply_registry.authority.certificates import CertificateFault
+from crossply_registry.authority.callout.admitting import Admitting
+from crossply_registry.authority.callout.jwt import Signer
+from crossply_registry.authority.callout.service import CalloutService
+from crossply_registry.authority.certificates import CertificateFault, trust_domain_of
 from crossply_registry.authority.credentials import IssuedCredentials
 from crossply_registry.authority.folder import ISSUER_CONTEXT, certificate
 from crossply_registry.authority.identity import AUTHORITY, Identity
@@ -35,6 +38,7 @@ from crossply_registry.authority.keyring.asked import Asking
 from crossply_registry.authority.keyring.granting import Granting
 from crossply_registry.authority.keyring.judging import Judging
 from crossply_registry.authority.keyring.publishing import Publishing
+from crossply_registry.authority.keyring.registry_keys import SigningKeys
 from crossply_registry.authority.keyring.turning import Keys
 from crossply_registry.authority.keyring.vault import Vault
 from crossply_registry.authority.kubernetes import ApiServer, Reviewer
@@ -42,6 +46,7 @@ from crossply_registry.authority.renewing import Renewing
 from crossply_registry.authority.revocations import Revocations
 from crossply_registry.authority.state import State, StateFault
 from crossply_registry.authority.tokens import Tokens
+from crossply_registry.broker_config import MESH_ACCOUNT
 from crossply_registry.connecting import TRY_AGAIN, connected
 from crossply_registry.registry import Starting
 
@@ -74,6 +79,7 @@ class Parts:
     keys: Keys
     asking: Asking
     judging: Judging
+    signing: SigningKeys
 
 
 class Authority:
@@ -95,6 +101,7 @@ class Authority:
         self._cluster = ApiServer(config.cluster) if reviewer is None and config.cluster is not None else None
         self._reviewer = reviewer or self._cluster
         self._link: Link | None = None
+        self._callout: CalloutService | None = None
         self._parts: Parts | None = None
         self._tasks = Tasks(_failed)
         self.instance = new_instance()
@@ -117,12 +124,6 @@ class Authority:
             raise Starting("authority is starting: waiting for the broker")
         return self._parts
 
-    @property
-    def registry(self) -> x509.Certificate | None:
-        """Return the certificate of the registry's signing key, if there is one."""
-        path = self._config.folder.registry
-        return certificate(path) if path.exists() else None
-
     async def start(self) -> None:
         """Connect, agree with the other replicas on the issuer, take over the first tokens.
 
@@ -130,6 +131,7 @@ class Authority:
         ``KekFault`` or ``StateFault`` when the issuer cannot be used.
         """
         deadline = self._clock() + self._config.connect_timeout
+        await self._be_asked()
         link = self._link = await connected(self._connect, self._target(), self._config.connect_timeout, self._clock)
         kept = State(link.store, self._config.kek)
         issuer = await self._when_the_store_answers(link, kept, deadline)
@@ -138,7 +140,11 @@ class Authority:
         revocations = Revocations(kept, issuer, now=self._now)
         await revocations.refresh()
         journal = Journal(kept, now=self._now)
-        keys = self._keys(link, kept, issuer)
+        publishing = Publishing(link, issuer, self._config.tenant)
+        vault = Vault(kept, self._config.kek, now=lambda: int(self._now() * 1000))
+        keys = Keys(vault, publishing, self._config.epoch, chance_of_loop())
+        signing = SigningKeys(self._config.folder, link.store, issuer, publishing, self._config.tenant, now=self._now)
+        await signing.refresh()
         judging = Judging(lambda service: str(Identity(issuer.trust_domain, self._config.tenant, service)))
         granting, credentials = Granting(issuer, keys, may=judging.may), IssuedCredentials(link.keys.credentials)
         joining = Joining(
@@ -152,25 +158,59 @@ class Authority:
         )
         entries = await journal.refresh()
         renewing = Renewing(issuer, joining, revocations, now=self._now)
-        asking = Asking(renewing, granting)
-        self._parts = Parts(link, issuer, tokens, revocations, journal, joining, renewing, keys, asking, judging)
+        self._parts = Parts(
+            link=link,
+            issuer=issuer,
+            tokens=tokens,
+            revocations=revocations,
+            journal=journal,
+            joining=joining,
+            renewing=renewing,
+            keys=keys,
+            asking=Asking(renewing, granting),
+            judging=judging,
+            signing=signing,
+        )
+        if self._callout is not None:
+            await self._callout.follow(link, signing.signers, revocations)
         self._tasks.for_ever(keys.turning, "turn keys")
+        self._tasks.for_ever(signing.looking, "the registry's keys")
         _log.info("ready", instance=self.instance, trust_domain=issuer.trust_domain, entries=entries)
-
-    def _keys(self, link: Link, kept: State, issuer: Issuer) -> Keys:
-        vault = Vault(kept, self._config.kek, now=lambda: int(self._now() * 1000))
-        return Keys(vault, Publishing(link, issuer, self._config.tenant), self._config.epoch, chance_of_loop())
 
     async def aclose(self) -> None:
         """Close the connections; a broker that does not answer is not waited for."""
         await self._tasks.aclose()
         if self._cluster is not None:
             await self._cluster.aclose()
+        if self._callout is not None:
+            await self._callout.aclose()
         if self._link is not None:
             try:
                 await asyncio.wait_for(self._link.aclose(), _CLOSING)
             except Exception as error:  # noqa: BLE001 - whatever it is, this process ends
                 _log.info("closed_late", reason=repr(error))
+
+    @property
+    def is_asked(self) -> bool:
+        """Return whether brokers can ask it who connects."""
+        return self.tls is not None and self._config.folder.callout.exists()
+
+    async def _be_asked(self) -> None:
+        """Let brokers ask, where there are keys for it: they ask about this authority's own connections, too."""
+        keys = self._config.folder.read_callout(self._config.kek) if self.is_asked else None
+        if keys is None:
+            return
+        admitting = Admitting(
+            root=self.root,
+            trust_domain=trust_domain_of(self.root),
+            tenant=self._config.tenant,
+            account=MESH_ACCOUNT,
+            signer=Signer(keys.issuer),
+            now=self._now,
+        )
+        self._callout = CalloutService(admitting, self._clock)
+        target = replace(self._target(), nkey=keys.user)
+        await self._callout.open(target, self._config.connect_timeout, self._clock)
 
     def _target(self) -> LinkConfig:
         return LinkConfig(

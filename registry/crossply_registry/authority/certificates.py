@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from crossply_policy import names
 from crossply_registry.authority.identity import Identity, IdentityFault, parse
 
 WorkloadKey = Ed25519PublicKey | EllipticCurvePublicKey
@@ -46,7 +47,7 @@ def make_issuer(
     return builder.add_extension(_issuer_key(root), critical=False).sign(root_key, None)
 
 
-def make_workload(
+def make_workload(  # noqa: PLR0913 - the parts of a certificate
     key: WorkloadKey,
     identity: Identity,
     *,
@@ -55,19 +56,24 @@ def make_workload(
     serial: int,
     now: float,
     lifetime: float,
+    instance: str = "",
     hosts: Iterable[str] = (),
 ) -> x509.Certificate:
-    """Return a certificate of exactly this identity; ``hosts`` are for the mesh's own servers. Times in seconds."""
-    names: list[x509.GeneralName] = [x509.UniformResourceIdentifier(str(identity)), *map(_host, hosts)]
+    """Return a certificate of exactly this identity, and of this instance of it. Times in seconds.
+
+    ``hosts`` are for the mesh's own servers. What has no instance is theirs, or of a client without the SDK.
+    """
+    subject = [x509.NameAttribute(NameOID.SERIAL_NUMBER, instance)] if instance else []
+    alternatives: list[x509.GeneralName] = [x509.UniformResourceIdentifier(str(identity)), *map(_host, hosts)]
     return (
         x509.CertificateBuilder()
-        .subject_name(x509.Name([]))
+        .subject_name(x509.Name(subject))
         .issuer_name(issuer.subject)
         .public_key(key)
         .serial_number(serial)
         .not_valid_before(_moment(now - BACKDATE))
         .not_valid_after(_moment(now + min(lifetime, _left(issuer, now))))
-        .add_extension(x509.SubjectAlternativeName(names), critical=True)
+        .add_extension(x509.SubjectAlternativeName(alternatives), critical=True)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(_DIGITAL_SIGNATURE), critical=True)
         .add_extension(
@@ -82,13 +88,13 @@ def make_workload(
 def identity_of(certificate: x509.Certificate) -> Identity:
     """Return whom a verified workload certificate names; raise CertificateFault unless that is exactly one."""
     try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        alternatives = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
     except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError) as error:
         raise CertificateFault(f"certificate lacks what a workload's has: {error}") from error
     if constraints.ca:
         raise CertificateFault("certificate is an authority's, not a workload's")
-    uris = names.get_values_for_type(x509.UniformResourceIdentifier)
+    uris = alternatives.get_values_for_type(x509.UniformResourceIdentifier)
     if len(uris) != 1:
         raise CertificateFault(f"certificate names {len(uris)} identities, must name one")
     try:
@@ -97,13 +103,30 @@ def identity_of(certificate: x509.Certificate) -> Identity:
         raise CertificateFault(str(fault)) from fault
 
 
+def instance_of(certificate: x509.Certificate) -> str:
+    """Return which instance a verified workload certificate is of, empty for none; raise CertificateFault."""
+    try:
+        subject = [(each.oid, each.value) for each in certificate.subject]
+    except ValueError as error:
+        raise CertificateFault(f"certificate's subject cannot be read: {error}") from error
+    if not subject:
+        return ""
+    (oid, held), *more = subject
+    if more or oid != NameOID.SERIAL_NUMBER or not isinstance(held, str):
+        raise CertificateFault("certificate's subject is more than an instance's id")
+    try:
+        return names.instance(held)
+    except names.NameFault as fault:
+        raise CertificateFault(f"certificate's subject: {fault}") from fault
+
+
 def trust_domain_of(root: x509.Certificate) -> str:
     """Return the trust domain of a root or an issuing authority; raise CertificateFault."""
     try:
-        names = root.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        alternatives = root.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound as error:
         raise CertificateFault("certificate names no trust domain") from error
-    [uri] = names.get_values_for_type(x509.UniformResourceIdentifier)
+    [uri] = alternatives.get_values_for_type(x509.UniformResourceIdentifier)
     return uri.removeprefix("spiffe://")
 
 

@@ -11,6 +11,7 @@ import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from crossply_registry.authority.callout.keys import CalloutKeys
 from crossply_registry.authority.certificates import CertificateFault
 from crossply_registry.authority.grant import Grant
 from crossply_registry.authority.issuer import Issuer
@@ -52,6 +53,11 @@ class Folder:
         return self.path / "issuer.key"
 
     @property
+    def callout(self) -> Path:
+        """Return where the keys lie by which brokers and authority know each other, sealed."""
+        return self.path / "callout.key"
+
+    @property
     def kek(self) -> Path:
         """Return where the key-encryption key lies, unless the environment has it."""
         return self.path / "kek"
@@ -86,10 +92,23 @@ class Folder:
         """Return where the certificate of the registry's signing key lies."""
         return self.path / "registry.pem"
 
+    def read_registry(self) -> list[x509.Certificate]:
+        """Return the certificates of the keys that sign revisions, newest first; raise CertificateFault."""
+        if not self.registry.exists():
+            return []
+        try:
+            return x509.load_pem_x509_certificates(self.registry.read_bytes())
+        except ValueError as error:
+            raise CertificateFault(f"{self.registry} holds no certificates in PEM: {error}") from error
+
     def read_issuer(self, kek: Kek) -> Issuer:
         """Return the issuer; raise OSError, KekFault or CertificateFault."""
         key = Ed25519PrivateKey.from_private_bytes(kek.open(self.issuer_key.read_bytes(), ISSUER_CONTEXT))
         return Issuer(certificate(self.root), certificate(self.issuer), key)
+
+    def read_callout(self, kek: Kek) -> CalloutKeys | None:
+        """Return the keys of the callout, None where there is none; raise OSError, KekFault or ValueError."""
+        return CalloutKeys.opened(self.callout.read_bytes(), kek) if self.callout.exists() else None
 
     def read_tokens(self) -> list[Token]:
         """Return the first tokens; raise ValueError for a file that is not theirs."""

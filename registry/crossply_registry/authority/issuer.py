@@ -22,6 +22,7 @@ from crossply_registry.authority.certificates import (
     trust_domain_of,
 )
 from crossply_registry.authority.identity import Identity
+from crossply_registry.authority.signer_certificate import make_signer
 
 LABEL: Final = b"crossply-cred-v1\0"
 KID_LABEL: Final = b"crossply-ikid-v1\0"
@@ -72,7 +73,7 @@ class Issuer:
     def issue(self, identity: Identity, instance: str, keys: WorkloadKeys, *, now: float, lifetime: float) -> Issued:
         """Return a certificate and a credential of one serial and one end, for the keys of one process."""
         serial = new_serial()
-        certificate = self.certify(identity, keys.tls, serial=serial, now=now, lifetime=lifetime)
+        certificate = self.certify(identity, keys.tls, serial=serial, now=now, lifetime=lifetime, instance=instance)
         not_after = int(expires(certificate))
         unsigned = Credential(
             identity=str(identity),
@@ -96,6 +97,7 @@ class Issuer:
         serial: bytes,
         now: float,
         lifetime: float,
+        instance: str = "",
         hosts: Iterable[str] = (),
     ) -> x509.Certificate:
         """Return a certificate alone."""
@@ -107,7 +109,22 @@ class Issuer:
             serial=int.from_bytes(serial, "big"),
             now=now,
             lifetime=lifetime,
+            instance=instance,
             hosts=hosts,
+        )
+
+    def certify_signer(
+        self, identity: Identity, key: Ed25519PublicKey, *, now: float, lifetime: float
+    ) -> x509.Certificate:
+        """Return the certificate of a key that signs revisions and nothing else."""
+        return make_signer(
+            key,
+            identity,
+            issuer=self.certificate,
+            issuer_key=self._key,
+            serial=new_serial(),
+            now=now,
+            lifetime=lifetime,
         )
 
 

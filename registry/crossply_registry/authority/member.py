@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Final
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from crossply.config import MeshConfig
 from crossply.errors import Code, EndpointFailed, MeshError
@@ -75,7 +74,7 @@ def serving(authority: Authority, config: AuthorityConfig, connect: Connect) -> 
             nats=config.servers,
             tenant=config.tenant,
             trust_domain=parts.issuer.trust_domain,
-            registry_key=_key(authority),
+            registry_key=parts.signing.signers,
         ),
         connect=connect,
     )
@@ -94,7 +93,7 @@ def serving(authority: Authority, config: AuthorityConfig, connect: Connect) -> 
             issued = await parts.renewing.renew(renewal)
         except (Refused, StoreUnavailable, StateFault) as error:
             raise _told(error) from error
-        return msgspec.json.encode(answer(issued, parts.issuer, authority.registry))
+        return msgspec.json.encode(answer(issued, parts.issuer, parts.signing.certificates))
 
     @mesh.endpoint(idempotent=True)
     async def keys(asked: bytes) -> bytes:  # pyright: ignore[reportUnusedFunction]  # as above
@@ -104,13 +103,6 @@ def serving(authority: Authority, config: AuthorityConfig, connect: Connect) -> 
             raise _told(error) from error
 
     return mesh
-
-
-def _key(authority: Authority) -> bytes | None:
-    """Return the key that signs revisions here; None is the development key."""
-    held = authority.registry
-    key = None if held is None else held.public_key()
-    return key.public_bytes_raw() if isinstance(key, Ed25519PublicKey) else None
 
 
 def _told(refused: Refused | StoreUnavailable | StateFault) -> EndpointFailed:

@@ -85,14 +85,14 @@ class Revocations:
 
     def verdict(self, identity: str) -> Verdict:
         """Return what holds for an identity."""
-        return self._known.verdicts.get(identity, _CLEAR)
+        return self._known.verdicts.get(identity, CLEAR)
 
     async def _decide(self, identity: str, decide: Callable[[Verdict], Verdict]) -> None:
         def decided(held: Signed | None) -> Signed:
             known = self._opened(held)
             if identity not in known.verdicts and len(known.verdicts) >= MOST:
                 raise Refused(409, f"there are {MOST} verdicts already")
-            verdict = decide(known.verdicts.get(identity, _CLEAR))
+            verdict = decide(known.verdicts.get(identity, CLEAR))
             body = msgspec.msgpack.encode(Revoked(known.number + 1, {**known.verdicts, identity: verdict}))
             return Signed(body, self._issuer.sign(LABEL, body))
 
@@ -113,4 +113,4 @@ class Revocations:
         self._known = found
 
 
-_CLEAR: Final = Verdict()
+CLEAR: Final = Verdict()

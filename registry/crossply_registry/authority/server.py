@@ -14,7 +14,7 @@ from crossply_registry.authority.config import AuthorityConfig
 from crossply_registry.authority.folder import Folder
 from crossply_registry.authority.member import AuthorityProcess
 from crossply_registry.http_protocol import Protocol
-from crossply_registry.http_serving import listen, run
+from crossply_registry.http_serving import listen, run, run_silently
 
 _GRACE: Final = 1
 
@@ -24,6 +24,17 @@ async def serve(config: AuthorityConfig) -> None:
     process = AuthorityProcess(config)
     listener = listen(config.host, config.port, "CROSSPLY_AUTHORITY_LISTEN")
     await run(process, https_config(process.authority, config.folder), listener)
+
+
+async def answer_brokers(config: AuthorityConfig) -> None:
+    """Answer brokers alone until SIGINT or SIGTERM; raise as ``serve`` does, and ``ValueError`` where none can ask."""
+    authority = Authority(config)
+    if not authority.is_asked:
+        raise ValueError(
+            "brokers cannot ask: callout.key is missing, which `crossply authority init` writes, or CROSSPLY_NATS_URL"
+            " does not begin with tls://"
+        )
+    await run_silently(authority)
 
 
 def https_config(authority: Authority, folder: Folder) -> uvicorn.Config:

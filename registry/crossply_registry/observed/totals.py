@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from crossply.errors import Code
+from crossply.telemetry.edge import Edge
 from crossply.telemetry.names import OTHER
-from crossply.telemetry.recorder import Edge
 
 if TYPE_CHECKING:
     from crossply.telemetry.report import Counted

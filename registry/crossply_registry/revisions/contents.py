@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from crossply.control.record import Kept
+from crossply_policy.access.reach import FOREIGN
 from crossply_policy.access.spec import AccessSpec
 from crossply_policy.documents import Document
 from crossply_policy.rate_limit import RateLimitSpec
@@ -60,7 +61,11 @@ def concerns(document: Document) -> tuple[str, ...]:
 
 
 def _guarded(spec: AccessSpec) -> tuple[str, ...]:
-    """Return the services whose calls a document speaks of; all, where it speaks of channels or of every service."""
-    services = {target.service for target in spec.to or ()}
-    named = sorted(service for service in services if service is not None)
-    return ("*",) if None in services or "*" in services else tuple(named)
+    """Return the services whose calls a document speaks of, and the callers it names: both are let in by it.
+
+    It is all, where it speaks of channels, of every service, or of every caller.
+    """
+    services = {target.service or "*" for target in spec.to or ()}
+    callers = {caller.rpartition("/")[2] for caller in spec.callers or ()} - {FOREIGN}
+    named = sorted(services | callers)
+    return ("*",) if "*" in named else tuple(named)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from crossply.telemetry.recorder import Side
 
 if TYPE_CHECKING:
-    from crossply.telemetry.recorder import MemoryRecorder, Meter
+    from crossply.telemetry.meter import Meter
+    from crossply.telemetry.recorder import MemoryRecorder
     from crossply.wire.presence import Hello
 
 _NANOSECONDS = 1_000_000_000

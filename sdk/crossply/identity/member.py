@@ -13,9 +13,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from crossply.errors import CallError, ConfigError, Unavailable
 from crossply.identity.authority import Authority, Refused, opened
-from crossply.identity.issued import Issued, IssuedFault, authorities, checked, holding, registry_key, show, trusting
+from crossply.identity.issued import Issued, IssuedFault, authorities, checked, holding, show, trusting
 from crossply.identity.kept import Held, Kept
 from crossply.identity.keys import Keys
+from crossply.identity.signers import Signers, named
 from crossply.keyring.keyring import Keyring
 from crossply.keyring.signed import KeyFault
 from crossply.names import new_instance
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from crossply.clock import Chance
     from crossply.config import MeshConfig
+    from crossply.control.record import VerifyKey
 
 Ask: TypeAlias = Callable[[bytes], Awaitable[bytes]]
 """Sends a renewal to the authority over the mesh, and returns its answer; raises CallError."""
@@ -76,6 +78,8 @@ class Member:
             self._kept = None
         self._held = self._usable()
         self._keyring: Keyring | None = None
+        self.signers = Signers(wall=wall)
+        self.registry_identity = identity(config.trust_domain, config.tenant, "registry")
         self.instance = config.instance or (self._held.issued.instance if self._held else new_instance())
 
     @property
@@ -109,9 +113,9 @@ class Member:
         return self
 
     @property
-    def registry_key(self) -> bytes | None:
-        """Return the key by which revisions are known: what the configuration says, else what the authority named."""
-        return self._config.registry_key or registry_key(self.issued)
+    def registry_key(self) -> VerifyKey | bytes:
+        """Return by what revisions are known: the configuration's key, else those that the issuer certified."""
+        return self._config.registry_key or self.signers
 
     async def begin(self) -> None:
         """Join, or go on as who this process was when no authority answers.
@@ -211,6 +215,8 @@ class Member:
 
     def _take(self, keys: Keys, issued: Issued) -> None:
         checked(issued, keys, self._identity, self._root)
+        if issued.instance != self.instance:
+            raise IssuedFault(f"it is for instance {ascii(issued.instance)[:40]} instead of {self.instance}")
         self._hold(keys, issued)
         self.keep()
         self._log.info("identity", identity=issued.identity, until=issued.not_after)
@@ -218,6 +224,8 @@ class Member:
     def _hold(self, keys: Keys, issued: Issued, *, resumed: bool = False) -> None:
         """Be who was issued; ``resumed`` says that these keys were in use before this process began."""
         own = holding(issued, keys)
+        if self.signers.number == 0:  # no list of the registry's keys was read yet: they are newer than an answer
+            self.signers.adopt(named(issued, self.registry_identity), 0)
         seen: Mapping[str, int] = {} if self._held is None else self._held.seen
         if self._keyring is None:
             since = round(self._wall() * 1000) + _LOST if resumed else 0

@@ -7,8 +7,9 @@ import math
 from typing import TYPE_CHECKING
 
 from crossply.errors import CallError, Executed
-from crossply.handler import Handler, Request, Response, layer
+from crossply.handler import Handler, Layer, Request, Response, layer
 from crossply.layers.retry import retry, safe_to_repeat
+from crossply.telemetry.traceparent import FLAGS, SAMPLED_FLAGS
 from crossply_policy.documents import RetryPolicy
 from crossply_policy.protection import P95
 
@@ -24,7 +25,7 @@ _AT_ONCE = 2
 
 
 @layer
-def hedge(
+def hedge(  # noqa: PLR0913 - all that a race goes by
     inner: Handler,
     policy: HedgePolicy,
     further: RetryPolicy | None,
@@ -33,11 +34,14 @@ def hedge(
     idempotent: Callable[[Request], bool],
     now: Clock,
     chance: Chance,
+    *,
+    spans: tuple[Layer, Layer] | None = None,
 ) -> Handler:
     """Hedge idempotent calls, of which two attempts may run at once; others are tried again as ``further`` has it.
 
     A hedged call has the further attempts that ``further`` grants, one where there is none, and all of them come out
-    of ``budget``. While nobody knows yet what attempts take, there is nothing to hedge by.
+    of ``budget``. While nobody knows yet what attempts take, there is nothing to hedge by. Attempts of sampled calls
+    go through the first of ``spans``, and those that join another through the second.
     """
 
     async def timing(request: Request) -> Response:
@@ -50,13 +54,18 @@ def hedge(
         latencies.add(now() - began)
         return response
 
-    again = timing if further is None else retry(further, budget, idempotent, now, chance).wrap(timing)
+    first, second = (timing, timing) if spans is None else (each.wrap(timing) for each in spans)
+    own = None if spans is None else spans[0]
+    again = first if further is None else retry(further, budget, idempotent, now, chance, spans=own).wrap(timing)
 
     def hedging(request: Request) -> Awaitable[Response]:
         after = latencies.p95 if policy.after == P95 else policy.after
         if not isinstance(after, float) or not idempotent(request):
             return again(request)
-        return Race(request, timing, after, further, budget, now, chance).run()
+        context = request.traceparent
+        sampled = context is not None and context[FLAGS] in SAMPLED_FLAGS
+        send = (first, second) if sampled else (timing, timing)
+        return Race(request, send, after, further, budget, now, chance).run()
 
     return hedging
 
@@ -67,7 +76,7 @@ class Race:
     def __init__(
         self,
         request: Request,
-        send: Handler,
+        send: tuple[Handler, Handler],
         after: float,
         further: RetryPolicy | None,
         budget: RetryBudget,
@@ -75,7 +84,7 @@ class Race:
         chance: Chance,
     ) -> None:
         self._request = request
-        self._send = send
+        self._send, self._join = send
         self._after = after
         self._policy = further or RetryPolicy(attempts=1)
         self._repeats = further is not None
@@ -84,6 +93,7 @@ class Race:
         self._chance = chance
         # The layers below write into what they get: what a further attempt begins with is kept here.
         self._deadline, self._instance, self._tried = request.deadline, request.instance, request.tried
+        self._traceparent = request.traceparent
         self._running: dict[asyncio.Task[Response], Request] = {}
         self._sent = 0
         self._due = -math.inf
@@ -100,7 +110,8 @@ class Race:
                 if (response := await self._ended()) is not None:
                     return response
         finally:
-            self._request.attempt = self._sent
+            # Of the call again, whatever its first attempt made of it.
+            self._request.attempt, self._request.traceparent = self._sent, self._traceparent
             await self._give_up()
 
     def _next(self) -> None:
@@ -108,12 +119,14 @@ class Race:
         self._due = math.inf
         if self._sent and not self._paid and not self._budget.withdraw():
             return
+        send = self._join if self._running and not self._paid else self._send
         self._paid = False
         self._sent += 1
         attempted = self._request if self._sent == 1 else self._request.fork(self._sent)
         attempted.deadline, attempted.instance = self._deadline, self._instance
+        attempted.traceparent = self._traceparent
         attempted.tried = (*self._tried, *(each.instance for each in self._running.values() if each.instance))
-        self._running[asyncio.ensure_future(_sending(self._send, attempted))] = attempted
+        self._running[asyncio.ensure_future(_sending(send, attempted))] = attempted
         if len(self._running) < _AT_ONCE and self._sent <= self._policy.attempts:
             self._due = self._now() + self._after
 
@@ -141,7 +154,7 @@ class Race:
         if repeatable:
             self._follow(error)
         if not repeatable or not (self._running or self._paid):
-            if self._may_have_run and error.executed is Executed.NO:
+            if (self._may_have_run or self._running) and error.executed is Executed.NO:
                 error.executed = Executed.MAYBE  # of the call, not of its last attempt alone
             if self._sent > 1:
                 error.add_note(f"attempt {self._sent} of at most {self._policy.attempts + 1}, hedged")

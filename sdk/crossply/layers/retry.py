@@ -6,7 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from crossply.errors import Absent, CallError, CircuitOpen, Executed
-from crossply.handler import Handler, Request, Response, layer
+from crossply.handler import Handler, Layer, Request, Response, layer
+from crossply.telemetry.traceparent import FLAGS, SAMPLED_FLAGS
 from crossply.wire.status import retryable
 
 if TYPE_CHECKING:
@@ -25,17 +26,25 @@ def retry(
     idempotent: Callable[[Request], bool],
     now: Clock,
     chance: Chance,
+    *,
+    spans: Layer | None = None,
 ) -> Handler:
-    """Send up to ``policy.attempts`` further attempts, after pauses with full jitter or as long as the callee asks."""
+    """Send up to ``policy.attempts`` further attempts, after pauses with full jitter or as long as the callee asks.
+
+    Those of sampled calls go through ``spans``, so that the others do not pay for it.
+    """
+    traced = inner if spans is None else spans.wrap(inner)
 
     async def retrying(request: Request) -> Response:
         budget.deposit()
         # The layers below write into what they get: what a further attempt begins with is kept here.
         deadline, instance, tried = request.deadline, request.instance, request.tried
         attempted, number, may_have_run = request, 1, False
+        context = request.traceparent
+        send = traced if context is not None and context[FLAGS] in SAMPLED_FLAGS else inner
         while True:
             try:
-                return await inner(attempted)
+                return await send(attempted)
             except CallError as error:
                 jitter = policy.base * 2.0 ** (number - 1) * chance.random()
                 pause = max(jitter, error.retry_after or 0.0)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from crossply.handler import Handler
     from crossply.tasks import Tasks
+    from crossply.telemetry.recorder import Recorder
 
 IN_FLIGHT = 64
 MARK = "crossply-mirror-of"
@@ -22,13 +23,13 @@ MARK = "crossply-mirror-of"
 
 
 class Mirrors:
-    """The copies of one process; ``dropped`` counts those for which there was no room."""
+    """The copies of one process; ``recorder`` counts those for which there was no room."""
 
-    def __init__(self, tasks: Tasks, most: int = IN_FLIGHT) -> None:
+    def __init__(self, tasks: Tasks, recorder: Recorder, most: int = IN_FLIGHT) -> None:
         self._tasks = tasks
+        self._recorder = recorder
         self._most = most
         self.in_flight = 0
-        self.dropped = 0
 
     def to(
         self, operation: str, subset: str | None, find: Callable[[], Awaitable[Handler]]
@@ -37,7 +38,7 @@ class Mirrors:
 
         def copying(request: Request) -> None:
             if self.in_flight >= self._most:
-                self.dropped += 1
+                self._recorder.copies_dropped += 1
                 return
             copy = copied(request, operation, subset)
             self.in_flight += 1

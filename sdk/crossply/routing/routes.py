@@ -65,7 +65,7 @@ class Routes:
         self._calling: dict[str, Handler] = {}
         self._stacks: dict[str, Handler] = {}
         self.held = Held(around.now)
-        self._mirrors = Mirrors(tasks)
+        self._mirrors = Mirrors(tasks, around.recorder)
         self._known: set[str] = set()
         self.snapshot = Snapshot()
 

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Final
 from crossply.telemetry.logs import get_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from opentelemetry.sdk.metrics.export import MetricReader
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace.export import SpanExporter
 
-    from crossply.telemetry.recorder import Edge, Span
+    from crossply.telemetry.edge import Edge
+    from crossply.telemetry.recorder import Span
 
 _BATCHES: Final = 16
 _AT_END: Final = 5.0
@@ -36,7 +37,7 @@ class Exporting:
         exporters: Sequence[SpanExporter | MetricReader],
         resource: Resource,
         edges: Callable[[], Iterable[Edge]],
-        dropped: Callable[[], int],
+        counts: Callable[[], Mapping[str, int]],
     ) -> None:
         from opentelemetry.sdk.metrics.export import MetricReader
 
@@ -46,7 +47,7 @@ class Exporting:
         self._resource = resource
         self._exporters = [each for each in exporters if not isinstance(each, MetricReader)]
         readers = [each for each in exporters if isinstance(each, MetricReader)]
-        self._metrics = MetricsOf(edges, dropped, readers, resource) if readers else None
+        self._metrics = MetricsOf(edges, counts, readers, resource) if readers else None
         self._waiting: queue.Queue[list[Span] | None] = queue.Queue(_BATCHES)
         self._complained = -_COMPLAIN_EVERY
         self.dropped = 0

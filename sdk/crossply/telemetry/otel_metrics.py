@@ -28,12 +28,12 @@ from crossply.telemetry.histogram import BOUNDS, exported
 from crossply.telemetry.red import ABOUT, durations, outcomes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from opentelemetry.sdk.metrics.export import MetricReader
     from opentelemetry.sdk.resources import Resource
 
-    from crossply.telemetry.recorder import Edge
+    from crossply.telemetry.edge import Edge
 
 _CUMULATIVE = AggregationTemporality.CUMULATIVE
 
@@ -44,12 +44,12 @@ class MetricsOf:
     def __init__(
         self,
         edges: Callable[[], Iterable[Edge]],
-        dropped: Callable[[], int],
+        counts: Callable[[], Mapping[str, int]],
         readers: Sequence[MetricReader],
         resource: Resource,
     ) -> None:
         self._edges = edges
-        self._dropped = dropped
+        self._counts = counts
         self._resource = resource
         self._began = time.time_ns()
         self._provider = MeterProvider(metric_readers=readers, resource=resource, shutdown_on_exit=False)
@@ -85,7 +85,8 @@ class MetricsOf:
         sums: dict[str, list[NumberDataPoint]] = {}
         for metric, attributes, count in outcomes(edges):
             sums.setdefault(metric, []).append(NumberDataPoint(attributes, self._began, now, count))
-        sums[names.DROPPED] = [NumberDataPoint({}, self._began, now, self._dropped())]
+        for metric, count in self._counts().items():
+            sums[metric] = [NumberDataPoint({}, self._began, now, count)]
         for metric, buckets in histograms.items():
             yield Metric(metric, ABOUT[metric], "s", Histogram(buckets, _CUMULATIVE))
         for metric, counts in sums.items():

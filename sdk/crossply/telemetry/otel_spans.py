@@ -17,6 +17,7 @@ from crossply.telemetry.traceparent import span_id, trace_id
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
 
+    from crossply.telemetry.attempts import Cause
     from crossply.telemetry.recorder import Span
 
 _KINDS: Final = {
@@ -55,10 +56,12 @@ def readable(span: Span, resource: Resource) -> ReadableSpan:
 
 
 def name(span: Span) -> str:
-    """Return what a span is called: ``orders/create``, ``publish orders.created``, ``process orders.created``."""
+    """Return what a span is called: ``orders/create``, ``attempt orders/create``, ``publish orders.created``, ..."""
     if span.side is Side.PUBLISHER:
         return f"publish {span.operation}"
-    return f"process {span.operation}" if span.side is Side.SUBSCRIBER else method(span.operation)
+    if span.side is Side.SUBSCRIBER:
+        return f"process {span.operation}"
+    return method(span.operation) if span.cause is None else f"attempt {method(span.operation)}"
 
 
 def attributes(span: Span) -> dict[str, str | int]:
@@ -73,14 +76,24 @@ def attributes(span: Span) -> dict[str, str | int]:
 
 
 def _call(span: Span) -> dict[str, str | int]:
-    return {
+    said: dict[str, str | int] = {
         names.RPC_SYSTEM: names.SYSTEM,
         names.RPC_METHOD: method(span.operation),
         names.RPC_STATUS: str(span.code),
         names.SOURCE: span.caller,
         names.DESTINATION: span.callee,
-        names.ATTEMPTS: span.attempts,
     }
+    return said | ({names.ATTEMPTS: span.attempts} if span.cause is None else _attempt(span, span.cause))
+
+
+def _attempt(span: Span, cause: Cause) -> dict[str, str | int]:
+    """Return what an attempt says besides: the queue group's has no instance, and most have no subset."""
+    said: dict[str, str | int] = {names.ATTEMPT: span.attempts, names.CAUSE: str(cause)}
+    if span.instance:
+        said[names.INSTANCE] = span.instance
+    if span.subset:
+        said[names.SUBSET] = span.subset
+    return said
 
 
 def _message(span: Span) -> dict[str, str | int]:

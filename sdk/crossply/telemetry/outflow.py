@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Final
 
-from crossply.telemetry import logs, report
+from crossply.telemetry import logs, names, report
 from crossply.telemetry.exporting import Exporting, otlp, resource_of
 from crossply.telemetry.recorder import MemoryRecorder
 
@@ -63,12 +63,16 @@ class Outflow:
         """Begin to export, where something is to be exported."""
         exporters = [*self._given, *self._collector()]
         if exporters:
-            self._exporting = Exporting(exporters, resource_of(*self._own), self.recorder.edges, lambda: self.dropped)
+            self._exporting = Exporting(exporters, resource_of(*self._own), self.recorder.edges, self.counts)
 
     @property
     def dropped(self) -> int:
         """How many spans there was no room for."""
         return self.recorder.dropped + (self._exporting.dropped if self._exporting is not None else 0)
+
+    def counts(self) -> dict[str, int]:
+        """Return what this process counts besides its edges, by metric."""
+        return {names.DROPPED: self.dropped, names.COPIES_DROPPED: self.recorder.copies_dropped}
 
     def _collector(self) -> list[SpanExporter | MetricReader]:
         if not self._config.otlp:

@@ -13,28 +13,29 @@ from crossply.telemetry.red import ABOUT, durations, outcomes
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from crossply.telemetry.recorder import Edge
+    from crossply.telemetry.edge import Edge
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
-_DROPPED: Final = "mesh_telemetry_dropped"
 
 
-def text(edges: Iterable[Edge], gauges: Mapping[str, tuple[str, float]], dropped: int | None = None) -> bytes:
-    """Return what a scrape of ``edges`` and of ``gauges`` (what each means, and its value) answers."""
+def text(
+    edges: Iterable[Edge], gauges: Mapping[str, tuple[str, float]], counts: Mapping[str, int] | None = None
+) -> bytes:
+    """Return what a scrape of ``edges``, of ``gauges`` (what each means, and its value) and of ``counts`` answers."""
     from prometheus_client import CollectorRegistry, generate_latest
 
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Collector(list(edges), gauges, dropped))
+    registry.register(_Collector(list(edges), gauges, counts or {}))
     return generate_latest(registry)
 
 
 class _Collector:
     """What prometheus_client asks for the metrics."""
 
-    def __init__(self, edges: list[Edge], gauges: Mapping[str, tuple[str, float]], dropped: int | None) -> None:
+    def __init__(self, edges: list[Edge], gauges: Mapping[str, tuple[str, float]], counts: Mapping[str, int]) -> None:
         self._edges = edges
         self._gauges = gauges
-        self._dropped = dropped
+        self._counts = counts
 
     def collect(self) -> Iterator[Any]:
         """Yield every metric."""
@@ -44,8 +45,8 @@ class _Collector:
         yield from self._outcomes()
         for name, (about, value) in self._gauges.items():
             yield GaugeMetricFamily(name, about, value)
-        if self._dropped is not None:
-            yield CounterMetricFamily(_DROPPED, "Spans for which there was no room.", self._dropped)
+        for metric, count in self._counts.items():
+            yield CounterMetricFamily(_plain(metric), ABOUT[metric], count)
 
     def _durations(self) -> Iterable[Any]:
         from prometheus_client.core import HistogramMetricFamily

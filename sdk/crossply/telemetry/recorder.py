@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Final, NamedTuple, Protocol, TypeAlias
 
@@ -12,10 +11,12 @@ import msgspec
 
 from crossply import clock
 from crossply.errors import CallError, Code
-from crossply.telemetry.histogram import Histogram
+from crossply.telemetry.attempts import Attempts, Cause
+from crossply.telemetry.edge import Edge
+from crossply.telemetry.meter import Meter
 from crossply.telemetry.names import OTHER
 from crossply.telemetry.sampling import Sampling
-from crossply.telemetry.traceparent import SpanIds, is_sampled, span_id, trace_id
+from crossply.telemetry.traceparent import FLAGS, SAMPLED_FLAGS, SpanIds, is_sampled, span_id, trace_id
 from crossply_policy.documents import TelemetryPolicy
 
 if TYPE_CHECKING:
@@ -23,10 +24,9 @@ if TYPE_CHECKING:
 
     from crossply.clock import Chance, Clock
     from crossply.handler import Request
+    from crossply.telemetry.attempts import Tried
 
 _OK: Final = Code.OK
-_SAMPLED: Final = frozenset("13579bdf")
-_FLAGS: Final = 54
 _LONGEST_STATE: Final = 512
 
 
@@ -52,8 +52,9 @@ class Span(NamedTuple):
     """One finished span; ``start`` in unix nanoseconds, ``duration`` in seconds, ids in hexadecimal.
 
     ``link`` is the trace context of the event that was handled; one that is fresh has it for its parent as well.
-    ``kept`` says why a span of a trace that is not sampled is here: ``error`` or ``slow``. The bounds are for those
-    that others report.
+    ``kept`` says why a span of a trace that is not sampled is here: ``error`` or ``slow``. ``cause`` is there of an
+    attempt, a child of its call: ``attempts`` is its number then, and ``instance`` and ``subset`` where it went. The
+    bounds are for those that others report.
     """
 
     trace_id: _Trace
@@ -72,6 +73,9 @@ class Span(NamedTuple):
     link: _Name = ""
     tracestate: _Text = ""
     delivery: _Number = 1
+    cause: Cause | None = None
+    instance: _Name = ""
+    subset: _Name = ""
 
 
 def outcome(error: BaseException) -> Code:
@@ -88,6 +92,8 @@ Tell: TypeAlias = Callable[["Request", Code, float, float], None]
 class Recorder(Protocol):
     """Takes what happened; called on the hot path, so it only counts and stores."""
 
+    copies_dropped: int
+
     @property
     def ids(self) -> SpanIds:
         """Where ids of spans and traces come from."""
@@ -98,45 +104,14 @@ class Recorder(Protocol):
         """How much is sampled now."""
         ...
 
+    @property
+    def attempts(self) -> Attempts:
+        """What takes the attempts of sampled calls."""
+        ...
+
     def ledger(self, side: Side) -> Tell:
         """Return what takes the requests of one side."""
         ...
-
-
-class Edge:
-    """What happened between a caller and one operation of a callee, told by one side; ``ok`` apart, as most is."""
-
-    __slots__ = ("callee", "caller", "failures", "ok", "operation", "side")
-
-    def __init__(self, side: Side, caller: str, callee: str, operation: str) -> None:
-        self.side = side
-        self.caller = caller
-        self.callee = callee
-        self.operation = operation
-        self.ok = Histogram()
-        self.failures: dict[Code, Histogram] = {}
-
-    def failed(self, code: Code) -> Histogram:
-        """Return where durations with an outcome that is not ``ok`` are counted."""
-        known = self.failures.get(code)
-        if known is None:
-            known = self.failures[code] = Histogram()
-        return known
-
-    def outcomes(self) -> list[tuple[Code, Histogram]]:
-        """Return the durations by outcome; may be asked from another thread."""
-        return [(_OK, self.ok), *list(self.failures.items())]
-
-
-@dataclass(slots=True)
-class Meter:
-    """Outcomes of one operation on one side; ``seconds`` is the sum of their durations."""
-
-    count: int = 0
-    failed: int = 0
-    seconds: float = 0.0
-    last_failure: str = ""
-    codes: dict[Code, int] = field(default_factory=dict[Code, int])
 
 
 _Kept: TypeAlias = tuple[Edge, str, str, str | None, str | None, float, float, Code, int, int]
@@ -167,11 +142,11 @@ class _Ledger:
         recorder = self._recorder
         context = request.traceparent
         if context is not None and (
-            context[_FLAGS] in _SAMPLED or code is not _OK or duration > recorder.sampling.slow
+            context[FLAGS] in SAMPLED_FLAGS or code is not _OK or duration > recorder.sampling.slow
         ):
             kept = recorder.kept
             if len(kept) >= recorder.most_spans:
-                recorder.dropped += 1
+                recorder.left_out += 1
                 return
             kept.append(
                 (
@@ -208,7 +183,7 @@ class _Ledger:
 class MemoryRecorder:
     """Keeps what happened in this process: ``series`` edges a side, and ``spans`` spans until they are taken.
 
-    ``dropped`` counts the spans for which there was no room.
+    ``attempts`` are bounded apart, by as many. ``copies_dropped`` counts the copies of calls there was no room for.
     """
 
     def __init__(
@@ -220,12 +195,20 @@ class MemoryRecorder:
         chance: Chance | None = None,
         policy: TelemetryPolicy | None = None,
     ) -> None:
+        self._service = service
         self.ids = SpanIds(chance or clock.chance())
         self.sampling = Sampling(policy or TelemetryPolicy())
         self.most_spans = spans
-        self.dropped = 0
+        self.left_out = 0
+        self.copies_dropped = 0
+        self.attempts = Attempts(spans)
         self.kept: list[_Kept] = []
         self._ledgers = {side: _Ledger(self, side, service, series) for side in Side}
+
+    @property
+    def dropped(self) -> int:
+        """How many spans there was no room for."""
+        return self.left_out + self.attempts.dropped
 
     def ledger(self, side: Side) -> Tell:
         """Return what takes the requests of one side."""
@@ -240,28 +223,16 @@ class MemoryRecorder:
         """Return the spans kept since the last time and keep them no more; wall clock in unix nanoseconds."""
         kept, self.kept = self.kept, []
         offset = wall() - round(now() * 1e9)
-        return [_span(each, offset) for each in kept]
+        calls = [_span(each, offset) for each in kept]
+        return [*calls, *(_attempt(each, self._service, offset) for each in self.attempts.take())]
 
     def meter(self, side: Side, operation: str) -> Meter:
         """Return what happened to an operation, whoever called; an empty one when nothing did."""
         meter = Meter()
         for edge in list(self._ledgers[side].edges.values()):
             if edge.operation == operation:
-                _count(meter, edge)
+                meter.add(edge)
         return meter
-
-
-def _count(meter: Meter, edge: Edge) -> None:
-    for code, durations in edge.outcomes():
-        count = durations.count
-        if not count:
-            continue
-        meter.count += count
-        meter.seconds += durations.seconds
-        meter.codes[code] = meter.codes.get(code, 0) + count
-        if code is not _OK:
-            meter.failed += count
-            meter.last_failure = str(code)
 
 
 def _span(kept: _Kept, offset: int) -> Span:
@@ -285,4 +256,24 @@ def _span(kept: _Kept, offset: int) -> Span:
         link=parent or "" if edge.side is Side.SUBSCRIBER else "",
         tracestate=(state or "")[:_LONGEST_STATE],
         delivery=delivery,
+    )
+
+
+def _attempt(tried: Tried, caller: str, offset: int) -> Span:
+    return Span(
+        trace_id(tried.own),
+        span_id(tried.own),
+        span_id(tried.call),
+        Side.CALLER,
+        tried.operation,
+        round(tried.began * 1e9) + offset,
+        tried.duration,
+        tried.code,
+        tried.number,
+        caller,
+        tried.operation.partition(".")[0],
+        tracestate=(tried.tracestate or "")[:_LONGEST_STATE],
+        cause=tried.cause,
+        instance=tried.instance or "",
+        subset=tried.subset or "",
     )

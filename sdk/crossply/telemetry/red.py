@@ -14,7 +14,7 @@ from crossply.telemetry.recorder import Side
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from crossply.telemetry.recorder import Edge
+    from crossply.telemetry.edge import Edge
 
 _DURATION: Final = {
     Side.CALLER: names.CLIENT_DURATION,
@@ -37,6 +37,7 @@ ABOUT: Final = {
     names.CALLS: "Calls by outcome.",
     names.EVENTS: "Events published and handled, by outcome.",
     names.DROPPED: "Spans for which there was no room.",
+    names.COPIES_DROPPED: "Copies of calls for which there was no room.",
 }
 """What each metric means, in a sentence."""
 

@@ -17,8 +17,9 @@ from crossply.telemetry.recorder import Side, Span
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from crossply.telemetry.edge import Edge
     from crossply.telemetry.histogram import Histogram
-    from crossply.telemetry.recorder import Edge, MemoryRecorder
+    from crossply.telemetry.recorder import MemoryRecorder
 
 MOST_EDGES: Final = 500
 MOST_SPANS: Final = 500

@@ -11,9 +11,11 @@ if TYPE_CHECKING:
 _LENGTH: Final = 55
 _USUAL: Final = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}").fullmatch
 _LATER: Final = re.compile(r"(?!00|ff)[0-9a-f]{2}-.*").fullmatch
-_SAMPLED: Final = frozenset("13579bdf")
 _TRACE, _SPAN, _AT_ONCE = 32, 16, 64
 
+FLAGS: Final = 54
+"""Where the digit of the flags is in which ``SAMPLED_FLAGS`` say that a trace is sampled."""
+SAMPLED_FLAGS: Final = frozenset("13579bdf")
 NOT_SAMPLED: Final = "-02"
 SAMPLED: Final = "-03"
 """The flags of a trace that begins here: its id is random, which is the flag 2, so that others may sample by it."""
@@ -61,7 +63,7 @@ def well_formed(text: str) -> str | None:
 
 def is_sampled(traceparent: str) -> bool:
     """Whether the flags of a well-formed ``traceparent`` say that its trace is sampled."""
-    return traceparent[54] in _SAMPLED
+    return traceparent[FLAGS] in SAMPLED_FLAGS
 
 
 def trace_id(traceparent: str) -> str:

@@ -8,19 +8,22 @@ nats-py that Crossply relies on; ``tests/contract`` pins them.
 from __future__ import annotations
 
 import asyncio
+from base64 import urlsafe_b64encode
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
+import msgspec
 from nats import errors as nats_errors
 from nats.aio.client import Client
 
 from crossply.tls import SCHEME, Tls, TlsFault, TlsFiles
 from crossply.wire.connection import Connection
+from crossply.wire.dial_name import NameTooLong, named
 from crossply.wire.dial_tls import explained, name_to_check
 
 if TYPE_CHECKING:
     from crossply.wire.connection import Owner
-    from crossply.wire.link import LinkConfig
+    from crossply.wire.link import LinkConfig, Nkey
 
 
 class DialFault(Exception):
@@ -47,16 +50,18 @@ class NoTls(nats_errors.Error):
 class Handshake(Client):
     """nats-py's client until it is connected, and nothing of it afterwards."""
 
-    def __init__(self, *, encrypted: bool) -> None:
+    def __init__(self, *, encrypted: bool, nkey: Nkey | None = None) -> None:
         super().__init__()
         self._encrypted = encrypted
+        self._nkey = nkey
 
     def _connect_command(self) -> bytes:
         """Say who this is, but never in the clear to whoever merely claims that the broker speaks no TLS."""
         streams: Any = self._transport
         if self._encrypted and streams._io_writer.get_extra_info("ssl_object") is None:
             raise NoTls
-        return super()._connect_command()
+        line = super()._connect_command()
+        return line if self._nkey is None else _signed(line, self._nkey, self._server_info.get("nonce", ""))
 
     def hand_over(self) -> tuple[asyncio.Transport, bytes, dict[str, Any]]:
         """Return the transport, what was read from it already, and the broker's INFO.
@@ -94,7 +99,7 @@ async def dial(
 ) -> Connection:
     """Return an open connection to one server; raise ``DialFault`` when there is none within ``timeout`` seconds."""
     files: Tls | None = config.tls or (TlsFiles() if address.startswith(SCHEME) else None)
-    client = Handshake(encrypted=files is not None)
+    client = Handshake(encrypted=files is not None, nkey=config.nkey)
     refused: list[Exception] = []
 
     async def failed(error: Exception) -> None:
@@ -106,7 +111,7 @@ async def dial(
             context = await asyncio.to_thread(files.context) if files is not None else None
             await client.connect(
                 [address],
-                name=f"{config.service}/{config.instance}",
+                name=named(config.service, config.instance, config.needs),
                 error_cb=failed,
                 allow_reconnect=False,
                 max_reconnect_attempts=1,
@@ -118,7 +123,7 @@ async def dial(
             )
         if not client.is_connected:
             raise ConnectionResetError("the broker closed the connection during the handshake")  # noqa: TRY301 - said in one way
-    except TlsFault as fault:
+    except (TlsFault, NameTooLong) as fault:
         raise DialFault(str(fault)) from fault
     except (OSError, TimeoutError, nats_errors.Error) as error:
         client.drop()
@@ -133,3 +138,11 @@ async def dial(
     connection.begin(transport, read)
     owner.informed(connection, info)
     return connection
+
+
+def _signed(line: bytes, nkey: Nkey, nonce: str) -> bytes:
+    """Return the first line of a client with the user that it is, and the proof of that."""
+    word, _, rest = line.partition(b" ")
+    said: dict[str, Any] = msgspec.json.decode(rest)
+    signature = urlsafe_b64encode(nkey.sign(nonce.encode())).rstrip(b"=").decode()
+    return b"%b %b\r\n" % (word, msgspec.json.encode({**said, "nkey": nkey.name, "sig": signature}))

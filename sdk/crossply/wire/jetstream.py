@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from crossply.errors import CallError, DeadlineExceeded, NoResponders
+from crossply.errors import CallError, DeadlineExceeded, NoResponders, PermissionDenied
 from crossply.wire import headers as header_block
 from crossply.wire.link import StoreUnavailable
 
@@ -26,6 +26,10 @@ class JetStreamFault(Exception):
         super().__init__(f"{what}: {text} ({code}, {number})")
         self.code = code
         self.number = number
+
+
+class NotAllowed(StoreUnavailable):
+    """The broker does not let this service send there."""
 
 
 class JetStream:
@@ -63,6 +67,8 @@ class JetStream:
             ) from error
         except DeadlineExceeded as error:
             raise StoreUnavailable(f"JetStream did not answer within {timeout:g} s") from error
+        except PermissionDenied as error:
+            raise NotAllowed(error.message) from error
         except CallError as error:
             raise StoreUnavailable(error.message) from error
         finally:

@@ -29,11 +29,25 @@ class ConnectionEvent(Enum):
     CLOSED = "closed"
 
 
+class Nkey(Protocol):
+    """A key by which a broker knows a user of its own configuration."""
+
+    @property
+    def name(self) -> str:
+        """Return the text of its public half."""
+        ...
+
+    def sign(self, nonce: bytes) -> bytes:
+        """Return the signature over a nonce."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkConfig:
     """Who connects to which brokers. ``reconnect`` is False for commands that should fail at once; seconds.
 
     At each of the ``renewals`` the link moves, make before break, to a connection with what ``tls`` shows by then.
+    ``needs`` are the channel patterns whose events it will take.
     """
 
     servers: tuple[str, ...]
@@ -44,6 +58,8 @@ class LinkConfig:
     connect_timeout: float = 5.0
     tls: Tls | None = None
     renewals: Renewals | None = None
+    nkey: Nkey | None = None
+    needs: tuple[str, ...] = ()
     reconnect: bool = True
 
 

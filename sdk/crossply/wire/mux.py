@@ -131,10 +131,11 @@ class Mux:
         *,
         service: str | None = None,
         instance: str | None = None,
+        where: Callable[[Attempt], bool] = lambda _: True,
     ) -> int:
-        """End attempts in flight with an error, all of them or those to one instance; return how many."""
+        """End attempts in flight with an error: all, those to one instance, or ``where`` it holds; return how many."""
         failed = 0
-        for attempt in list(self._attempts.values()):
+        for attempt in filter(where, list(self._attempts.values())):
             if instance is not None and (attempt.instance != instance or attempt.service != service):
                 continue
             if not attempt.reply.done():

@@ -11,6 +11,7 @@ from crossply.wire import credential, subjects
 from crossply.wire.announcing import Announcer, Watch
 from crossply.wire.calling import Caller
 from crossply.wire.delivery import Delivery
+from crossply.wire.denials import Denials
 from crossply.wire.dial import dial
 from crossply.wire.jetstream import JetStream
 from crossply.wire.keys import Keys, KeysOnWire
@@ -68,7 +69,13 @@ class NatsLink:
         self._watches: dict[str | None, Watch] = {}
         self._on_missing_stream: list[MissingHandler] = []
         broker = self._broker = Supervisor(
-            config, dial, now, chance_of_loop(), on_event=self._happened, report=self._report
+            config,
+            dial,
+            now,
+            chance_of_loop(),
+            on_event=self._happened,
+            report=self._report,
+            on_refusal=Denials(self._mux).told,
         )
         if config.renewals is not None:
             config.renewals.on_renewal(broker.move)

@@ -14,10 +14,13 @@ from crossply.errors import (
     IntegrityFailed,
     Origin,
     PayloadTooLarge,
+    PermissionDenied,
     Unavailable,
 )
 from crossply.handler import JSON, Request, Response
 from crossply.wire import message, subjects
+from crossply.wire.denials import BROKER
+from crossply.wire.jetstream import NotAllowed
 from crossply.wire.link import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -79,6 +82,13 @@ class Publisher:
                     timeout=min(_ACK_WAIT, remaining),
                 )
                 return _acknowledged(request, answer, first=sent == 1)
+            except NotAllowed as error:
+                raise PermissionDenied(
+                    f"{request.operation}: the broker does not let this service publish there:"
+                    " no Access document allows it",
+                    rule=BROKER,
+                    origin=Origin.WIRE,
+                ) from error
             except StoreUnavailable as error:
                 reason = str(error)
                 self._on_missing(request.service)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from crossply.errors import Unavailable
+from crossply.errors import PermissionDenied, Unavailable
 from crossply.wire import headers, subjects
 
 if TYPE_CHECKING:
@@ -21,10 +21,13 @@ if TYPE_CHECKING:
 
 _EXPIRES, _HEARTBEAT = 30.0, 5.0
 _PAUSE = 0.5
+_DENIED_PAUSE = 5.0
 _RECENT = 1024
 _EVENTS = f"{subjects.EVENTS}.".encode()
 _NANOSECONDS = 1_000_000_000
 _IDLE, _NO_MESSAGES, _EXPIRED, _NO_CONSUMER = "100", "404", "408", "503"
+_DENIED = "403"
+"""Not a status of JetStream's: the broker did not let the pull pass."""
 
 
 class Pulling:
@@ -77,7 +80,7 @@ class Pulling:
         if status in {_NO_CONSUMER, _NO_MESSAGES}:
             self._on_missing()
         if status not in {"", _EXPIRED}:
-            await asyncio.sleep(_PAUSE)
+            await asyncio.sleep(_DENIED_PAUSE if status == _DENIED else _PAUSE)
 
     async def aclose(self) -> None:
         """Make the broker forget the last pull; by then, what it still brought has gone to ``take``."""
@@ -93,7 +96,7 @@ class Pulling:
             await self._room.acquire()
             room += 1
         # An attempt like any other, so that it fails at once with the connection.
-        self._token, attempt = self._mux.open(f"pull {self._pattern}", None, self._now(), math.inf)
+        self._token, attempt = self._mux.open(self._ask.decode(), None, self._now(), math.inf)
         self._left, self._status = room, ""
         attempt.reply.add_done_callback(lambda _: self._sign.set())
         try:
@@ -106,12 +109,11 @@ class Pulling:
             return ""
         finally:
             self._mux.close(self._token)
-            if attempt.reply.done():
-                attempt.reply.exception()
+            denied = attempt.reply.done() and isinstance(attempt.reply.exception(), PermissionDenied)
             left, self._left = self._left, 0
             for _ in range(left):
                 self._room.release()
-        return self._status
+        return _DENIED if denied else self._status
 
     def _arrived(self, subject: bytes, reply: bytes, data: bytes, block: bytes) -> None:
         if subject.startswith(_EVENTS):

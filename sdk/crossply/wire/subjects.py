@@ -9,6 +9,8 @@ EVENTS = "mesh.evt"
 SHARES = "mesh.ctl.shares.*.*"
 REPORTS = "mesh.obs.>"
 MICRO = "$SRV"
+WHO_CONNECTS = "$SYS.REQ.USER.AUTH"
+CALLOUT_GROUP = b"callout"
 MAX_LENGTH = 255
 
 
@@ -20,6 +22,20 @@ def any_instance(service: str, endpoint: str) -> str:
 def one_instance(service: str, instance: str, endpoint: str) -> str:
     """Where that one instance takes calls to ``endpoint``."""
     return f"mesh.rpc.{service}.i-{instance}.{endpoint}"
+
+
+def any_endpoint(service: str) -> str:
+    """Every subject that calls to ``service`` go to, whatever the instance and the endpoint."""
+    return f"mesh.rpc.{service}.*.*"
+
+
+def called(subject: str) -> tuple[str, str | None] | None:
+    """Return the operation and the instance, if one is addressed, of a subject that calls go to; None for others."""
+    parts = subject.split(".")
+    if parts[:2] != ["mesh", "rpc"] or len(parts) != len(("mesh", "rpc", "service", "place", "endpoint")):
+        return None
+    _, _, service, place, endpoint = parts
+    return f"{service}.{endpoint}", place.removeprefix("i-") if place.startswith("i-") else None
 
 
 def own_instance(service: str, instance: str) -> str:
@@ -65,6 +81,11 @@ def who(service: str) -> str:
 def report(service: str, instance: str) -> str:
     """Where an instance tells what happened in it."""
     return f"mesh.obs.{service}.{instance}"
+
+
+def audit(service: str, instance: str) -> str:
+    """Where an instance tells what it decided about others."""
+    return f"mesh.audit.{service}.{instance}"
 
 
 def channel(name: str) -> str:

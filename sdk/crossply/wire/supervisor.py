@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from typing import TYPE_CHECKING, Any, Final
+import math
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from crossply.errors import NotConnected, Origin, Unavailable
 from crossply.tasks import Tasks
@@ -33,6 +34,10 @@ _FOREVER: Final = 3600.0
 _MAX_PAYLOAD: Final = 1024 * 1024
 
 
+OnRefusal: TypeAlias = "Callable[[str, float, float], bool]"
+"""Gets a broker's error, and between which moments was sent what it may be about; tells whether anybody was told."""
+
+
 class Supervisor:
     """One process's way to the broker; sends and listens whatever connection there is."""
 
@@ -45,6 +50,7 @@ class Supervisor:
         *,
         on_event: Callable[[ConnectionEvent], None],
         report: Callable[[str, BaseException], None],
+        on_refusal: OnRefusal = lambda _why, _first, _last: False,
     ) -> None:
         self._config = config
         self._open = dial
@@ -53,9 +59,10 @@ class Supervisor:
         self._chance = chance
         self._on_event = on_event
         self._report = report
+        self._on_refusal = on_refusal
         self._servers = Servers(config.servers)
         self.current: Connection | None = None
-        self.arrived = now()
+        self.arrived = self._since = now()
         self._connected = asyncio.Event()
         self._listenings: dict[int, Listening] = {}
         self._numbers = itertools.count(1)
@@ -215,8 +222,10 @@ class Supervisor:
             self._tasks.spawn(self._move(self.current), "make before break")
 
     def refused(self, connection: Connection, why: str) -> None:
-        """Say what the broker refused."""
-        self._report("broker error", ConnectionError(f"{connection.server}: {why}"))
+        """Say what the broker refused, unless whoever asked for it was told."""
+        first, last = (self._since, math.inf) if connection is self.current else (-math.inf, self._since)
+        if not self._on_refusal(why, first, last):
+            self._report("broker error", ConnectionError(f"{connection.server}: {why}"))
 
     def dropped(self, subject: bytes, error: Exception) -> None:
         """Say which message was dropped."""
@@ -233,7 +242,7 @@ class Supervisor:
             return False
         for each in self._listenings.values():
             connection.subscribe(each.number, each.subject, each.queue, each.take)
-        self.current = connection
+        self.current, self._since = connection, self._now()
         self._connected.set()
         return True
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from crossply_cli.commands.trace import walk
+from crossply_cli.commands.trace import folded, walk, what
 from crossply_cli.exit_codes import ExitCode
 from tests.unit.cli.running import crossply
 
@@ -143,3 +143,29 @@ def test_spans_whose_parents_are_elsewhere_or_each_other_end() -> None:
         span("3", "9", "a", "caller", "x"),
     ]
     assert [each["span_id"] for _, each in walk(strange)] == ["3"]
+
+
+def test_attempts_are_shown_where_a_call_had_several_and_say_where_they_went() -> None:
+    spans = [
+        span("0", "", "web", "caller", "orders.create", attempts=2),
+        span("1", "0", "web", "caller", "orders.create", cause="first", addressed="aaaaaaaaaaaa", subset="v2"),
+        span("2", "0", "web", "caller", "orders.create", cause="hedge", addressed="", subset="", attempts=2),
+        span("3", "2", "orders", "callee", "orders.create"),
+        span("4", "3", "orders", "caller", "billing.charge"),
+        span("5", "4", "orders", "caller", "billing.charge", cause="first", addressed="bbbbbbbbbbbb", subset=""),
+        span("6", "5", "billing", "callee", "billing.charge"),
+    ]
+    shown = [(depth, what(each)) for depth, each in walk(folded(spans))]
+    assert shown == [
+        (0, "call orders.create (2 attempts)"),
+        (1, "attempt 1 (first) at aaaaaaaaaaaa, subset v2"),
+        (1, "attempt 2 (hedge) at the queue group"),
+        (2, "serve orders.create"),
+        (3, "call billing.charge"),
+        (4, "serve billing.charge"),
+    ]
+
+
+def test_an_attempt_whose_call_is_not_told_of_yet_is_shown() -> None:
+    alone = span("1", "0", "web", "caller", "orders.create", cause="first", addressed="aaaaaaaaaaaa", subset="")
+    assert folded([alone]) == [alone]

@@ -16,11 +16,13 @@ from typing import Final
 
 import msgspec
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from crossply_registry.authority import kek as keks
 from crossply_registry.authority.bootstrap.places import Places
+from crossply_registry.authority.bootstrap.signing import SigningKey
+from crossply_registry.authority.callout.keys import CalloutKeys
 from crossply_registry.authority.certificates import (
     CertificateFault,
     expires,
@@ -28,7 +30,6 @@ from crossply_registry.authority.certificates import (
     key_pem,
     make_issuer,
     make_root,
-    make_workload,
     pem,
     trust_domain_of,
 )
@@ -39,6 +40,7 @@ from crossply_registry.authority.identity import AUTHORITY, BROKER, REGISTRY, Id
 from crossply_registry.authority.issuer import Issuer, new_serial
 from crossply_registry.authority.kek import Kek
 from crossply_registry.authority.tokens import Token, new_token
+from crossply_registry.broker_callout import Callout
 from crossply_registry.broker_config import BrokerConfig, Certificates, render
 
 LOOPBACK: Final = ("localhost", "127.0.0.1")
@@ -59,7 +61,10 @@ class Wanted:
     services: tuple[str, ...] = ()
     hosts: tuple[str, ...] = LOOPBACK
     broker_port: int = 4222
+    broker_store: str = "jetstream"
+    broker_monitor: int | None = None
     grant: bool = False
+    new_signing_key: bool = False
 
 
 class Bootstrap:
@@ -86,8 +91,8 @@ class Bootstrap:
             self._server(issuer, name, where / "tls.pem", where / "tls.key", hosts if name == BROKER else ())
         for where in (folder.path, self._places.broker, self._places.registry):
             self._copy_root(root, where)
-        self._broker_config()
-        self._signing_key(root)
+        self._broker_config(self._callout(kek))
+        self._signing_key(issuer)
         self._operator()
         self._tokens(root)
         self._grant(root)
@@ -142,7 +147,16 @@ class Bootstrap:
         self._put(key_path, key_pem(key))
         self._put(path, pem(made, issuer.certificate), PUBLIC)
 
-    def _broker_config(self) -> None:
+    def _callout(self, kek: Kek) -> CalloutKeys:
+        """Make the keys by which brokers and authority know each other, unless they are there."""
+        folder = self._places.authority
+        held = folder.read_callout(kek)
+        if held is None:
+            held = CalloutKeys.make()
+            self._put(folder.callout, held.sealed(kek))
+        return held
+
+    def _broker_config(self, keys: CalloutKeys) -> None:
         """Write a configuration for nats-server, with paths relative to its folder; one that is there stays."""
         path = self._places.broker / "nats.conf"
         if path.exists():
@@ -150,31 +164,25 @@ class Bootstrap:
         # A broker that is reached under other names than this machine's own listens to others.
         host = "127.0.0.1" if set(self._wanted.hosts) <= set(LOOPBACK) else "0.0.0.0"  # noqa: S104 - see above
         files = Certificates(certificate="tls.pem", key="tls.key", root="ca.pem")
-        text = render(BrokerConfig(store_dir="jetstream", host=host, port=self._wanted.broker_port, certificates=files))
-        self._put(path, text.encode(), PUBLIC)
-
-    def _signing_key(self, root: x509.Certificate) -> None:
-        """Make the key that signs revisions, certified by the root itself; no authority, it signs no credential."""
-        seed, path = self._places.registry / "signing.key", self._places.registry / "signing.pem"
-        copy = self._places.authority.registry
-        if not (seed.exists() and path.exists()):
-            key = Ed25519PrivateKey.generate()
-            made = self._certified_by_root(key.public_key(), root)
-            self._put(seed, f"{key.private_bytes_raw().hex()}\n".encode())
-            self._put(path, pem(made), PUBLIC)
-        if not copy.exists() or copy.read_bytes() != path.read_bytes():
-            self._put(copy, path.read_bytes(), PUBLIC)
-
-    def _certified_by_root(self, key: Ed25519PublicKey, root: x509.Certificate) -> x509.Certificate:
-        return make_workload(
-            key,
-            Identity(self._wanted.trust_domain, self._wanted.tenant, REGISTRY),
-            issuer=root,
-            issuer_key=self._root_key("the registry's signing key"),
-            serial=int.from_bytes(new_serial(), "big"),
-            now=self._now(),
-            lifetime=5 * YEAR,
+        config = BrokerConfig(
+            store_dir=self._wanted.broker_store,
+            host=host,
+            port=self._wanted.broker_port,
+            monitor=self._wanted.broker_monitor,
+            certificates=files,
+            callout=Callout(issuer=keys.issuer_name, user=keys.user.name),
         )
+        self._put(path, render(config).encode(), PUBLIC)
+
+    def _signing_key(self, issuer: Issuer) -> None:
+        """See to the key that signs revisions, and tell the authority whose it is."""
+        places, copy = self._places.registry, self._places.authority.registry
+        signing = SigningKey(places / "signing.key", places / "signing.pem")
+        identity = Identity(issuer.trust_domain, self._wanted.tenant, REGISTRY)
+        signing.ensure(issuer, identity, self._put, self._now(), another=self._wanted.new_signing_key)
+        told = signing.certificates.read_bytes()
+        if not copy.exists() or copy.read_bytes() != told:
+            self._put(copy, told, PUBLIC)
 
     def _operator(self) -> None:
         path, hashed = self._places.operator_token, self._places.authority.operators

@@ -27,15 +27,17 @@ def test_a_snapshot_without_rules_says_whether_there_are_some_elsewhere() -> Non
 
 
 @pytest.mark.parametrize(
-    ("targets", "whom"),
+    ("callers", "targets", "whom"),
     [
-        ([to("stock"), to("orders")], ("orders", "stock")),
-        ([to("orders", endpoints=["create"]), to("orders", methods=["GET"])], ("orders",)),
-        ([to("*")], ("*",)),
-        ([to("orders"), on("orders.>", "publish")], ("*",)),
+        (["web"], [to("stock"), to("orders")], ("orders", "stock", "web")),
+        (["web"], [to("orders", endpoints=["create"]), to("orders", methods=["GET"])], ("orders", "web")),
+        (["spiffe://mesh.local/t/default/svc/web", "foreign"], [to("orders")], ("orders", "web")),
+        (["*"], [to("orders")], ("*",)),
+        (["web"], [to("*")], ("*",)),
+        (["web"], [to("orders"), on("orders.>", "publish")], ("*",)),
     ],
 )
-def test_a_document_concerns_the_services_it_speaks_of_and_all_where_it_speaks_of_channels(
-    targets: list[dict[str, object]], whom: tuple[str, ...]
+def test_a_document_concerns_callees_and_callers_and_all_where_it_speaks_of_all_or_of_channels(
+    callers: list[str], targets: list[dict[str, object]], whom: tuple[str, ...]
 ) -> None:
-    assert concerns(parse(document(said("allow", ["web"], *targets)))) == whom
+    assert concerns(parse(document(said("allow", callers, *targets)))) == whom

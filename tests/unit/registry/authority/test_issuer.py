@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,12 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.x509.oid import NameOID
 from cryptography.x509.verification import PolicyBuilder, Store
 
 from crossply.wire import credential
 from crossply_registry.authority import certificates, issuer
-from crossply_registry.authority.certificates import CertificateFault, WorkloadKey, expires, identity_of
+from crossply_registry.authority.certificates import CertificateFault, WorkloadKey, expires, identity_of, instance_of
 from crossply_registry.authority.identity import Identity
 from crossply_registry.authority.issuer import Issuer, WorkloadKeys
 
@@ -60,7 +62,8 @@ def test_a_certificate_names_its_identity_and_nothing_else(tls: WorkloadKey) -> 
     held = made.certificate
 
     assert identity_of(held) == ORDERS
-    assert list(held.subject) == []
+    assert [each.value for each in held.subject] == ["k7q2mzp4x3ab"]
+    assert instance_of(held) == "k7q2mzp4x3ab"
     names = held.extensions.get_extension_for_class(x509.SubjectAlternativeName)
     assert names.critical
     assert [name.value for name in names.value] == [str(ORDERS)]
@@ -72,6 +75,34 @@ def test_a_certificate_names_its_identity_and_nothing_else(tls: WorkloadKey) -> 
     assert held.not_valid_before_utc.timestamp() == NOW - 300
     assert expires(held) == made.not_after == NOW + 86_400
     assert held.serial_number == int.from_bytes(made.serial, "big")
+
+
+def subjected(*attributes: x509.NameAttribute[str]) -> x509.Certificate:
+    """Return a certificate of whatever subject, which nothing here makes."""
+    key = Ed25519PrivateKey.generate()
+    builder = x509.CertificateBuilder(x509.Name([]), x509.Name(list(attributes)), key.public_key(), 1)
+    moment = datetime.fromtimestamp(NOW, UTC)
+    return builder.not_valid_before(moment).not_valid_after(moment + timedelta(days=1)).sign(key, None)
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        [(NameOID.SERIAL_NUMBER, "k7q2mzp4x3ab"), (NameOID.SERIAL_NUMBER, "k7q2mzp4x3ac")],
+        [(NameOID.COMMON_NAME, "k7q2mzp4x3ab")],
+        [(NameOID.SERIAL_NUMBER, "k7q2mzp4x3a")],
+        [(NameOID.SERIAL_NUMBER, "k7q2mzp4x3ab.a")],
+        [(NameOID.SERIAL_NUMBER, "K7Q2MZP4X3AB")],
+    ],
+)
+def test_a_subject_that_is_not_one_instance_is_refused(attributes: list[tuple[x509.ObjectIdentifier, str]]) -> None:
+    held = subjected(*(x509.NameAttribute(oid, value) for oid, value in attributes))
+    with pytest.raises(CertificateFault, match="subject"):
+        instance_of(held)
+
+
+def test_a_certificate_of_no_instance_says_so() -> None:
+    assert instance_of(subjected()) == ""
 
 
 def test_a_verifier_that_knows_the_root_alone_accepts_the_chain() -> None:

@@ -19,7 +19,8 @@ from crossply.config import MeshConfig
 from crossply.errors import ConfigError, PermissionDenied, Unavailable
 from crossply.identity import authority as client
 from crossply.identity.authority import Refused, opened
-from crossply.identity.issued import Issued
+from crossply.identity.issued import Issued, IssuedFault, checked
+from crossply.identity.keys import Keys
 from crossply.identity.member import Member
 from crossply_registry.authority import certificates
 from crossply_registry.authority.answer import answer
@@ -28,6 +29,7 @@ from crossply_registry.authority.issuer import Issuer, WorkloadKeys
 from crossply_registry.authority.signing_request import read_request
 from tests.unit.registry.authority.standing import NOW, Time
 
+ORDERS = "spiffe://mesh.local/t/default/svc/orders"
 Pause = Callable[[float], Awaitable[None]]
 
 
@@ -46,6 +48,7 @@ class FakeAuthority:
         self.refusing = ""
         self.lifetime = 1_000.0
         self.named = ""
+        self.instance = ""
         self.tokens: list[str] = []
         self.renewals: list[dict[str, Any]] = []
 
@@ -70,8 +73,10 @@ class FakeAuthority:
         identity = parse(self.named or body["identity"])
         tls, _ = read_request(body["request"], identity)
         keys = WorkloadKeys(tls, body["sign_key"], body["kem_key"])
-        made = self.issuer.issue(identity, body["instance"], keys, now=self.time(), lifetime=self.lifetime)
-        return opened(msgspec.json.encode(answer(made, self.issuer, None)))
+        made = self.issuer.issue(
+            identity, self.instance or body["instance"], keys, now=self.time(), lifetime=self.lifetime
+        )
+        return opened(msgspec.json.encode(answer(made, self.issuer, ())))
 
 
 @pytest.fixture
@@ -174,11 +179,26 @@ async def test_an_answer_that_names_somebody_else_or_leads_to_another_root_is_no
     fake.named = "spiffe://mesh.local/t/default/svc/web"
     with pytest.raises(ConfigError, match="not to be trusted"):
         await member(fake).begin()
-    fake.named = ""
+    fake.named, fake.instance = "", "otherinstanc"
+    with pytest.raises(ConfigError, match="for instance 'otherinstanc'"):
+        await member(fake).begin()
+    fake.instance = ""
     (tmp_path / "other").mkdir()
     fake.ca = FakeAuthority(tmp_path / "other", time).ca
     with pytest.raises(ConfigError, match="does not lead to the root"):
         await member(fake).begin()
+
+
+def test_a_certificate_of_another_instance_than_the_answer_says_is_not_believed(fake: FakeAuthority) -> None:
+    keys = Keys.make()
+    named = parse(ORDERS)
+    own = WorkloadKeys(keys.tls.public_key(), bytes(32), bytes(32))
+    made = fake.issuer.issue(named, "k7q2mzp4x3ab", own, now=NOW, lifetime=600.0)
+    said = opened(msgspec.json.encode(answer(made, fake.issuer, ())))
+    lying = msgspec.structs.replace(said, instance="otherinstanc")
+    assert checked(said, keys, ORDERS, fake.ca.read_bytes()) == said
+    with pytest.raises(IssuedFault, match="not of instance otherinstanc"):
+        checked(lying, keys, ORDERS, fake.ca.read_bytes())
 
 
 @pytest.mark.parametrize("settings", [{"authority_ca": None}, {"authority_ca": Path("/nowhere")}])

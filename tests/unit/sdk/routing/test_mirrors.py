@@ -16,6 +16,7 @@ from crossply.layers.mirror import mirror
 from crossply.names import new_id
 from crossply.routing.mirrors import IN_FLIGHT, MARK, Mirrors, copied
 from crossply.tasks import Tasks
+from crossply.telemetry.recorder import MemoryRecorder
 from crossply.testing import Script
 from tests.unit.sdk.stage import Always, call, request, settle
 
@@ -65,7 +66,7 @@ async def test_a_target_that_hangs_changes_neither_outcome_nor_cost_of_a_call(ta
     async def answering(_request: Request) -> Response:
         return ANSWER
 
-    mirrors = Mirrors(tasks)
+    mirrors = Mirrors(tasks, MemoryRecorder())
     quick, hung = await measured(mirrors, answering), await measured(mirrors, hanging)
     assert quick == hung
     await settle()
@@ -76,22 +77,22 @@ async def test_a_target_that_hangs_changes_neither_outcome_nor_cost_of_a_call(ta
 
 
 async def test_copies_for_which_there_is_no_room_are_dropped_and_counted(tasks: Tasks) -> None:
-    mirrors = Mirrors(tasks)
+    mirrors = Mirrors(tasks, recorder := MemoryRecorder())
     copy = mirrors.to("orders.create", None, finding(hanging))
     for _ in range(IN_FLIGHT + 5):
         copy(request())
     await settle()
-    assert (mirrors.in_flight, mirrors.dropped, len(tasks)) == (IN_FLIGHT, 5, IN_FLIGHT)
+    assert (mirrors.in_flight, recorder.copies_dropped, len(tasks)) == (IN_FLIGHT, 5, IN_FLIGHT)
 
 
 async def test_room_is_made_by_copies_that_end_well_or_badly(tasks: Tasks) -> None:
-    mirrors = Mirrors(tasks, most=1)
+    mirrors = Mirrors(tasks, recorder := MemoryRecorder(), most=1)
     script = Script([ANSWER, Unavailable, ANSWER])
     copy = mirrors.to("orders.create", None, finding(script))
     for _ in range(3):
         copy(request())
         await settle()
-    assert (mirrors.in_flight, mirrors.dropped, script.left) == (0, 0, 0)
+    assert (mirrors.in_flight, recorder.copies_dropped, script.left) == (0, 0, 0)
 
 
 def test_a_copy_is_a_request_of_its_own_that_says_what_it_is() -> None:
@@ -127,7 +128,7 @@ async def test_a_copy_outlives_what_is_being_served_and_keeps_its_baggage(tasks:
     serving = request("web.show", baggage={"tenant": "a"}, deadline=1.0)
     token = AMBIENT.set(Current(serving, Peer("browser")))
     try:
-        Mirrors(tasks).to("orders.create", None, finding(noting))(request(baggage={"own": "b"}))
+        Mirrors(tasks, MemoryRecorder()).to("orders.create", None, finding(noting))(request(baggage={"own": "b"}))
     finally:
         AMBIENT.reset(token)
     await settle()

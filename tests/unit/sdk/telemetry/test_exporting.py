@@ -19,16 +19,19 @@ from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, TraceFlags, set_span_in_context
 from opentelemetry.trace.status import StatusCode
 
-from crossply.errors import Code, NotFound
-from crossply.handler import Peer, Response, compose
+from crossply.errors import Code, NotFound, Unavailable
+from crossply.handler import Peer, Request, Response, compose
 from crossply.layers.measure import measure
+from crossply.layers.retry import retry
+from crossply.layers.span import span
 from crossply.layers.trace import trace
+from crossply.routing.budget import RetryBudget
 from crossply.telemetry import names
 from crossply.telemetry.exporting import Exporting, resource_of
 from crossply.telemetry.histogram import BOUNDS
 from crossply.telemetry.recorder import MemoryRecorder, Side, Span
 from crossply.testing import Script, chance
-from crossply_policy.documents import TelemetryPolicy
+from crossply_policy.documents import RetryPolicy, TelemetryPolicy
 from tests.unit.sdk.stage import now, request
 
 RESOURCE = resource_of("web", "1.0.0", "aaaaaaaaaaaa", "default")
@@ -64,6 +67,18 @@ class Given(IdGenerator):
         return self.span_id
 
 
+def numbers(span: Span) -> dict[str, str | int]:
+    """Return what is said of attempts, by a call and by one of them."""
+    if not span.cause:
+        return {"mesh.attempts": span.attempts}
+    said: dict[str, str | int] = {"mesh.attempt": span.attempts, "mesh.attempt.cause": str(span.cause)}
+    if span.instance:
+        said["mesh.destination.instance"] = span.instance
+    if span.subset:
+        said["mesh.destination.subset"] = span.subset
+    return said
+
+
 def plainly(spans: Sequence[Span]) -> InMemorySpanExporter:
     """Record the same by OpenTelemetry's own tracer."""
     exporter, ids = InMemorySpanExporter(), Given()
@@ -74,29 +89,30 @@ def plainly(spans: Sequence[Span]) -> InMemorySpanExporter:
         ids.trace_id, ids.span_id = int(each.trace_id, 16), int(each.span_id, 16)
         parent = None
         if each.parent_id:
-            remote = SpanContext(ids.trace_id, int(each.parent_id, 16), True, TraceFlags(1))
-            parent = set_span_in_context(NonRecordingSpan(remote))
+            above = SpanContext(ids.trace_id, int(each.parent_id, 16), each.side is Side.CALLEE, TraceFlags(1))
+            parent = set_span_in_context(NonRecordingSpan(above))
         attributes: dict[str, str | int] = {
             "rpc.system.name": "nats_mesh",
             "rpc.method": "orders/create",
             "rpc.status_code": str(each.code),
             "mesh.source": each.caller,
             "mesh.destination": each.callee,
-            "mesh.attempts": 1,
+            **numbers(each),
             "mesh.outcome": str(each.code),
         }
         if each.code is not Code.OK:
             attributes["error.type"] = str(each.code)
-        span = tracer.start_span("orders/create", parent, SIDES[each.side], attributes, start_time=each.start)
+        name = "attempt orders/create" if each.cause else "orders/create"
+        plain = tracer.start_span(name, parent, SIDES[each.side], attributes, start_time=each.start)
         if each.code is not Code.OK:
-            span.set_status(StatusCode.ERROR)
-        span.end(each.start + round(each.duration * 1e9))
+            plain.set_status(StatusCode.ERROR)
+        plain.end(each.start + round(each.duration * 1e9))
     return exporter
 
 
 async def exported(recorder: MemoryRecorder, spans: list[Span], *exporters: Any) -> None:
     """Export spans and metrics, to the end."""
-    exporting = Exporting(exporters, RESOURCE, recorder.edges, lambda: recorder.dropped)
+    exporting = Exporting(exporters, RESOURCE, recorder.edges, lambda: {names.DROPPED: recorder.dropped})
     exporting.take(spans)
     await exporting.aclose()
 
@@ -118,6 +134,36 @@ async def test_spans_are_those_that_the_sdk_itself_would_have_exported() -> None
     await exported(recorder, spans, ours)
     assert len(spans) == 20
     assert [said(each) for each in ours.get_finished_spans()] == [said(each) for each in theirs.get_finished_spans()]
+
+
+async def tried_again(recorder: MemoryRecorder) -> list[Span]:
+    """Make a call of three attempts, of which one goes to an instance of a subset, and return its spans."""
+
+    async def addressed(attempt: Request) -> Response:
+        attempt.instance, attempt.subset = "bbbbbbbbbbbb", "v2"
+        raise Unavailable("draining")
+
+    policy = RetryPolicy()
+    spans = span(recorder, now)
+    layers = [
+        trace(recorder, Side.CALLER),
+        measure(recorder, Side.CALLER, now),
+        retry(policy, RetryBudget(policy.budget, now), lambda _: True, now, chance(1), spans=spans),
+    ]
+    await compose(layers, Script([0.1, Unavailable("nobody"), 0.2, addressed, 0.3, Response()]))(request())
+    return recorder.take(now, lambda: 1_790_000_000_000_000_000)
+
+
+async def test_attempts_are_children_that_the_sdk_itself_would_have_exported() -> None:
+    recorder, ours = recorder_of(), InMemorySpanExporter()
+    spans = await tried_again(recorder)
+    theirs = plainly(spans)
+    await exported(recorder, spans, ours)
+    assert [each.name for each in ours.get_finished_spans()] == ["orders/create", *["attempt orders/create"] * 3]
+    assert [said(each) for each in ours.get_finished_spans()] == [said(each) for each in theirs.get_finished_spans()]
+    call, *attempts = ours.get_finished_spans()
+    assert {each.parent and each.parent.span_id for each in attempts} == {call.context and call.context.span_id}
+    assert [(each.attributes or {})["mesh.attempt.cause"] for each in attempts] == ["first", "retry", "retry"]
 
 
 def points(data: MetricsData | None, name: str) -> dict[frozenset[tuple[str, Any]], tuple[Any, ...]]:
@@ -159,7 +205,7 @@ async def test_durations_are_those_that_the_sdks_own_histogram_would_have_counte
                     "mesh.destination": each.callee,
                 }
                 histogram.record(each.duration, attributes)
-    exporting = Exporting([ours], RESOURCE, recorder.edges, lambda: 0)
+    exporting = Exporting([ours], RESOURCE, recorder.edges, dict)
     data, expected = ours.get_metrics_data(), theirs.get_metrics_data()
     await exporting.aclose()
     for name in (names.CLIENT_DURATION, names.SERVER_DURATION):
@@ -169,7 +215,7 @@ async def test_durations_are_those_that_the_sdks_own_histogram_would_have_counte
 async def test_calls_are_counted_by_caller_callee_method_outcome_and_who_tells() -> None:
     recorder, reader = recorder_of(), InMemoryMetricReader()
     await calls(recorder)
-    exporting = Exporting([reader], RESOURCE, recorder.edges, lambda: 5)
+    exporting = Exporting([reader], RESOURCE, recorder.edges, lambda: {names.DROPPED: 5, names.COPIES_DROPPED: 2})
     data = reader.get_metrics_data()
     await exporting.aclose()
     assert data is not None
@@ -188,6 +234,7 @@ async def test_calls_are_counted_by_caller_callee_method_outcome_and_who_tells()
         ("mesh.calls", "admin", "ok", "server"): 6,
         ("mesh.calls", "admin", "not_found", "server"): 4,
         ("mesh.telemetry.dropped", "None", "None", "None"): 5,
+        ("mesh.mirror.dropped", "None", "None", "None"): 2,
     }
 
 
@@ -214,7 +261,7 @@ class Broken(Stuck):
 async def test_an_exporter_that_is_slow_is_not_waited_for_and_what_it_misses_is_counted() -> None:
     recorder, stuck = recorder_of(), Stuck()
     spans = await calls(recorder)
-    exporting = Exporting([stuck], RESOURCE, recorder.edges, lambda: 0)
+    exporting = Exporting([stuck], RESOURCE, recorder.edges, dict)
     for _ in range(40):
         exporting.take(spans)
     assert exporting.dropped >= 20 * (40 - 17)

@@ -6,7 +6,8 @@ from typing import Any
 
 from crossply.errors import Code
 from crossply.handler import Peer, Request
-from crossply.telemetry.recorder import Edge, MemoryRecorder, Side
+from crossply.telemetry.edge import Edge
+from crossply.telemetry.recorder import MemoryRecorder, Side
 from tests.unit.sdk.stage import request
 
 SAMPLED = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

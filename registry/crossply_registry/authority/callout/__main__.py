@@ -1,0 +1,10 @@
+"""``python -m crossply_registry.authority.callout``: answer brokers, and nothing else of an authority."""
+
+from __future__ import annotations
+
+import sys
+
+from crossply_registry.authority.__main__ import main
+
+if __name__ == "__main__":
+    sys.exit(main(callout=True))
