@@ -15,6 +15,7 @@ from crossply_policy.documents import DefaultsSpec, Document, ServiceSpec, Telem
 from crossply_policy.faults import Fault, PolicyInvalid
 from crossply_policy.rate_limit import RateLimitPolicy, RateLimits, RateLimitSpec
 from crossply_policy.rules import rules_of
+from crossply_policy.security import Securities, SecuritySpec
 from crossply_policy.snapshot import MESH, Route, Rule, Snapshot
 from crossply_policy.traffic import TrafficSpec
 
@@ -48,6 +49,7 @@ def compile_snapshot(
         traffic=MappingProxyType(traffic),
         telemetry=_telemetry(by_key),
         rate_limits=rate_limits(by_key.values()),
+        security=securities(by_key.values()),
         access=compile_access(by_key.values()),
         guarded=guarded or any(isinstance(one.spec, AccessSpec) for one in by_key.values()),
     )
@@ -58,6 +60,11 @@ def rate_limits(documents: Iterable[Document]) -> RateLimits:
     return RateLimits.of(
         RateLimitPolicy.of(one.name, one.spec) for one in documents if isinstance(one.spec, RateLimitSpec)
     )
+
+
+def securities(documents: Iterable[Document]) -> Securities:
+    """Return what documents say of the protection of messages."""
+    return Securities.of({one.name: one.spec for one in documents if isinstance(one.spec, SecuritySpec)})
 
 
 def _telemetry(by_key: Mapping[str, Document]) -> Mapping[str, TelemetryPolicy]:

@@ -10,6 +10,7 @@ from typing import Final, Literal, TypeAlias
 from crossply_policy.access.spec import AccessSpec
 from crossply_policy.protection import BreakerSpec, HedgeSpec, LimitSpec, OutlierSpec, WarmupSpec
 from crossply_policy.rate_limit import RateLimitSpec
+from crossply_policy.security import SecuritySpec
 from crossply_policy.traffic import TrafficSpec
 
 RETRIED: Final = frozenset({"unavailable", "overloaded", "disconnected", "deadline_exceeded", "internal"})
@@ -202,7 +203,7 @@ class Document:
 
     kind: str
     name: str
-    spec: DefaultsSpec | ServiceSpec | RateLimitSpec | TelemetrySpec | TrafficSpec | AccessSpec
+    spec: DefaultsSpec | ServiceSpec | RateLimitSpec | TelemetrySpec | TrafficSpec | AccessSpec | SecuritySpec
 
     @property
     def key(self) -> str:

@@ -11,6 +11,7 @@ from crossply_policy.defaults import FLOOR
 from crossply_policy.documents import Document, ServiceSpec, TelemetryPolicy
 from crossply_policy.rate_limit import Place
 from crossply_policy.rules import chosen, routes_for
+from crossply_policy.security import SecurityPolicy
 from crossply_policy.snapshot import Rule
 from crossply_policy.traffic import RouteTimeoutSpec, TrafficPolicy
 
@@ -89,13 +90,26 @@ def explain_telemetry(documents: Iterable[Document], service: str) -> tuple[Effe
 
     None as the value of `log_level` means that the process's own configuration says it.
     """
+    return _of_process(documents, "Telemetry", service, TelemetryPolicy())
+
+
+def explain_security(documents: Iterable[Document], service: str) -> tuple[Effective, ...]:
+    """Return every value of how a service's messages are protected; raise PolicyInvalid as `compile_snapshot` does.
+
+    None as the value of `encryption` means `strict` where an authority vouches for the process, and else `off`.
+    """
+    return _of_process(documents, "Security", service, SecurityPolicy())
+
+
+def _of_process(documents: Iterable[Document], kind: str, service: str, floor: object) -> tuple[Effective, ...]:
+    """Return every value of what is said of a service as a whole, over what is said of all."""
     by_key = unique(documents)
-    keys = [key for key in ("Telemetry/mesh", f"Telemetry/{service}") if key in by_key]
+    keys = [key for key in (f"{kind}/mesh", f"{kind}/{service}") if key in by_key]
     specs = [by_key[key].spec for key in keys]
     sources = {
         path: key for key, spec in zip(keys, specs, strict=True) for path, value in _values(spec) if value is not None
     }
-    policy = overlaid(TelemetryPolicy(), *specs)
+    policy = overlaid(floor, *specs)
     return tuple(
         Effective(path=path, value=value, source=sources.get(path, BUILT_IN)) for path, value in _values(policy)
     )

@@ -25,6 +25,7 @@ from crossply_policy.documents import (
 from crossply_policy.protection_table import PROTECTIONS
 from crossply_policy.rate_limit_table import RATE_LIMIT
 from crossply_policy.sections import Field, Named, Section
+from crossply_policy.security_table import SECURITY
 from crossply_policy.shapes import Choice, Duration, Flag, Number, Whole, Words
 from crossply_policy.telemetry_table import TELEMETRY
 from crossply_policy.traffic_language import TRAFFIC
@@ -33,7 +34,7 @@ NOT_YET: Final = "is not available in this version"
 
 _RETRY: Final = FLOOR.retry
 _BUDGET: Final = BudgetPolicy()
-_MESH_TO_COME: Final[tuple[str, ...]] = ("encryption", "replay", "redaction")
+_OF_SECURITY: Final = "is said in a Security document; move it to Security/mesh"
 _NEVER_RETRIED: Final = (
     "invalid_argument",
     "unauthenticated",
@@ -208,7 +209,9 @@ DEFAULTS: Final = Section(
         "admission": _ADMISSION,
     },
     refused={
-        **dict.fromkeys(_MESH_TO_COME, NOT_YET),
+        "encryption": _OF_SECURITY,
+        "replay": _OF_SECURITY,
+        "redaction": NOT_YET,
         "sampling": "is said in a Telemetry document; move it to Telemetry/mesh",
         "idempotent": "is said of a service or an endpoint; move it to a Service document",
         "endpoints": "belong to a service; move them to a Service document",
@@ -270,6 +273,12 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
             name=names.document,
             name_schema={"type": "string", "pattern": names.NAME_PATTERN},
             spec=ACCESS,
+        ),
+        "Security": Kind(
+            about="How messages to one service are protected, or to all where the name is `mesh`.",
+            name=names.service,
+            name_schema={"type": "string", "pattern": names.NAME_PATTERN},
+            spec=SECURITY,
         ),
     },
 )

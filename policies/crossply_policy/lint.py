@@ -11,6 +11,7 @@ from crossply_policy.documents import Document
 from crossply_policy.idle import idle
 from crossply_policy.rate_limit import RateLimitSpec
 from crossply_policy.redirects import circles
+from crossply_policy.security import SecuritySpec
 from crossply_policy.shapes import listed
 from crossply_policy.traffic import MatchSpec, RouteSpec, TrafficSpec
 
@@ -27,6 +28,7 @@ CODES: Final[Mapping[str, str]] = {
     "CP107": "access is said of a service that nobody knows",
     "CP108": "an allow of which a deny leaves nothing",
     "CP109": "a section does nothing, as the broker chooses the instances",
+    "CP201": "messages may travel unsealed",
 }
 """Every code, with what it says in general."""
 _IDLE: Final = "does nothing, as balance.method is queue wherever it holds: the broker chooses; use another method"
@@ -60,6 +62,7 @@ def lint(documents: Iterable[Document], living: Living | None = None) -> tuple[D
             found += check(name, spec)
         if living is not None:
             found += [*_unlabelled(name, spec, living), *_absent(name, spec, living)]
+    found += [doubt for one in every for doubt in _unsealed(one)]
     found += [doubt for one in every if living is not None for doubt in _unserved(one, living)]
     if living is not None:
         known = {*living, *(one.name for one in every if one.kind in _OF_SERVICES)}
@@ -152,6 +155,17 @@ def _unserved(document: Document, living: Living) -> Iterator[Doubt]:
         service = document.spec.target.service
         if service is not None and not living.get(service):
             yield Doubt("CP106", document.key, "spec.for.service", f"no instance of {service} is known")
+
+
+def _unsealed(document: Document) -> Iterator[Doubt]:
+    """Yield what lets the broker read, and write, what services say to each other."""
+    if not isinstance(document.spec, SecuritySpec):
+        return
+    if document.spec.encryption == "off":
+        yield Doubt("CP201", document.key, "spec.encryption", "whoever runs the broker reads all, and may write it")
+    if document.spec.encryption == "permissive":
+        detail = "unsealed messages are taken as well: whoever runs the broker may write them; say strict at the end"
+        yield Doubt("CP201", document.key, "spec.encryption", detail)
 
 
 def _doubt(code: str, name: str, path: str, detail: str) -> Doubt:

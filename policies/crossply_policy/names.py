@@ -11,11 +11,10 @@ CHANNEL_LENGTH: Final = 181
 """A channel in the longest subject made of it (`mesh.redo.<service>.<channel>`) stays within 255 bytes."""
 NAME_PATTERN: Final = r"^(?!(any|foreign)$|i-)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 """The grammar of a token, for an editor."""
-KINDS: Final = ("Defaults", "Service", "Traffic", "Telemetry", "RateLimit", "Access")
+KINDS: Final = ("Defaults", "Service", "Traffic", "Telemetry", "RateLimit", "Access", "Security")
 """The kinds of documents that parse."""
 KINDS_TO_COME: Final = (
     "Channel",
-    "Security",
     "Objective",
     "Gateway",
 )

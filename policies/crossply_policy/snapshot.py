@@ -18,6 +18,7 @@ from crossply_policy.documents import (
 )
 from crossply_policy.protection import BreakerPolicy, HedgePolicy, LimitPolicy, OutlierPolicy, WarmupPolicy
 from crossply_policy.rate_limit import RateLimits
+from crossply_policy.security import Securities
 from crossply_policy.traffic import Condition, RouteTimeoutSpec, TrafficPolicy
 
 MESH: Final = "mesh"
@@ -72,6 +73,7 @@ class Snapshot:
     traffic: Mapping[str, tuple[Rule, ...]] = field(default_factory=lambda: MappingProxyType({}))
     telemetry: Mapping[str, TelemetryPolicy] = field(default_factory=lambda: MappingProxyType({}))
     rate_limits: RateLimits = field(default_factory=RateLimits)
+    security: Securities = field(default_factory=Securities)
     access: Access = field(default_factory=Access)
     guarded: bool = False
 

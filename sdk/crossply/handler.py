@@ -11,11 +11,14 @@ import math
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Concatenate, ParamSpec, TypeAlias
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeAlias
 
 import msgspec
 
 from crossply.errors import CallError
+
+if TYPE_CHECKING:
+    from crossply.seal.credentials import Member
 
 MSGPACK = "application/msgpack"
 JSON = "application/json"
@@ -77,9 +80,9 @@ class Request(msgspec.Struct, eq=False):  # a Struct, as one is made for every c
     ``operation`` is ``service.endpoint`` or, for events, the channel. ``deadline`` is on the monotonic clock.
     ``id`` is 16 random bytes, the same over all attempts. ``instance`` is the one addressed, ``None`` leaves the
     choice to the queue group; ``tried`` lists those that attempts of this call have already gone to. ``peer`` is
-    the caller, on the inbound side. ``age`` is how many seconds an event has been stored, ``parent`` the trace
-    context that ``traceparent`` continues or is linked to. ``introduced`` says that its sender and this instance know
-    each other's credential, so that the reply leaves it out.
+    the caller, on the inbound side, and ``member`` its verified credential where it sealed the message. ``age`` is how
+    many seconds an event has been stored, ``parent`` the trace context that ``traceparent`` continues or is linked to.
+    ``introduced`` says that its sender and this instance know each other's credential, so that the reply leaves it out.
     """
 
     operation: str
@@ -108,6 +111,7 @@ class Request(msgspec.Struct, eq=False):  # a Struct, as one is made for every c
     age: float = 0.0
     parent: str | None = None
     introduced: bool = False
+    member: Member | None = None
 
     @property
     def service(self) -> str:

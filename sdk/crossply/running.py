@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 from crossply.audit.audit import Audit
 from crossply.clock import chance_of_loop, of_loop
 from crossply.codec import Decoder
+from crossply.connecting import Joined, reached
 from crossply.control.feed import PolicyFeed
 from crossply.discovery.catalog import Catalog
 from crossply.discovery.presence import Presence
 from crossply.discovery.vigil import Vigil
-from crossply.errors import MeshError, Unavailable
+from crossply.errors import MeshError
 from crossply.identity.asking import asking
 from crossply.identity.stranger import who
 from crossply.keyring.following import following
@@ -29,7 +30,7 @@ from crossply.stacks import Surroundings
 from crossply.tasks import Tasks
 from crossply.telemetry.logs import get_logger
 from crossply.telemetry.outflow import Outflow
-from crossply.wire.link import ConnectionEvent, LinkConfig
+from crossply.wire.link import ConnectionEvent
 from crossply.wire.presence import Hello
 from crossply_policy.documents import AdmissionPolicy
 
@@ -38,11 +39,9 @@ if TYPE_CHECKING:
     from crossply.declared import Declared
     from crossply.handler import Handler, Request
     from crossply.telemetry.given import Exporters
-    from crossply.wire.link import Closable, Connect, Link
+    from crossply.wire.link import Closable, Connect
     from crossply_policy.snapshot import Snapshot
 
-_RECONNECT_PAUSE = 0.5
-_ONE_TRY = 2.0
 _LOOK_EVERY = 0.01
 _THREADS = 32
 PUBLISH_WITHIN = 60.0
@@ -120,7 +119,11 @@ class Running:
 
     async def start(self) -> None:
         """Connect, load policy, serve, and be known; raise ``Unavailable`` when no broker answers in time."""
-        self.link = await self._connected()
+        await self.member.begin()
+        link = Joined(self._declared.service, self.member, self.audit, tuple(self._declared.subscriptions)).link(
+            self._config
+        )
+        self.link = await reached(link, self._connect, self._config.connect_timeout, self.now, self._log)
         try:
             await self._begin()
         except BaseException:
@@ -148,6 +151,8 @@ class Running:
         await self._feed.start()
         await self._feed.want(self._declared.service)
         self.keys = following(self.member, self.link, self._declared, self.routes, self._feed, self.around, self._tasks)
+        if self.keys is not None:
+            self.routes.keys, self.publishing.keys = self.keys, self.keys
         self.begun = True
         await self.rejoin()
         self._tasks.for_ever(self._beat, "heartbeat")
@@ -160,34 +165,8 @@ class Running:
         self._tasks.for_ever(lambda: self.outflow.step(self.link.report), "telemetry")
         self._log.info("started", broker=self.link.server, revision=self._feed.revision)
 
-    async def _connected(self) -> Link:
-        await self.member.begin()
-        config = self._config
-        until = self.now() + config.connect_timeout
-        link_config = LinkConfig(
-            servers=config.nats,
-            service=self._declared.service,
-            instance=self.instance,
-            tenant=config.tenant,
-            trust_domain=config.trust_domain,
-            connect_timeout=min(_ONE_TRY, config.connect_timeout),
-            tls=self.member.tls,
-            renewals=self.member.renewals,
-            needs=tuple(self._declared.subscriptions),
-        )
-        said = False
-        while True:
-            try:
-                return await self._connect(link_config)
-            except Unavailable as error:
-                if self.now() + _RECONNECT_PAUSE >= until:
-                    raise
-                if not said:
-                    self._log.warning("broker_unreachable", why=error.message, retrying_for=config.connect_timeout)
-                said = True
-            await asyncio.sleep(_RECONNECT_PAUSE)
-
     def _adopt(self, snapshot: Snapshot) -> None:
+        self.link.protect(snapshot.security)
         self.rates.adopt(snapshot)
         self.routes.adopt(snapshot)
         self.publishing.adopt(snapshot)

@@ -68,7 +68,6 @@ OUTBOUND = (
     "attempt",
     "fault",
     "propagate",
-    "seal",
     "wire",
 )
 INBOUND = (
@@ -77,7 +76,6 @@ INBOUND = (
     "rescue",
     "admit",
     "expire",
-    "open",
     "authorize",
     "throttle",
     "dedupe",

@@ -15,6 +15,7 @@ from crossply_policy.language import DEFAULTS, ENDPOINT, KINDS, SERVICE
 from crossply_policy.parse import parse
 from crossply_policy.rate_limit_table import RATE_LIMIT
 from crossply_policy.sections import Field, Section
+from crossply_policy.security_table import SECURITY
 from crossply_policy.shapes import Choice, Duration
 from crossply_policy.telemetry_table import TELEMETRY
 from tests.architecture.tree import ROOT
@@ -39,7 +40,7 @@ def leaves(section: Section, within: str = "") -> Iterator[tuple[str, Field]]:
                 yield from leaves(one.shape.section, f"{within}{name}.")
 
 
-PLACES = {"D": DEFAULTS, "S": SERVICE, "E": ENDPOINT, "T": TELEMETRY, "L": RATE_LIMIT, "A": ACCESS}
+PLACES = {"D": DEFAULTS, "S": SERVICE, "E": ENDPOINT, "T": TELEMETRY, "L": RATE_LIMIT, "A": ACCESS, "Y": SECURITY}
 FIELDS = {path: one for section in PLACES.values() for path, one in leaves(section)}
 
 
@@ -83,7 +84,7 @@ def test_the_row_of_a_field_says_where_it_may_stand(path: str) -> None:
 
 
 def test_every_field_in_the_docs_is_there() -> None:
-    rows = {path for path, cells in ROWS.items() if re.fullmatch(r"[DSETLA](?: [DSETLA])*", cells[1])}
+    rows = {path for path, cells in ROWS.items() if re.fullmatch(r"[DSETLAY](?: [DSETLAY])*", cells[1])}
     assert rows == set(FIELDS)
 
 

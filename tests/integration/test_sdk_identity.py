@@ -121,8 +121,7 @@ async def test_renewals_under_traffic_fail_no_call_and_leave_no_moment_without_a
 async def test_policy_signed_by_the_key_that_the_root_vouches_for_is_in_force(closed: Closed, tmp_path: Path) -> None:
     async with closed.registry(tmp_path / "registry") as running, AsyncExitStack() as stack:
         await running.ready()
-        allowed = {"json": {"spec": WEB_TO_ORDERS["spec"]}, "headers": {"If-None-Match": "*"}}
-        (await running.api.put("/v1/documents/Access/web-orders", **allowed)).raise_for_status()
+        await running.allow(WEB_TO_ORDERS)
         orders, web = [await stack.enter_async_context(each) for each in (closed.orders(), closed.web())]
         answer = await running.put("orders", {"timeout": {"total": 2}})
         assert answer.status_code == 201

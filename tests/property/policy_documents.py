@@ -25,6 +25,7 @@ from crossply_policy.documents import (
 )
 from crossply_policy.protection import BreakerSpec, HedgeSpec, LimitSpec, OutlierSpec, WarmupSpec
 from crossply_policy.rate_limit import RateLimitSpec, Target
+from crossply_policy.security import SecuritySpec
 from crossply_policy.traffic import CODES as TRAFFIC_CODES
 from crossply_policy.traffic import (
     AbortSpec,
@@ -188,6 +189,12 @@ rate_limit_specs = st.builds(
     scope=said(st.sampled_from(["instance", "mesh"])),
 )
 rate_limits = st.builds(Document, kind=st.just("RateLimit"), name=tokens, spec=rate_limit_specs)
+security_specs = st.builds(
+    SecuritySpec,
+    encryption=said(st.sampled_from(["strict", "permissive", "off"])),
+    replay=said(st.sampled_from(["bounded", "strict"])),
+)
+security = st.builds(Document, kind=st.just("Security"), name=st.just("mesh") | tokens, spec=security_specs)
 
 
 def canonically(spec: AccessSpec) -> AccessSpec:
@@ -222,4 +229,4 @@ access_specs = st.builds(
     mode=said(st.sampled_from(["enforce", "audit"])),
 ).map(canonically)
 access = st.builds(Document, kind=st.just("Access"), name=tokens, spec=access_specs)
-documents = defaults | services | telemetry | traffics | rate_limits | access
+documents = defaults | services | telemetry | traffics | rate_limits | access | security

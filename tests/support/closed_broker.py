@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -41,6 +42,22 @@ class ClosedBroker:
                 raise ConnectionError((self._directory / "nats.log").read_text()[-2000:])
             time.sleep(0.005)
         return self
+
+    def reload(self) -> None:
+        """Have it read its configuration again."""
+        self._signal(signal.SIGHUP)
+
+    def kill(self) -> None:
+        """Kill it as a crash would."""
+        self._signal(signal.SIGKILL)
+        if self._process is not None:
+            self._process.wait(10)
+            self._process = None
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is None:
+            raise AssertionError("the broker is not running")
+        self._process.send_signal(number)
 
     def __enter__(self) -> Self:
         return self.start()

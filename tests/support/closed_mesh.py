@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +50,7 @@ class Closed:
         return TlsFiles(ca=files / "ca.pem", certificate=files / "tls.pem", key=files / "tls.key")
 
     @asynccontextmanager
-    async def policies(self) -> AsyncIterator[Policies]:
+    async def policies(self) -> AsyncGenerator[Policies]:
         """Write policy as a registry does, with its certificate and its key; for meshes that have none running."""
         config = LinkConfig(
             servers=(self.broker.url,), service="registry", instance=new_instance(), tls=self.registry_tls

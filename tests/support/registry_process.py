@@ -56,6 +56,12 @@ class RegistryProcess:
         headers = {"If-None-Match": "*"} if etag is None else {"If-Match": etag}
         return await self.api.put(f"/v1/documents/Service/{service}", json={"spec": spec}, headers=headers)
 
+    async def allow(self, document: dict[str, Any]) -> None:
+        """Create an Access document."""
+        path = f"/v1/documents/Access/{document['name']}"
+        answer = await self.api.put(path, json={"spec": document["spec"]}, headers={"If-None-Match": "*"})
+        answer.raise_for_status()
+
     async def status(self) -> dict[str, Any]:
         """Return its status."""
         answer = await self.api.get("/v1/status")

@@ -64,7 +64,7 @@ class Service:
 
     @property
     def mounts(self) -> Mapping[str, str]:
-        """What lies at which path: the name of a volume, with the folder in it that is seen, or nothing for memory."""
+        """What lies at which path: a path of the tree, a volume with the folder of it that is seen, '' for memory."""
         found = {str(each).partition(":")[0]: "" for each in self.said.get("tmpfs", [])}
         return found | dict(map(_mount, self.said.get("volumes", [])))
 
@@ -82,7 +82,7 @@ def services() -> dict[str, Service]:
 def _mount(said: str | Mapping[str, Any]) -> tuple[str, str]:
     """Return where it lies in the container, and what lies there."""
     if isinstance(said, str):
-        source, target = said.split(":")
+        source, target, *_ = said.split(":")
         return target, source
     return said["target"], f"{said['source']}/{said['volume']['subpath']}"
 

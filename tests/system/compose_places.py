@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.architecture.tree import ROOT
 from tests.support.broker import free_port
 from tests.system.compose_file import Service
 
@@ -56,6 +57,8 @@ class Places:
 
     def _mounted(self, service: Service, number: int, source: str) -> Path:
         own = self.folder(service, number)
+        if source.startswith("./"):
+            return ROOT / source
         folder = self._directory / source if source else own / "memory"
         if "/" not in source:  # a folder within a volume must be there, as it must for an engine
             folder.mkdir(exist_ok=True)

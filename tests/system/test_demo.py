@@ -37,7 +37,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningUp]:
 async def beside(demo: RunningUp) -> AsyncGenerator[Mesh]:
     """A mesh beside the demo, which finds it as a user's service would."""
     config = MeshConfig.from_mapping(environ(), start=demo.folder)
-    async with Mesh("tester", kind="client", config=config) as mesh:
+    async with Mesh("hello", kind="client", config=config) as mesh:
         yield mesh
 
 

@@ -14,6 +14,8 @@ from crossply_policy.sections import Field, Section
 from crossply_policy.shapes import Choice, Words
 
 ANY: Final = "*"
+EVERY: Final = ">"
+"""Every channel, of whatever family: the one pattern that only rules have."""
 FOREIGN: Final = "foreign"
 METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 ACTIONS: Final = ("publish", "subscribe")
@@ -49,6 +51,10 @@ def _endpoint(text: str) -> str:
     return text if text == ANY else names.endpoint(text)
 
 
+def _channel(text: str) -> str:
+    return text if text == EVERY else names.pattern(text)
+
+
 def _path(text: str) -> str:
     """Return the text if it is a path in normal form, or one that ends in `/*`; raise NameFault."""
     plain = f"{text[:-2]}/" if text.endswith("/*") else text
@@ -81,8 +87,8 @@ TARGET: Final = Section(
             about="The paths of a service behind a bridge, each exact or with /* as its end; all where none is named.",
         ),
         "channel": Field(
-            shape=OneText(check=names.pattern, item=_TEXT),
-            about="The channels spoken of: * is one token, > a tail.",
+            shape=OneText(check=_channel, item=_TEXT),
+            about="The channels spoken of: * is one token, > a tail; > alone is every channel.",
         ),
         "actions": Field(
             shape=Words(of=Choice(words=ACTIONS)),

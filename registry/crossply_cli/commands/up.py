@@ -9,6 +9,8 @@ from typing import Final
 
 import click
 
+from crossply_cli.exit_codes import ExitCode
+from crossply_cli.failure import Failure
 from crossply_cli.output import Format, format_option
 from crossply_cli.seconds import at_most
 from crossply_cli.up.run import Options, run
@@ -18,6 +20,7 @@ _YEAR: Final = 365 * 86_400
 
 @click.command
 @click.option("--demo", is_flag=True, help="Run the example shop as well, with live traffic.")
+@click.option("--closed", is_flag=True, help="Begin with no Access document: nobody may reach anything.")
 @click.option(
     "--for",
     "duration",
@@ -35,9 +38,17 @@ _YEAR: Final = 365 * 86_400
     help="Where broker data, logs and addresses are kept.",
 )
 @format_option()
-def up(demo: bool, duration: float | None, data: Path, output: Format) -> int:  # noqa: FBT001 - click passes by name
-    """Run a broker, a registry and a gateway bridge on this machine, for development.
+def up(*, demo: bool, closed: bool, duration: float | None, data: Path, output: Format) -> int:
+    """Run a broker, an authority, a registry and a gateway bridge on this machine, for development.
+
+    Everybody may reach everything (Access/dev-allow-all), but in a demo the shop's own pairs alone.
 
     Services started in this folder or below find the mesh by themselves. Ctrl-C stops everything.
     """
-    return asyncio.run(run(Options(demo=demo, duration=duration, data=data, output=output, began=time.monotonic())))
+    if demo and closed:
+        raise Failure(
+            "--closed leaves nothing that --demo could show", hint="leave one of them out", code=ExitCode.USAGE
+        )
+    began = time.monotonic()
+    options = Options(demo=demo, closed=closed, duration=duration, data=data, output=output, began=began)
+    return asyncio.run(run(options))

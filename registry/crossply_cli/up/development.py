@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from crossply.identity.issued import trusting
 from crossply_cli.failure import Failure
 from crossply_cli.registry_api import RegistryApi
-from crossply_cli.up import probes
+from crossply_cli.up import access, probes
 from crossply_cli.up.directory import MeshFile
 from crossply_cli.up.ports import LOOPBACK, is_free
 from crossply_policy.parse import parse
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from crossply_cli.up.access import Opening
     from crossply_cli.up.child import Child
     from crossply_cli.up.directory import DataDirectory
     from crossply_cli.up.lines import Lines
@@ -54,8 +55,9 @@ class Bench:
 class Development:
     """One broker, one authority, one registry, one gateway on loopback; the services named get a token each."""
 
-    def __init__(self, bench: Bench, services: Iterable[str] = ()) -> None:
+    def __init__(self, bench: Bench, opening: Opening, services: Iterable[str] = ()) -> None:
         self._bench = bench
+        self._opening = opening
         identities = bench.directory.identities
         identities.prepare((_GATEWAY, *services))
         self._choices = {name: bench.ports.choose(port, bench.left.get(name)) for name, port in _USUAL.items()}
@@ -110,6 +112,7 @@ class Development:
             port=port,
             store_dir=str(directory.store.resolve()),
             certificates=directory.identities.certificates,
+            callout=directory.identities.callout,
         )
         broker_config.write(config, directory.broker_config)
         child = await self._bench.supervisor.start(self._bench.programs.broker())
@@ -136,6 +139,8 @@ class Development:
         # Whoever develops wants to see everything; what the data directory has of it already is left alone.
         api = RegistryApi(self._bench.client, self.mesh.registry)
         await api.create(parse(_SAMPLE_ALL), _SAMPLE_ALL, "this mesh is for development")
+        # Before anybody connects: what a connection may is decided then.
+        await access.begin(api, self._opening)
         note = "policies, services, status; its API is described at /openapi.json"
         self._bench.lines.fact("registry", self.mesh.registry, note)
 

@@ -23,6 +23,11 @@ def shop() -> Path:
     return found.parent
 
 
+def has_shop() -> bool:
+    """Say whether the shop is there."""
+    return _found("shop/web.py") is not None
+
+
 def hello() -> Path | None:
     """Return the smallest service, None when it is not there."""
     return _found("hello.py")

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 from crossply_cli.exit_codes import ExitCode
 from crossply_cli.failure import Failure
+from crossply_registry.authority import kek as keks
 from crossply_registry.authority.bootstrap.init import Bootstrap, Wanted
 from crossply_registry.authority.bootstrap.places import Places
 from crossply_registry.authority.certificates import CertificateFault, trust_domain_of
 from crossply_registry.authority.folder import certificate
 from crossply_registry.authority.kek import KekFault
+from crossply_registry.broker_callout import Callout
 from crossply_registry.broker_config import Certificates
 
 if TYPE_CHECKING:
@@ -54,6 +56,13 @@ class Identities:
     def certificates(self) -> Certificates:
         """Return the broker's files."""
         return Certificates(**{name: str(path) for name, path in _files(self._places.broker).items()})
+
+    @property
+    def callout(self) -> Callout | None:
+        """Return whom the broker asks what a connection may; raise KekFault or OSError."""
+        folder = self._places.authority
+        keys = folder.read_callout(keks.read({}, folder.kek))
+        return None if keys is None else Callout(issuer=keys.issuer_name, user=keys.user.name)
 
     @property
     def authority(self) -> dict[str, str]:

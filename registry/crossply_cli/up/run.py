@@ -14,6 +14,7 @@ from typing import Final
 from crossply_cli.exit_codes import ExitCode
 from crossply_cli.output import Format, show
 from crossply_cli.up import lineage, probes, report, words
+from crossply_cli.up.access import Opening
 from crossply_cli.up.development import Bench, Development
 from crossply_cli.up.directory import DataDirectory
 from crossply_cli.up.lines import Lines
@@ -34,6 +35,7 @@ class Options:
     """What the command line says; `duration` in seconds, `began` on the monotonic clock."""
 
     demo: bool
+    closed: bool
     duration: float | None
     data: Path
     output: Format
@@ -80,7 +82,7 @@ class _Run:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self._told_to_stop)
         turn = await Turn.take(place(), self._stop, self._lines)
-        development = Development(self._bench, SERVICES if self._options.demo else ())
+        development = Development(self._bench, self._opening, SERVICES if self._options.demo else ())
         working = loop.create_task(self._work(development, turn), name="work")
         stopping = loop.create_task(self._stop.wait(), name="stop")
         try:
@@ -104,6 +106,7 @@ class _Run:
         await development.start()
         turn.release()
         if not self._options.demo:
+            words.access(self._lines, self._opening)
             words.invite(self._lines, self._options.data)
             await self._last(time.monotonic())
             return
@@ -113,11 +116,18 @@ class _Run:
         self._lines.fact("shop", "20 calls/s from web", "-> orders x2 -> billing, stock; orders.created -> mailer")
         self._lines.say(f"first call after {shop.first_call - self._options.began:.1f} s")
         words.quest(self._lines, development.mesh.gateway)
+        words.access(self._lines, self._opening)
         async with asyncio.TaskGroup() as beside:
             news = beside.create_task(self._tell_news(shop.tally))
             beside.create_task(shop.check_edge())
             await self._last(shop.first_call)
             news.cancel()
+
+    @property
+    def _opening(self) -> Opening:
+        if self._options.closed:
+            return Opening.CLOSED
+        return Opening.SHOP if self._options.demo else Opening.ALL
 
     async def _last(self, since: float) -> None:
         if self._options.duration is None:

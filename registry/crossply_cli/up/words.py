@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from crossply_cli.installed import version
 from crossply_cli.up import examples
+from crossply_cli.up.access import OWN, Opening
 from crossply_policy.defaults import ENCRYPTION
 
 if TYPE_CHECKING:
@@ -25,6 +26,17 @@ def banner(lines: Lines) -> None:
     lines.say(
         "and all of it listens on loopback only; the broker takes certificates of this mesh, and no other mesh does"
     )
+
+
+def access(lines: Lines, opening: Opening) -> None:
+    """Say who may reach what, and how that is changed."""
+    if opening is Opening.ALL:
+        lines.say(f"access     everybody may reach everything, by Access/{opening.value}; --closed begins without it")
+    elif opening is Opening.SHOP:
+        lines.say(f"access     the shop's pairs alone, and by Access/{opening.value} this command and a service {OWN};")
+        lines.say("           crossply policy get Access")
+    else:
+        lines.say("access     nobody may reach anything until an Access document says so: docs/policies.md")
 
 
 def invite(lines: Lines, data: Path) -> None:

@@ -15,6 +15,7 @@ from crossply_policy.rate_limit import RateLimitSpec
 from crossply_policy.snapshot import MESH
 
 _OF_ONE_SERVICE: Final = frozenset({"Service", "Traffic"})
+_OF_ONE_OR_ALL: Final = frozenset({"Telemetry", "Security"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def concerns(document: Document) -> tuple[str, ...]:
         return (document.spec.target.service,)
     if isinstance(document.spec, AccessSpec):
         return _guarded(document.spec)
-    own = document.kind in _OF_ONE_SERVICE or (document.kind == "Telemetry" and document.name != MESH)
+    own = document.kind in _OF_ONE_SERVICE or (document.kind in _OF_ONE_OR_ALL and document.name != MESH)
     return (document.name,) if own else ("*",)
 
 

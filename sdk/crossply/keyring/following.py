@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from crossply.identity.asking import KEYS, asking
+from crossply.identity.stranger import Stranger
 
 if TYPE_CHECKING:
     from crossply.control.feed import PolicyFeed
     from crossply.declared import Declared
     from crossply.identity.member import Member
-    from crossply.identity.stranger import Stranger
     from crossply.keyring.feed import KeyFeed
     from crossply.routing.routes import Routes
     from crossply.stacks import Surroundings
@@ -28,7 +28,7 @@ def following(
     tasks: Tasks,
 ) -> KeyFeed | None:
     """Return it, started; the keys of what is subscribed to are asked for with the first question."""
-    if who.keyring is None:
+    if isinstance(who, Stranger):
         return None
     from crossply.identity.issued import issuer_of
     from crossply.keyring.feed import KeyFeed

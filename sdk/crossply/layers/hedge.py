@@ -6,7 +6,7 @@ import asyncio
 import math
 from typing import TYPE_CHECKING
 
-from crossply.errors import CallError, Executed
+from crossply.errors import Absent, CallError, CircuitOpen, Executed
 from crossply.handler import Handler, Layer, Request, Response, layer
 from crossply.layers.retry import retry, safe_to_repeat
 from crossply.telemetry.traceparent import FLAGS, SAMPLED_FLAGS
@@ -150,6 +150,8 @@ class Race:
             raise error or AssertionError("unreachable: it is one that failed")
         if attempted.instance is not None:
             self._tried = (*self._tried, attempted.instance)
+        if self._running and isinstance(error, Absent | CircuitOpen):
+            return  # the one that still runs passed there, and may be the very attempt by which a breaker finds out
         repeatable = safe_to_repeat(error, self._policy, idempotent=True)
         if repeatable:
             self._follow(error)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from crossply_policy.protection import BreakerPolicy, LimitPolicy, OutlierPolicy
     from crossply_policy.snapshot import Snapshot
 
+_OPERATIONS = 2048
 T = TypeVar("T")
 P = TypeVar("P")
 
@@ -43,6 +44,11 @@ class BySubset(Generic[T]):
         if known is None:
             known = self.states[subset] = self._make(subset)
         return known
+
+    def keep(self, subsets: set[str]) -> None:
+        """Drop the states of other subsets; that of the whole service stays."""
+        for gone in self.states.keys() - subsets - {None}:
+            del self.states[gone]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +104,9 @@ class Held:
         return known
 
     def latencies(self, service: str, endpoint: str) -> Latencies:
-        """Return what attempts of an operation take."""
+        """Return what attempts of an operation take; of so many, as names may come from outside."""
+        if len(self._latencies) >= _OPERATIONS and (service, endpoint) not in self._latencies:
+            self._latencies.clear()
         return _known(self._latencies, (service, endpoint), Latencies)
 
     def forget(self, service: str) -> None:
@@ -108,7 +116,10 @@ class Held:
                 del states[key]
 
     def keep(self, snapshot: Snapshot) -> None:
-        """Drop what follows a policy that is in force no more; calls in flight keep what they began with."""
+        """Drop what follows a policy that is in force no more, or is of a subset that nobody defines any more.
+
+        Calls in flight keep what they began with.
+        """
         in_force: dict[str, set[object]] = {}
         for states in self._all()[:-1]:
             for key in list(states):
@@ -117,6 +128,9 @@ class Held:
                     in_force[service] = set(_policies(snapshot, service))
                 if policy not in in_force[service]:
                     del states[key]
+        for kept in (self._breakers, self._slots):
+            for (service, _), by_subset in kept.items():
+                by_subset.keep(_subsets(snapshot, service))
 
     def status(self) -> dict[str, dict[str, list[dict[str, object]]]]:
         """Return what protects each service now: breakers, instances ejected, attempts in flight and waiting."""
@@ -170,3 +184,7 @@ def _policies(snapshot: Snapshot, service: str) -> Iterable[object]:
     whole = snapshot.services.get(service, snapshot.default)
     for route in (whole, *(each for (name, _), each in snapshot.endpoints.items() if name == service)):
         yield from (route.retry.budget, route.breaker, route.outlier, route.limit)
+
+
+def _subsets(snapshot: Snapshot, service: str) -> set[str]:
+    return {subset for rule in snapshot.traffic.get(service, ()) for subset in rule.traffic.subsets}

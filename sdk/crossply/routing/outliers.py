@@ -72,6 +72,7 @@ class Outliers:
             return
         known = self.watched.get(instance)
         if known is None:
+            self._forget_absent()  # as those that fail and leave would add up where nobody is ever ejected
             known = self.watched[instance] = Watched()
         if known.ejected:
             if known.probe is request:

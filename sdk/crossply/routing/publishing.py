@@ -12,6 +12,7 @@ from crossply_policy.snapshot import Snapshot
 if TYPE_CHECKING:
     from crossply.handler import Handler, Request, Response
     from crossply.protection.rates import Rates
+    from crossply.routing.wanting import Wanting
     from crossply.stacks import Surroundings
     from crossply.wire.link import Link
 
@@ -29,6 +30,7 @@ class Publishing:
         self._handlers: dict[str, Handler] = {}
         self._stacks: dict[str, Handler] = {}
         self._snapshot = Snapshot()
+        self.keys: Wanting | None = None
 
     def adopt(self, snapshot: Snapshot) -> None:
         """Use a new snapshot from the next event on."""
@@ -48,6 +50,8 @@ class Publishing:
     def _publisher(self, channel: str) -> Handler:
         async def publishing_event(request: Request) -> Response:
             request.id = request.id or new_id()
+            if self.keys is not None:
+                await self.keys.want_channel(channel)
             stack = self._stacks.get(channel)
             if stack is None:
                 stack = self._stacks[channel] = self._compose(channel)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from crossply.handler import Handler
     from crossply.protection.rates import Rates
     from crossply.routing.outliers import Outliers
+    from crossply.routing.wanting import Wanting
     from crossply.stacks import Surroundings
     from crossply.tasks import Tasks
     from crossply.wire.link import Link
@@ -68,6 +69,7 @@ class Routes:
         self._mirrors = Mirrors(tasks, around.recorder)
         self._known: set[str] = set()
         self.snapshot = Snapshot()
+        self.keys: Wanting | None = None
 
     def adopt(self, snapshot: Snapshot) -> None:
         """Use a new snapshot from the next call on; calls in flight finish on the stack they began on."""
@@ -79,6 +81,8 @@ class Routes:
         for service in services:
             self._known.discard(service)
             self._feed.unwant(service)
+            if self.keys is not None:
+                self.keys.unwant(service)
             self.held.forget(service)
             for operation in [each for each in self._calling if each.partition(".")[0] == service]:
                 del self._calling[operation]
@@ -135,7 +139,8 @@ class Routes:
             raise fault
 
     async def _introduce(self, service: str) -> None:
-        await asyncio.gather(self._catalog.follow(service), self._feed.want(service))
+        wanted = [] if self.keys is None else [self.keys.want(service)]
+        await asyncio.gather(self._catalog.follow(service), self._feed.want(service), *wanted)
         if service in self.snapshot.traffic:
             # A first call must not miss its subset only because it is the first.
             await self._catalog.acquaint(service)

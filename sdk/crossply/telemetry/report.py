@@ -73,6 +73,7 @@ class Reporter:
         self._said: dict[tuple[Edge, Code], tuple[list[int], float]] = {}
         self._spans: list[Span] = []
         self._dropped = 0
+        self._next = 0
 
     def take(self, spans: list[Span]) -> None:
         """Have spans in the next report, as far as there is room."""
@@ -89,7 +90,12 @@ class Reporter:
         return Report(counted, spans, self._dropped + self._recorder.dropped)
 
     def _changed(self) -> Iterator[tuple[Edge, Code, Histogram]]:
-        for edge in self._recorder.edges():
+        """Yield from where the last report ended, so that where all do not fit each has its turn."""
+        edges = list(self._recorder.edges())
+        begin = self._next
+        for step in range(len(edges)):
+            self._next = (begin + step) % len(edges)
+            edge = edges[self._next]
             for code, durations in edge.outcomes():
                 buckets, seconds = self._said.get((edge, code), _NOTHING)
                 # Instead of all buckets: what leaves the sum as it was took no time, and is in the first.

@@ -71,8 +71,7 @@ def of_instance(reach: Reach, service: str, instance: str, tenant: str) -> Allow
             for each in (
                 subjects.own_instance(service, instance),
                 subjects.who(service),
-                subjects.HEAD,
-                subjects.KEYS,
+                subjects.ANNOUNCEMENTS,
                 *(subjects.heartbeats(each) for each in callees),
                 *(subjects.micro(verb, *about) for verb in _VERBS for about in ((), (service,), (service, instance))),
             )
@@ -140,7 +139,7 @@ def of_authority(tenant: str) -> AllowList:
         f"{subjects.inboxes(AUTHORITY)}.>",
         subjects.any_endpoint(AUTHORITY),
         subjects.heartbeats(AUTHORITY),
-        subjects.HEAD,
+        subjects.ANNOUNCEMENTS,
         *(subjects.micro(verb, *about) for verb in _VERBS for about in ((), (AUTHORITY,), (AUTHORITY, "*"))),
     }
     return _sorted(publish, subscribe)

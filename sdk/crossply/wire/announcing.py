@@ -11,6 +11,7 @@ from crossply.handler import MSGPACK, Kind
 from crossply.names import new_id
 from crossply.wire import envelope, presence, subjects
 from crossply.wire.envelope import EnvelopeFault
+from crossply.wire.presence import Bye
 from crossply_policy import names
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from crossply.wire.listening import Listening
     from crossply.wire.mux import Mux
     from crossply.wire.presence import Presence
+    from crossply.wire.sealed.sealing import Sealing
     from crossply.wire.senders import Sender, Senders
     from crossply.wire.supervisor import Supervisor
 
@@ -46,10 +48,12 @@ class Announcer:
         sender: Sender,
         senders: Senders,
         report: Callable[[str, BaseException], None],
+        sealing: Sealing | None = None,
     ) -> None:
         self._config = config
         self._broker = broker
         self._mux = mux
+        self._sealing = sealing
         self._sender = sender
         self._senders = senders
         self._report = report
@@ -114,12 +118,22 @@ class Announcer:
         if (said.service, said.instance) != (peer.service, peer.instance) or service not in {None, said.service}:
             self._report("presence refused", EnvelopeFault(f"{peer.service} speaks for {said.service}"))
             return
+        if self._sealing is not None:
+            try:
+                self._sealing.hear(peer, opened.tlvs.get(envelope.CREDENTIAL), leaving=isinstance(said, Bye))
+            except EnvelopeFault as fault:
+                self._report("presence refused", fault)
+                return
         handler(said)
 
     def _pack(self, message: Presence, kind: Kind, mid: bytes) -> bytes:
         spoken = self._sender.stamp(kind, mid, 0)
         spoken.tlvs[envelope.CONTENT_TYPE] = MSGPACK.encode()
         spoken.body = presence.encode(message)
+        if self._sealing is not None:
+            # Those who call this instance seal to the key in its credential, those who are called answer to it.
+            own = self._sealing.keys.own
+            spoken.cid, spoken.tlvs[envelope.CREDENTIAL] = own.cid, own.raw
         return envelope.pack(spoken)
 
     async def serve_micro(self, name: str, handler: MicroHandler) -> Listenings:

@@ -5,9 +5,19 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, NoReturn
 
-from crossply.errors import CallError, DeadlineExceeded, Executed, NoResponders, NotConnected, Origin, PayloadTooLarge
+from crossply.errors import (
+    CallError,
+    DeadlineExceeded,
+    Executed,
+    NoResponders,
+    NotConnected,
+    Origin,
+    PayloadTooLarge,
+    Unauthenticated,
+)
 from crossply.handler import Kind, Request, Response
 from crossply.names import new_id
+from crossply.seal.refusal import is_refusal
 from crossply.wire import message, metadata, subjects
 from crossply.wire.envelope import EnvelopeFault
 from crossply.wire.forms import KEY, TRACEPARENT, RequestWriter
@@ -22,8 +32,6 @@ if TYPE_CHECKING:
     from crossply.wire.supervisor import Supervisor
 
 _PLACES, _CONTENT_TYPES = 8192, 16
-_SLOW = 0.1
-"""Seconds after which an attempt is asked about; the vigil begins to ask no earlier."""
 
 
 class Caller:
@@ -59,7 +67,7 @@ class Caller:
             place.forgotten()
             return await self._introduced(request, place)
         except EnvelopeFault as fault:
-            raise message.integrity(operation, fault) from fault
+            raise _untrusted(operation, reply, request.id, fault) from fault
 
     async def _introduced(self, request: Request, place: Place) -> Response:
         """Send an attempt once more, with this instance's credential; that it did not run has been said."""
@@ -72,7 +80,7 @@ class Caller:
         try:
             return message.open_response(reply, request, self._senders, place)
         except EnvelopeFault as fault:
-            raise message.integrity(request.operation, fault) from fault
+            raise _untrusted(request.operation, reply, request.id, fault) from fault
 
     def _send(
         self, request: Request, place: Place, operation: str, pinged: str | None, *, known: bool = True
@@ -84,13 +92,9 @@ class Caller:
         connection, mux, now = self._broker.current, self._mux, self._now()
         deadline = request.deadline
         if deadline <= now:
-            raise DeadlineExceeded(
-                f"{operation}: deadline passed before the request was sent",
-                executed=Executed.NO,
-                origin=Origin.LOCAL,
-            )
+            raise late(operation)
         if connection is None:
-            raise NotConnected(f"{operation}: not connected to the broker", origin=Origin.WIRE)
+            raise unconnected(operation)
         token, attempt = mux.open(operation, pinged, now, deadline, request.id)
         try:
             inbox = mux.prefix + token
@@ -98,7 +102,7 @@ class Caller:
                 self._sender, request, now=now
             )
             if len(payload) > connection.max_payload:
-                _refuse_size(operation, len(payload), connection.max_payload)
+                refuse_size(operation, len(payload), connection.max_payload)
             connection.send(place.subject, payload, inbox)
         except BaseException:
             mux.close(token)
@@ -151,7 +155,7 @@ class Caller:
         if not self._broker.connected:
             return Pong.SILENT
         request = Request(operation, kind=Kind.PING, id=new_id(), instance=instance, deadline=self._now() + timeout)
-        request.body = b"".join(self._mux.asked_about(request.service, instance, _SLOW))
+        request.body = self._mux.questions(request.service, instance)
         # It is no attempt: it is not pinged about in its turn.
         try:
             place = self._places.get((operation, instance)) or self._place(request)
@@ -170,7 +174,31 @@ class Caller:
         return Pong.ALIVE
 
 
-def _refuse_size(operation: str, size: int, limit: int) -> NoReturn:
+def _untrusted(operation: str, reply: bytes, asked: bytes, fault: EnvelopeFault) -> CallError:
+    if is_refusal(reply, asked):
+        return refused(operation, "messages that are not sealed are not taken there")
+    return message.integrity(operation, fault)
+
+
+def refused(operation: str, why: str) -> Unauthenticated:
+    """Return the error of a request that the other side says it could not open; nobody vouches for its saying so."""
+    return Unauthenticated(f"{operation}: {why}", executed=Executed.MAYBE, origin=Origin.WIRE)
+
+
+def late(operation: str) -> DeadlineExceeded:
+    """Return the error of a request whose time is over before it is sent."""
+    return DeadlineExceeded(
+        f"{operation}: deadline passed before the request was sent", executed=Executed.NO, origin=Origin.LOCAL
+    )
+
+
+def unconnected(operation: str) -> NotConnected:
+    """Return the error of a request that no connection can take."""
+    return NotConnected(f"{operation}: not connected to the broker", origin=Origin.WIRE)
+
+
+def refuse_size(operation: str, size: int, limit: int) -> NoReturn:
+    """Raise the error of a message that the broker would not take."""
     raise PayloadTooLarge(
         f"{operation}: message of {size} bytes is above the broker's limit of {limit};"
         " raise its max_payload or send less"

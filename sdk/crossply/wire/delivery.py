@@ -12,7 +12,7 @@ import msgspec
 from crossply.errors import CallError, Code
 from crossply.handler import FOREIGN, JSON, Kind, Request
 from crossply.wire import envelope, message, subjects
-from crossply.wire.envelope import EnvelopeFault
+from crossply.wire.envelope import EnvelopeFault, NotYetReadable
 from crossply.wire.pulling import Pulling
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from crossply.tasks import Tasks
     from crossply.wire.mux import Mux
     from crossply.wire.pulling import Event
+    from crossply.wire.sealed.events import SealedEvents
     from crossply.wire.senders import Senders
     from crossply.wire.supervisor import Supervisor
 
@@ -30,6 +31,7 @@ _PROGRESS_EVERY = 10.0
 _REDELIVERY = (1.0, 5.0, 30.0, 60.0)
 _NANOSECONDS = 1_000_000_000
 _ACK_V1, _ACK_V2 = 9, 11
+_LATER = b'-NAK {"delay": 5000000000}'
 _ACK, _GIVE_BACK, _PROGRESS, _TERMINATE = b"+ACK", b"-NAK", b"+WPI", b"+TERM"
 
 
@@ -50,7 +52,9 @@ class Delivery:
         now: Clock,
         report: Callable[[str, BaseException], None],
         on_missing: Callable[[], None],
+        sealed: SealedEvents | None = None,
     ) -> None:
+        self._sealed = sealed
         self._pattern = pattern
         self._handler = handler
         self._room = asyncio.Semaphore(concurrency)
@@ -116,6 +120,10 @@ class Delivery:
                     return
             try:
                 request = self._request(event, channel)
+            except NotYetReadable as fault:
+                self._report(f"{channel}: event cannot be opened yet", fault)
+                await self._settle(event, _LATER)
+                return
             except EnvelopeFault as fault:
                 self._report(f"{channel}: event refused", fault)
                 await self._settle(event, _TERMINATE + b" not an event of this protocol")
@@ -137,6 +145,10 @@ class Delivery:
     def _request(self, event: Event, channel: str) -> Request:
         delivery, sequence, stored = _place(event.reply)
         age = max(0.0, time.time() - stored) if stored else 0.0
+        if self._sealed is not None and self._sealed.takes(event.data):
+            request = self._sealed.open(event.data, channel, stored, self._now())
+            request.delivery, request.sequence, request.age = delivery, sequence, age
+            return request
         if not envelope.is_envelope(event.data):
             return Request(
                 channel,

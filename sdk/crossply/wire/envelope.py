@@ -34,6 +34,10 @@ class EnvelopeFault(ValueError):
     """The bytes are not an envelope of this version."""
 
 
+class NotYetReadable(EnvelopeFault):
+    """An event whose keys this process has not got, or not yet: it may come again."""
+
+
 @dataclass(slots=True, eq=False)
 class Envelope:
     """The parts of an envelope. ``iat`` is unix milliseconds, ``ttl`` milliseconds, ``mid`` 16 random bytes."""

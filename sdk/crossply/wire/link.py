@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 if TYPE_CHECKING:
     import asyncio
 
+    from crossply.audit.audit import Audit
     from crossply.handler import Handler, Peer, Request, Response
     from crossply.tls import Tls
     from crossply.wire.keys import Keys
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from crossply.wire.plans import ConsumerPlan, ConsumerState, RepliesPlan, StreamPlan
     from crossply.wire.presence import Presence
     from crossply.wire.renewals import Renewals
+    from crossply.wire.sealed.own_keys import OwnKeys
+    from crossply_policy.security import Securities
 
 
 class ConnectionEvent(Enum):
@@ -46,6 +49,7 @@ class Nkey(Protocol):
 class LinkConfig:
     """Who connects to which brokers. ``reconnect`` is False for commands that should fail at once; seconds.
 
+    With ``keys`` messages are sealed, as ``Link.protect`` is told; ``audit`` hears of those that could not be opened.
     At each of the ``renewals`` the link moves, make before break, to a connection with what ``tls`` shows by then.
     ``needs`` are the channel patterns whose events it will take.
     """
@@ -60,6 +64,8 @@ class LinkConfig:
     renewals: Renewals | None = None
     nkey: Nkey | None = None
     needs: tuple[str, ...] = ()
+    keys: OwnKeys | None = None
+    audit: Audit | None = None
     reconnect: bool = True
 
 
@@ -163,6 +169,10 @@ class Link(Protocol):
 
     def on_missing_stream(self, handler: MissingHandler) -> None:
         """Call ``handler(family)`` when nothing stores a family yet, ``handler(None)`` when a consumer is missing."""
+        ...
+
+    def protect(self, securities: Securities) -> None:
+        """Seal messages, and take such as are not sealed, as these say; without keys nothing is sealed."""
         ...
 
     def call(self, request: Request) -> Awaitable[Response]:

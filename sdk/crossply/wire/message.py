@@ -47,7 +47,7 @@ def pack_request(sender: Sender, request: Request, *, now: float) -> bytes:
     block = b"".join(
         (
             content_type,
-            _trace(request),
+            trace(request),
             operation,
             b"" if request.schema is None else text_tlv(envelope.SCHEMA, request.schema),
             sender.credential,
@@ -66,7 +66,7 @@ def pack_event(sender: Sender, request: Request) -> bytes:
     """Return the wire form of an event; it has no deadline of its own."""
     content_type, operation = sender.names(request)
     schema = b"" if request.schema is None else text_tlv(envelope.SCHEMA, request.schema)
-    block = b"".join((content_type, _trace(request), operation, schema, sender.credential))
+    block = b"".join((content_type, trace(request), operation, schema, sender.credential))
     return _finish(sender, Kind.EVENT, request.id, 0, block, metadata.pack_request(request), request.body, request)
 
 
@@ -85,7 +85,8 @@ def pack_credential_needed(sender: Sender, answered: bytes, mid: bytes) -> bytes
     return _finish(sender, Kind.ERROR, mid, 0, block, said, b"", None)
 
 
-def _trace(request: Request) -> bytes:
+def trace(request: Request) -> bytes:
+    """Return the TLVs of a request's trace context, or nothing."""
     parent, state = request.traceparent, request.tracestate
     if parent is None:
         return b"" if state is None else text_tlv(envelope.TRACESTATE, state)
@@ -109,12 +110,13 @@ def _finish(
 ) -> bytes:
     tlvs, head = len(block), len(block) + len(said)
     if len(body) > MAX_BODY or head > MAX_HEAD or tlvs > envelope.MAX_TLVS:
-        raise _too_large(request.operation if request is not None else "reply", len(body), head, tlvs)
+        raise too_large(request.operation if request is not None else "reply", len(body), head, tlvs)
     header = envelope.pack_unsealed(kind, tlvs, sender.cid, sender.next(), time.time_ns() // 1_000_000, ttl, mid)
     return b"".join((header, block, _LENGTH.pack(len(said)), said, body))
 
 
-def _too_large(operation: str, body: int, head: int, tlvs: int) -> PayloadTooLarge:
+def too_large(operation: str, body: int, head: int, tlvs: int) -> PayloadTooLarge:
+    """Return the error of a message that is larger than its limits, which names the one it is above."""
     if body > MAX_BODY:
         return PayloadTooLarge(
             f"{operation}: body of {body} bytes is above the limit of {MAX_BODY};"
@@ -235,22 +237,27 @@ def open_response(payload: bytes, request: Request, senders: Senders, place: Pla
             f"{request.operation}: reply came from {peer.service}, not from {request.service}",
             origin=Origin.WIRE,
         )
-    said, facts = senders.said(parts.metadata)
-    if said.code == _CREDENTIAL_NEEDED:
+    if senders.said(parts.metadata)[0].code == _CREDENTIAL_NEEDED:
         raise CredentialNeeded(f"{request.operation}: its instance does not know who calls")
     if place is not None and peer.instance == request.instance:
         place.met(parts.cid, known)
+    response = response_of(parts, request, peer, senders)
+    if place is not None and ReplyReader.fits(parts, response):
+        _keep(place.replies, payload, ReplyReader(parts, response))
+    return response
+
+
+def response_of(parts: Parts, request: Request, peer: Peer, senders: Senders) -> Response:
+    """Return the response that a reply of ``peer`` says, or raise the ``CallError`` it tells of."""
+    said, facts = senders.said(parts.metadata)
     if parts.kind is Kind.ERROR:
         failure = metadata.failure_of(said)
         if not failure.message.startswith(request.operation):
             failure.message = f"{request.operation}: {failure.message or failure.code}"
             failure.args = (failure.message,)
         raise failure
-    content_type = content_types.read(tlvs[envelope.CONTENT_TYPE])
-    response = Response(parts.body, content_type, said.metadata, facts, peer, said.status, said.headers)
-    if place is not None and ReplyReader.fits(parts, response):
-        _keep(place.replies, payload, ReplyReader(parts, response))
-    return response
+    content_type = content_types.read(parts.tlvs[envelope.CONTENT_TYPE])
+    return Response(parts.body, content_type, said.metadata, facts, peer, said.status, said.headers)
 
 
 def _answering(parts: Parts, senders: Senders, place: Place | None) -> Known:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _NO_RESPONDERS = b"NATS/1.0 503"
 ASKED_AT_ONCE = 64
+_SLOW = 0.1
+"""Seconds after which an attempt is asked about; the vigil begins to ask no earlier."""
 
 
 Reply: TypeAlias = tuple[bytes, bytes]
@@ -142,6 +144,10 @@ class Mux:
                 attempt.reply.set_exception(error(attempt))
                 failed += 1
         return failed
+
+    def questions(self, service: str, instance: str) -> bytes:
+        """Return the body of a ping of an instance: the ids of the slow attempts at it."""
+        return b"".join(self.asked_about(service, instance, _SLOW))
 
     def asked_about(self, service: str, instance: str, older_than: float) -> list[bytes]:
         """Return the ids of attempts at an instance that are older than that; as many as one ping asks about."""

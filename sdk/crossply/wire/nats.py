@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from crossply.clock import chance_of_loop, of_loop
 from crossply.tasks import Tasks
 from crossply.telemetry.logs import get_logger
-from crossply.wire import credential, subjects
+from crossply.wire import credential, message, subjects
 from crossply.wire.announcing import Announcer, Watch
 from crossply.wire.calling import Caller
 from crossply.wire.delivery import Delivery
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Awaitable, Iterable
 
+    from crossply.clock import Clock
     from crossply.handler import Handler, Request, Response
     from crossply.wire.dial import Dial
     from crossply.wire.lease import SharesOfRates
@@ -46,6 +48,9 @@ if TYPE_CHECKING:
         Streams,
     )
     from crossply.wire.presence import Presence
+    from crossply.wire.sealed.link import SealedLink
+    from crossply.wire.sealed.own_keys import OwnKeys
+    from crossply_policy.security import Securities
 
 
 _LAST_REPLIES = 1.0
@@ -80,10 +85,15 @@ class NatsLink:
         if config.renewals is not None:
             config.renewals.on_renewal(broker.move)
         jetstream = JetStream(broker, self._mux, now)
-        self._caller = Caller(broker, self._mux, self._sender, self._senders, now)
-        self._publisher = Publisher(broker, jetstream, self._sender, now, self._stream_missing)
-        self._server = Server(config, broker, self._sender, self._senders, self._tasks, self._report)
-        self._announcer = Announcer(config, broker, self._mux, self._sender, self._senders, self._report)
+        sealed = self._sealed = None if config.keys is None else _sealed(config, config.keys, self._sender, now)
+        plain = Caller(broker, self._mux, self._sender, self._senders, now)
+        self._caller = plain if sealed is None else sealed.caller(plain, broker, self._mux, self._senders)
+        pack = partial(message.pack_event, self._sender) if sealed is None else sealed.events.pack
+        self._publisher = Publisher(broker, jetstream, pack, now, self._stream_missing)
+        server = None if sealed is None else sealed.server
+        self._server = Server(config, broker, self._sender, self._senders, self._tasks, self._report, server)
+        sealing = None if sealed is None else sealed.sealing
+        self._announcer = Announcer(config, broker, self._mux, self._sender, self._senders, self._report, sealing)
         self._observer = Observer(config, broker, self._sender, self._senders, self._report)
         self._store = Bucket(jetstream, subjects.bucket(config.tenant))
         self.replies: Store = Bucket(jetstream, subjects.replies(config.tenant))
@@ -144,6 +154,13 @@ class NatsLink:
         """Call ``handler(family)`` when nothing stores a family, ``handler(None)`` when a consumer is missing."""
         self._on_missing_stream.append(handler)
 
+    def protect(self, securities: Securities) -> None:
+        """Seal, and take, what these say."""
+        if self._sealed is not None:
+            self._sealed.sealing.adopt(securities)
+            # What was taken unsealed before may not be any more.
+            self._server.forget()
+
     def call(self, request: Request) -> Awaitable[Response]:
         """Send one attempt and return its reply."""
         return self._caller.call(request)
@@ -178,6 +195,7 @@ class NatsLink:
             now=self._now,
             report=self._report,
             on_missing=lambda: self._stream_missing(None),
+            sealed=None if self._sealed is None else self._sealed.events,
         )
         delivery.start()
         return delivery
@@ -267,3 +285,10 @@ class NatsLink:
         await self._broker.aclose()
         self._mux.fail(disconnected)
         self._mux.close_all()
+
+
+def _sealed(config: LinkConfig, keys: OwnKeys, sender: Sender, now: Clock) -> SealedLink:
+    # Not before somebody has keys: who has none needs no cryptography either.
+    from crossply.wire.sealed.link import SealedLink
+
+    return SealedLink(config, keys, sender, now)

@@ -18,7 +18,7 @@ from crossply.errors import (
     Unavailable,
 )
 from crossply.handler import JSON, Request, Response
-from crossply.wire import message, subjects
+from crossply.wire import subjects
 from crossply.wire.denials import BROKER
 from crossply.wire.jetstream import NotAllowed
 from crossply.wire.link import StoreUnavailable
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from crossply.clock import Clock
     from crossply.wire.jetstream import JetStream
-    from crossply.wire.senders import Sender
     from crossply.wire.supervisor import Supervisor
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
@@ -38,25 +37,25 @@ _HEADERS = 128
 
 
 class Publisher:
-    """Publishes events; ``on_missing(family)`` hears that no stream takes a family yet."""
+    """Publishes events as ``pack`` writes them; ``on_missing(family)`` hears that no stream takes a family yet."""
 
     def __init__(
         self,
         broker: Supervisor,
         jetstream: JetStream,
-        sender: Sender,
+        pack: Callable[[Request], bytes],
         now: Clock,
         on_missing: Callable[[str], None],
     ) -> None:
         self._broker = broker
         self._jetstream = jetstream
-        self._sender = sender
+        self._pack = pack
         self._now = now
         self._on_missing = on_missing
 
     async def publish(self, request: Request) -> Response:
         """Return once the broker has stored the event; raise ``DeadlineExceeded`` when it has not by the deadline."""
-        payload = message.pack_event(self._sender, request)
+        payload = self._pack(request)
         headers = {"Nats-Msg-Id": request.id.hex()}
         if len(payload) + _HEADERS > self._broker.max_payload:
             raise PayloadTooLarge(

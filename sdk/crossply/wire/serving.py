@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from crossply.tasks import Tasks
     from crossply.wire.link import LinkConfig
     from crossply.wire.listening import Listening
+    from crossply.wire.sealed.forms import RequestReader as SealedReader
+    from crossply.wire.sealed.serving import SealedServer
     from crossply.wire.senders import Sender, Senders
     from crossply.wire.supervisor import Supervisor
 
@@ -43,6 +45,7 @@ class Server:
         senders: Senders,
         tasks: Tasks,
         report: Callable[[str, BaseException], None],
+        sealed: Callable[[Callable[[bytes, bytes, bytes], None]], SealedServer] | None = None,
     ) -> None:
         self._config = config
         self._broker = broker
@@ -53,6 +56,7 @@ class Server:
         self._endpoints: dict[bytes, Endpoint] = {}
         self._own: Listening | None = None
         self._loop = asyncio.get_running_loop()
+        self._sealed = None if sealed is None else sealed(self._send)
 
     def serve(self, endpoint: str, handler: Handler, *, prompt: bool = False) -> Serving:
         """Join the service's queue group for an endpoint, and take what addresses this instance."""
@@ -66,6 +70,11 @@ class Server:
             )
         subject = subjects.any_instance(service, endpoint).encode()
         return Serving(self._broker.listen(subject, self._take, queue=service.encode()))
+
+    def forget(self) -> None:
+        """Take nothing any more for being like what was taken before."""
+        for endpoint in self._endpoints.values():
+            endpoint.requests.clear()
 
     async def retire(self) -> None:
         """Listen no more on the instance's own subject, where pings ask after the calls that still run."""
@@ -87,7 +96,7 @@ class Server:
         form = endpoint.requests.get(data[:KEY])
         request = None if form is None else form.open(data, reply, received)
         if request is None:
-            request = self._opened(endpoint, reply, data, headers, received)
+            request = self._opened(endpoint, subject, reply, data, headers, received)
             if request is None:
                 return
         if endpoint.prompt:
@@ -95,8 +104,13 @@ class Server:
         else:
             self._hold(endpoint, request, reply, endpoint.handler(request), None)
 
-    def _opened(self, endpoint: Endpoint, reply: bytes, data: bytes, headers: bytes, received: float) -> Request | None:
+    def _opened(
+        self, endpoint: Endpoint, subject: bytes, reply: bytes, data: bytes, headers: bytes, received: float
+    ) -> Request | None:
         """Return the request in a message that fits no form; deal with what is none, and return ``None``."""
+        sealed = self._sealed
+        if sealed is not None and sealed.takes(data):
+            return self._asked(sealed.open(endpoint.sealed, endpoint.operation, subject, reply, data, received), reply)
         if not envelope.is_envelope(data):
             said = header_block.unpack(headers)
             request = foreign.request(endpoint.operation, data, said, id=new_id(), now=received)
@@ -117,15 +131,25 @@ class Server:
         except EnvelopeFault as fault:
             self._report(f"{endpoint.operation}: message refused", fault)
             return None
+        return self._asked(request, reply)
+
+    def _asked(self, request: Request | None, reply: bytes) -> Request | None:
+        """Answer a ping; return what is to be served."""
+        if request is None or request.kind is Kind.REQUEST:
+            return request
         if request.kind is Kind.PING:
             self._pong(request, reply)
-        return request if request.kind is Kind.REQUEST else None
+        return None
 
     def _pong(self, request: Request, reply: bytes) -> None:
+        working = {each.id for each in self._tasks.held() if isinstance(each, Request)}
+        body = b"".join(message.ids_in(request.body) - working)
+        if request.member is not None and self._sealed is not None:
+            self._broker.send(reply, self._sealed.pong(request, reply, body))
+            return
         answer = self._sender.stamp(Kind.PONG, new_id(), 0)
         answer.tlvs[envelope.IN_REPLY_TO] = request.id
-        working = {each.id for each in self._tasks.held() if isinstance(each, Request)}
-        answer.body = b"".join(message.ids_in(request.body) - working)
+        answer.body = body
         self._broker.send(reply, envelope.pack(answer))
 
     def _answer_now(self, endpoint: Endpoint, request: Request, reply: bytes) -> None:
@@ -134,7 +158,7 @@ class Server:
             # It waits for its turn, before the endpoint.
             self._hold(endpoint, request, reply, response, response.context)
         else:
-            self._send(reply, self._packed(endpoint, request, response), b"")
+            self._send(reply, self._packed(endpoint, request, reply, response), b"")
 
     def _hold(
         self, endpoint: Endpoint, request: Request, reply: bytes, work: Awaitable[Response], context: Context | None
@@ -146,27 +170,33 @@ class Server:
     async def _answer(self, endpoint: Endpoint, request: Request, reply: bytes, work: Awaitable[Response]) -> None:
         try:
             response = await work
-            self._send(reply, self._packed(endpoint, request, response), b"")
+            self._send(reply, self._packed(endpoint, request, reply, response), b"")
         except Exception as error:  # noqa: BLE001 - nobody awaits this task
             self._report(f"{endpoint.operation}: not answered", error)
         finally:
             self._tasks.release(request)
 
-    def _packed(self, endpoint: Endpoint, request: Request, response: Response) -> bytes:
+    def _packed(self, endpoint: Endpoint, request: Request, reply: bytes, response: Response) -> bytes:
         try:
-            payload = self._formed(endpoint, request, response) or message.pack_response(
-                self._sender, request.id, response, new_id()
-            )
+            if request.member is None:
+                payload = self._formed(endpoint, request, response) or self._pack(request, reply, response)
+            else:
+                payload = self._pack(request, reply, response)
             if len(payload) > self._broker.max_payload:
                 self._refuse_size(len(payload))
         except CallError as error:
             failed = Response(failure=_too_large(request, error))
-            return message.pack_response(self._sender, request.id, failed, new_id())
+            return self._pack(request, reply, failed)
         except Exception as error:  # noqa: BLE001 - whatever cannot be packed, the caller gets an answer
             self._report(f"{request.operation}: reply does not encode", error)
             failed = Response(failure=EndpointFailed("", trace_id=request.traceparent and request.traceparent[3:35]))
-            return message.pack_response(self._sender, request.id, failed, new_id())
+            return self._pack(request, reply, failed)
         return payload
+
+    def _pack(self, request: Request, reply: bytes, response: Response) -> bytes:
+        if request.member is not None and self._sealed is not None:
+            return self._sealed.pack(request, reply, response)
+        return message.pack_response(self._sender, request.id, response, new_id())
 
     def _formed(self, endpoint: Endpoint, request: Request, response: Response) -> bytes | None:
         """Return the wire form of a reply that says nothing beside its body and the usual facts; else ``None``."""
@@ -230,6 +260,7 @@ class Endpoint:
     prompt: bool = False
     requests: dict[bytes, RequestReader] = field(default_factory=dict[bytes, RequestReader])
     replies: dict[str, ReplyWriter] = field(default_factory=dict[str, ReplyWriter])
+    sealed: dict[bytes, SealedReader] = field(default_factory=dict[bytes, "SealedReader"])
     short: dict[str, ReplyWriter] = field(default_factory=dict[str, ReplyWriter])
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 HEARTBEATS = "mesh.hb.>"
+ANNOUNCEMENTS = "mesh.ctl.*"
+"""Everything that the control plane tells all at once."""
 HEAD = "mesh.ctl.head"
 KEYS = "mesh.ctl.keys"
 EVENTS = "mesh.evt"

@@ -249,6 +249,9 @@ class MemoryLink:
         """Ask an instance whether it lives."""
         return await self._calling.ping(operation, instance, timeout)
 
+    def protect(self, securities: object) -> None:
+        """Do nothing: in memory there is nobody to seal against."""
+
     def fail_attempts(self, service: str, instance: str) -> int:
         """Fail the attempts in flight to an instance."""
         return self._calling.fail_attempts(service, instance)

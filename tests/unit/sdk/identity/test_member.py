@@ -19,8 +19,7 @@ from crossply.config import MeshConfig
 from crossply.errors import ConfigError, PermissionDenied, Unavailable
 from crossply.identity import authority as client
 from crossply.identity.authority import Refused, opened
-from crossply.identity.issued import Issued, IssuedFault, checked
-from crossply.identity.keys import Keys
+from crossply.identity.issued import Issued
 from crossply.identity.member import Member
 from crossply_registry.authority import certificates
 from crossply_registry.authority.answer import answer
@@ -187,18 +186,6 @@ async def test_an_answer_that_names_somebody_else_or_leads_to_another_root_is_no
     fake.ca = FakeAuthority(tmp_path / "other", time).ca
     with pytest.raises(ConfigError, match="does not lead to the root"):
         await member(fake).begin()
-
-
-def test_a_certificate_of_another_instance_than_the_answer_says_is_not_believed(fake: FakeAuthority) -> None:
-    keys = Keys.make()
-    named = parse(ORDERS)
-    own = WorkloadKeys(keys.tls.public_key(), bytes(32), bytes(32))
-    made = fake.issuer.issue(named, "k7q2mzp4x3ab", own, now=NOW, lifetime=600.0)
-    said = opened(msgspec.json.encode(answer(made, fake.issuer, ())))
-    lying = msgspec.structs.replace(said, instance="otherinstanc")
-    assert checked(said, keys, ORDERS, fake.ca.read_bytes()) == said
-    with pytest.raises(IssuedFault, match="not of instance otherinstanc"):
-        checked(lying, keys, ORDERS, fake.ca.read_bytes())
 
 
 @pytest.mark.parametrize("settings", [{"authority_ca": None}, {"authority_ca": Path("/nowhere")}])

@@ -4,12 +4,27 @@ from __future__ import annotations
 
 import pytest
 
-from crossply.errors import CallError, Code, DeadlineExceeded, EndpointFailed, Executed, Origin, Unavailable
-from crossply.handler import Response
+from crossply.errors import (
+    CallError,
+    CircuitOpen,
+    Code,
+    DeadlineExceeded,
+    EndpointFailed,
+    Executed,
+    Origin,
+    Unavailable,
+)
+from crossply.handler import Response, compose
+from crossply.layers.breaker import breaker
 from crossply.layers.fault import fault, injected
+from crossply.layers.outlier import outlier
+from crossply.routing.breaker import Breaker
+from crossply.routing.held import BySubset
+from crossply.routing.outliers import Outliers
 from crossply.testing import Script, chance
+from crossply_policy.protection import BreakerPolicy, OutlierPolicy
 from crossply_policy.traffic import CODES, AbortPolicy, DelayPolicy, FaultPolicy
-from tests.unit.sdk.stage import Always, now, request
+from tests.unit.sdk.stage import Always, callee, instance, now, request
 
 NOTHING = Response()
 
@@ -91,3 +106,27 @@ async def test_a_delay_ends_at_the_deadline_and_sends_nothing_after_it() -> None
     assert str(raised.value) == "orders.create: Traffic/orders held it back until its deadline"
     assert raised.value.executed is Executed.NO
     assert script.seen == []
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        *(
+            aborting(100, code)
+            for code in ("unavailable", "overloaded", "disconnected", "deadline_exceeded", "internal")
+        ),
+        delaying(100, 9.0),
+    ],
+    ids=lambda policy: policy.abort.code if policy.abort else "held back until the deadline",
+)
+async def test_an_experiment_exercises_breaker_and_outlier(policy: FaultPolicy) -> None:
+    breakers = BySubset(lambda _: Breaker(BreakerPolicy(enabled=True), now, lambda _breaker: None))
+    known = callee(instance("a", "create"), instance("b", "create"))
+    outliers = Outliers(OutlierPolicy(enabled=True), known, now, lambda _instance, _seconds: None)
+    handler = compose([breaker(breakers), outlier(outliers), fault(policy, now, Always())], Script())
+    for _ in range(20):
+        with pytest.raises(CallError):
+            await handler(request(instance="a", deadline=now() + 0.1))
+    assert outliers.ejected("a")
+    with pytest.raises(CircuitOpen):
+        await handler(request())

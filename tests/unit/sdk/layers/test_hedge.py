@@ -6,14 +6,27 @@ import asyncio
 
 import pytest
 
-from crossply.errors import CallError, Code, Disconnected, EndpointFailed, Executed, InvalidArgument, Unavailable
-from crossply.handler import Layer, Request, Response
+from crossply.errors import (
+    Absent,
+    CallError,
+    CircuitOpen,
+    Code,
+    Disconnected,
+    EndpointFailed,
+    Executed,
+    InvalidArgument,
+    Unavailable,
+)
+from crossply.handler import Layer, Request, Response, compose
+from crossply.layers.breaker import breaker
 from crossply.layers.hedge import hedge
+from crossply.routing.breaker import Breaker
 from crossply.routing.budget import RetryBudget
+from crossply.routing.held import BySubset
 from crossply.routing.latencies import Latencies
 from crossply.testing import Script
 from crossply_policy.documents import BudgetPolicy, RetryPolicy
-from crossply_policy.protection import HedgePolicy
+from crossply_policy.protection import BreakerPolicy, HedgePolicy
 from tests.unit.sdk.stage import Always, call, now, request
 
 EMPTY = BudgetPolicy(ratio=0.0, floor=0.0)
@@ -204,3 +217,31 @@ async def test_what_an_endpoint_raises_on_purpose_ends_the_call() -> None:
     stand = Stand((0.01, EndpointFailed("no credit", code=Code.ABORTED)))
     with pytest.raises(EndpointFailed):
         await call(hedging(), stand)
+
+
+@pytest.mark.parametrize("refused", [CircuitOpen("open"), Absent("nobody")], ids=lambda each: type(each).__name__)
+async def test_a_hedge_that_was_refused_leaves_the_call_to_the_attempt_that_runs(refused: CallError) -> None:
+    stand = Stand((1.0, Response(b"first")), (0.0, refused))
+    assert (await call(hedging(), stand)).body == b"first"
+    failing = Stand((0.0, refused), (0.0, Response()))
+    with pytest.raises(type(refused)):
+        await call(hedging(), failing)
+
+
+async def test_a_half_open_breaker_closes_by_a_slow_attempt_though_its_hedge_is_refused() -> None:
+    breakers = BySubset(lambda _: Breaker(BreakerPolicy(enabled=True), now, lambda _breaker: None))
+    state = breakers.of(None)
+    for _ in range(20):
+        state.failed(state.enter())
+    await asyncio.sleep(BreakerPolicy().pause)
+    for _ in range(4):
+        handler = compose([hedging(), breaker(breakers)], Script([1.0, Response(b"done")]))
+        assert (await handler(request())).body == b"done"
+    assert state.closed
+
+
+async def test_a_call_may_have_run_when_it_fails_while_another_attempt_runs() -> None:
+    stand = Stand((5.0, Response()), (0.01, InvalidArgument("bad")))
+    with pytest.raises(InvalidArgument) as caught:
+        await call(hedging(), stand)
+    assert caught.value.executed is Executed.MAYBE

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import weakref
 from types import MappingProxyType
+
+from structlog.testing import capture_logs
 
 from crossply.routing.held import Held
 from crossply.testing import JumpingClock
+from crossply_policy.compile import compile_snapshot
 from crossply_policy.documents import BudgetPolicy, RetryPolicy
+from crossply_policy.parse import parse
 from crossply_policy.protection import BreakerPolicy, LimitPolicy, OutlierPolicy
 from crossply_policy.snapshot import Route, Snapshot
 from tests.unit.sdk.stage import callee, instance, request
@@ -25,7 +30,7 @@ def test_state_outlives_a_snapshot() -> None:
     known = callee(instance("a", "create"))
     before = (
         held.budget("orders", BudgetPolicy()),
-        held.breakers("orders", BREAKER).of("canary"),
+        held.breakers("orders", BREAKER).of(None),
         held.slots("orders", LIMIT).of(None),
         held.outliers(known, OUTLIER),
         held.latencies("orders", "create"),
@@ -33,7 +38,7 @@ def test_state_outlives_a_snapshot() -> None:
     held.keep(snapshot(orders=Route(breaker=BREAKER, limit=LIMIT, outlier=OUTLIER, idempotent=True)))
     assert before == (
         held.budget("orders", BudgetPolicy()),
-        held.breakers("orders", BREAKER).of("canary"),
+        held.breakers("orders", BREAKER).of(None),
         held.slots("orders", LIMIT).of(None),
         held.outliers(known, OUTLIER),
         held.latencies("orders", "create"),
@@ -109,3 +114,75 @@ def test_the_status_tells_what_protects_a_service_now() -> None:
             "limits": [{"subset": "canary", "in_flight": 1, "waiting": 0, "refused": 0}],
         }
     }
+
+
+def test_a_subset_that_nobody_defines_any_more_leaves_nothing() -> None:
+    held = Held(JumpingClock())
+    breakers, slots = held.breakers("orders", BREAKER), held.slots("orders", LIMIT)
+    whole = breakers.of(None)
+    for release in range(50):
+        subset = f"release-{release}"
+        kept = breakers.of(subset), slots.of(subset)
+        held.keep(steering(subset))
+        assert (breakers.of(subset), slots.of(subset)) == kept
+    assert set(breakers.states) == {None, "release-49"}
+    assert set(slots.states) == {"release-49"}
+    assert breakers.of(None) is whole
+    held.keep(snapshot(orders=Route(breaker=BREAKER, limit=LIMIT)))
+    assert set(breakers.states) == {None}
+
+
+def steering(subset: str) -> Snapshot:
+    """Return a snapshot in which calls to `orders` go to one subset."""
+    documents: list[dict[str, object]] = [
+        {"kind": "Service", "name": "orders", "spec": {"breaker": {}, "limit": {}}},
+        {
+            "kind": "Traffic",
+            "name": "orders",
+            "spec": {"subsets": {subset: {"release": subset}}, "routes": [{"split": {subset: 1}}]},
+        },
+    ]
+    return compile_snapshot(map(parse, documents), generation=1, revision=1)
+
+
+def test_what_operations_take_is_kept_of_a_bounded_number() -> None:
+    held = Held(JumpingClock())
+    kept = [weakref.ref(held.latencies("orders", f"made-up-{number}")) for number in range(5000)]
+    assert sum(each() is not None for each in kept) <= 2048
+    latencies = held.latencies("orders", "create")
+    held.latencies("orders", "quote")
+    assert held.latencies("orders", "create") is latencies
+
+
+def test_each_standing_of_a_breaker_is_logged_with_what_it_goes_by() -> None:
+    clock = JumpingClock()
+    with capture_logs() as logs:
+        breaker = Held(clock).breakers("orders", BREAKER).of("canary")
+        for _ in range(20):
+            breaker.failed(breaker.enter())
+        clock.advance(BREAKER.pause)
+        for _ in range(4):
+            breaker.succeeded(breaker.enter())
+    said = {"service": "orders", "subset": "canary", "opened": 1, "component": "routing", "log_level": "warning"}
+    assert logs == [
+        {"event": "breaker_open", "good": 0, "bad": 20, **said},
+        {"event": "breaker_half_open", "good": 0, "bad": 20, **said},
+        {"event": "breaker_closed", "good": 0, "bad": 0, **said},
+    ]
+
+
+def test_an_instance_that_is_ejected_and_returns_is_logged() -> None:
+    clock, known = JumpingClock(), callee(instance("a", "create"), instance("b", "create"))
+    with capture_logs() as logs:
+        outliers = Held(clock).outliers(known, OUTLIER)
+        for _ in range(OUTLIER.failures):
+            outliers.failed(request(instance="a"))
+        clock.advance(OUTLIER.base)
+        probe = request(instance="a")
+        assert outliers.probe(known.kept, probe, clock()) is known.instances["a"]
+        outliers.succeeded(probe)
+    said = {"service": "orders", "component": "routing"}
+    assert logs == [
+        {"event": "instance_ejected", "ejected": "a", "seconds": OUTLIER.base, "log_level": "warning", **said},
+        {"event": "instance_returned", "returned": "a", "log_level": "info", **said},
+    ]

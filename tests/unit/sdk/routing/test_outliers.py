@@ -205,3 +205,14 @@ def test_whatever_happens_the_share_holds_and_somebody_is_left(
             stand.clock.advance(3.0 * number)
         assert len(stand.out()) <= share * count
         assert len(stand.out()) < count
+
+
+def test_instances_that_fail_and_leave_are_forgotten_though_nobody_is_ever_ejected() -> None:
+    stand = Stand(2)
+    for number in range(100):
+        gone = instance(f"gone-{number}", "create")
+        stand.callee.add(gone)
+        stand.fail(gone.id)
+        stand.callee.remove(gone.id)
+    stand.fail("i0")
+    assert set(stand.outliers.watched) == {"i0"}

@@ -25,6 +25,7 @@ from crossply.errors import (
     RateLimited,
     Unavailable,
 )
+from crossply.layers.fault import injected
 from crossply.routing.verdict import verdict
 
 FAILS = [
@@ -55,6 +56,11 @@ SILENT = [
 @pytest.mark.parametrize("error", FAILS, ids=lambda each: type(each).__name__)
 def test_a_callee_that_cannot_answer_fails(error: BaseException) -> None:
     assert verdict(error) is False
+
+
+@pytest.mark.parametrize("code", sorted({error.code for error in FAILS}))
+def test_a_failure_that_a_document_injects_counts_as_the_real_one(code: Code) -> None:
+    assert verdict(injected(code, "on purpose", "Traffic/orders")) is False
 
 
 @pytest.mark.parametrize("error", WORKS, ids=str)

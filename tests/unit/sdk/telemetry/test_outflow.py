@@ -89,6 +89,20 @@ def test_what_is_too_much_for_one_report_is_in_the_next() -> None:
     assert sizes == [MOST_EDGES, 50, 0]
 
 
+def test_edges_that_are_too_many_for_one_report_take_turns_though_all_of_them_go_on() -> None:
+    recorder = MemoryRecorder("web")
+    reporter = Reporter(recorder)
+    operations = {f"orders.create-{number}" for number in range(2 * MOST_EDGES + 50)}
+    said: set[str] = set()
+    for _ in range(3):
+        for operation in operations:
+            told(recorder, operation)
+        report = reporter.report()
+        assert report is not None
+        said |= {each.operation for each in report.counted}
+    assert said == operations
+
+
 def test_spans_for_which_a_report_has_no_room_are_counted() -> None:
     recorder = MemoryRecorder("web")
     reporter = Reporter(recorder)

@@ -1,0 +1,208 @@
+"""Calls out, sealed: to the instance addressed, or to its service; what goes unsealed, the plain caller sends."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+
+from crossply.errors import CallError, IntegrityFailed, NoResponders, Origin
+from crossply.handler import Kind, Request, Response
+from crossply.names import new_id
+from crossply.seal import layout
+from crossply.seal.faults import Reason, SealFault
+from crossply.wire import envelope, message, subjects
+from crossply.wire.calling import late, refuse_size, refused, unconnected
+from crossply.wire.envelope import EnvelopeFault
+from crossply.wire.link import Pong
+from crossply.wire.sealed.forms import KEY, ReplyReader
+from crossply.wire.sealed.message import request_block, request_content
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from crossply.clock import Clock
+    from crossply.seal.credentials import Recipient
+    from crossply.seal.opener import Unsealed
+    from crossply.wire.calling import Caller
+    from crossply.wire.mux import Mux
+    from crossply.wire.sealed.sealing import Sealing
+    from crossply.wire.senders import Sender, Senders
+    from crossply.wire.supervisor import Supervisor
+
+_PLACES: Final = 8192
+_FORMS: Final = 64
+
+
+class Place(NamedTuple):
+    """Where attempts of one operation go, who opens them, and the forms of what comes back."""
+
+    subject: bytes
+    to: Recipient
+    replies: dict[bytes, ReplyReader]
+
+
+_Address: TypeAlias = tuple[str, str | None]
+
+
+class SealedCaller:
+    """Sends attempts to those who can open them; ``plain`` sends what policy has go unsealed."""
+
+    def __init__(
+        self,
+        sealing: Sealing,
+        plain: Caller,
+        *,
+        broker: Supervisor,
+        mux: Mux,
+        sender: Sender,
+        senders: Senders,
+        now: Clock,
+    ) -> None:
+        self._sealing = sealing
+        self._broker = broker
+        self._plain = plain
+        self._mux = mux
+        self._sender = sender
+        self._senders = senders
+        self._now = now
+        self._places: dict[_Address, Place] = {}
+        sealing.on_change(self._places.clear)
+
+    def call(self, request: Request) -> Awaitable[Response]:
+        """Send one attempt and return its reply."""
+        place = self._places.get((request.operation, request.instance)) or self._place(request)
+        return self._plain.call(request) if place is None else self._call(request, place)
+
+    async def _call(self, request: Request, place: Place) -> Response:
+        try:
+            unsealed = await self._unsealed(request, place, request.operation, request.instance)
+        except SealFault as fault:
+            raise self._refused(request, fault) from fault
+        form = place.replies.get(unsealed.message[:KEY])
+        if form is not None and form.member is unsealed.member:
+            response = form.open(unsealed.message, request.id)
+            if response is not None:
+                return response
+        return self._read(request, place, unsealed)
+
+    async def _unsealed(self, request: Request, place: Place, what: str, pinged: str | None) -> Unsealed:
+        """Send a request, and return its reply; ``pinged`` is whom to ask after it. Raise ``SealFault``."""
+        sealer, to = self._sealing.sealer, place.to
+        introduction = sealer.introduction(to)
+        inbox, reply = await self._exchange(request, place, introduction, what, pinged)
+        try:
+            unsealed = self._sealing.opener.unseal_reply(reply, inbox, to, request.id)
+        except SealFault as fault:
+            sealer.forgotten(to)
+            # A refusal may be forged: only what may run twice is sent again, with the credential this time.
+            twice = request.idempotent or request.kind is Kind.PING
+            if fault.reason is not Reason.REFUSED or introduction or not twice:
+                raise
+            return await self._unsealed(request, place, what, pinged)
+        if introduction:
+            sealer.introduced(to)
+        return unsealed
+
+    async def _exchange(
+        self, request: Request, place: Place, introduction: bytes, what: str, pinged: str | None
+    ) -> tuple[bytes, bytes]:
+        """Return the inbox that a request named, and what came there."""
+        connection = self._broker.current
+        if connection is None or connection.full or not connection.open:
+            await self._broker.ready(what, request.deadline)
+            connection = self._broker.current
+        now = self._now()
+        if request.deadline <= now:
+            raise late(what)
+        if connection is None:
+            raise unconnected(what)
+        token, attempt = self._mux.open(what, pinged, now, request.deadline, request.id)
+        try:
+            inbox = self._mux.prefix + token
+            block = request_block(self._sender, request, introduction, inbox)
+            payload = self._sealing.sealer.seal_request(
+                place.to,
+                request.kind,
+                place.subject,
+                message.time_to_live(request.deadline - now),
+                request.id,
+                block,
+                request_content(request, block),
+            )
+            if len(payload) > connection.max_payload:
+                refuse_size(what, len(payload), connection.max_payload)
+            connection.send(place.subject, payload, inbox)
+            return inbox, (await attempt.reply)[0]
+        except BaseException:
+            self._mux.close(token)
+            raise
+
+    def _read(self, request: Request, place: Place, unsealed: Unsealed) -> Response:
+        try:
+            parts = _parts(unsealed, request.id)
+            response = message.response_of(parts, request, unsealed.member.peer, self._senders)
+        except EnvelopeFault as fault:
+            raise self._refused(request, fault) from fault
+        if ReplyReader.fits(parts, response):
+            if len(place.replies) >= _FORMS:
+                place.replies.clear()
+            place.replies[unsealed.message[:KEY]] = ReplyReader(parts, response, unsealed.member)
+        return response
+
+    def _refused(self, request: Request, fault: EnvelopeFault) -> CallError:
+        self._sealing.tell(request.operation, fault)
+        if isinstance(fault, SealFault) and fault.reason is Reason.REFUSED:
+            return refused(request.operation, str(fault))
+        return IntegrityFailed(f"{request.operation}: {fault}", origin=Origin.WIRE)
+
+    def _place(self, request: Request) -> Place | None:
+        service, instance = request.service, request.instance
+        to = self._sealing.recipient(service, instance)
+        if to is None:
+            return None
+        if instance is None:
+            # Its key is that of the epoch: it is asked for each time.
+            return Place(subjects.any_instance(service, request.endpoint).encode(), to, {})
+        if len(self._places) >= _PLACES:
+            self._places.clear()
+        subject = subjects.one_instance(service, instance, request.endpoint).encode()
+        place = self._places[request.operation, instance] = Place(subject, to, {})
+        return place
+
+    async def ping(self, operation: str, instance: str, timeout: float) -> Pong:
+        """Ask an instance, as ``Caller.ping`` does, by a message that is sealed as its attempts are."""
+        if not self._broker.connected:
+            return Pong.SILENT
+        request = Request(operation, kind=Kind.PING, id=new_id(), instance=instance, deadline=self._now() + timeout)
+        request.body = self._mux.questions(request.service, instance)
+        try:
+            place = self._places.get((operation, instance)) or self._place(request)
+        except CallError:
+            return Pong.SILENT
+        if place is None:
+            return await self._plain.ping(operation, instance, timeout)
+        return await self._ping(request, place, instance)
+
+    async def _ping(self, request: Request, place: Place, instance: str) -> Pong:
+        what = f"ping {request.operation}"
+        try:
+            parts = _parts(await self._unsealed(request, place, what, None), request.id)
+        except NoResponders:
+            return Pong.GONE
+        except SealFault as fault:
+            self._sealing.tell(request.operation, fault)
+            return Pong.SILENT
+        except CallError:
+            return Pong.SILENT
+        if parts.kind is not Kind.PONG:
+            return Pong.SILENT
+        self._mux.lose(message.ids_in(parts.body), instance)
+        return Pong.ALIVE
+
+
+def _parts(unsealed: Unsealed, asked: bytes) -> envelope.Parts:
+    """Return what a reply says; raise ``EnvelopeFault`` unless it answers the message of the id ``asked``."""
+    parts = layout.parts(unsealed.message)
+    carried = parts.tlvs[envelope.CREDENTIAL]
+    if parts.tlvs[envelope.IN_REPLY_TO] != asked or (carried is not None and carried != unsealed.member.raw):
+        raise SealFault(Reason.MISDIRECTED, "reply answers another message, or carries another's credential")
+    return parts
