@@ -114,6 +114,24 @@ async def test_keys_turn_under_traffic_and_every_call_opens(closed: Closed) -> N
         await eventually(lambda: sealing.caller.outlived()[1] == [] and not sealing.callee.outlived()[0])
 
 
+async def test_of_two_replicas_each_gives_what_whichever_was_first_has_made(closed: Closed, tmp_path: Path) -> None:
+    async with AuthorityProcess(closed.out, tmp_path / "other", closed.broker.url, epoch=EPOCH) as other:
+        await other.ready()
+        async with closed.orders() as orders, closed.orders(authority=other.url) as second, closed.web() as web:
+            await feed(web).want("orders")
+            numbers = [member(web).keyring.seen["orders"]]
+            to_one, to_other = Sealing(web, orders), Sealing(web, second)
+            until = asyncio.get_running_loop().time() + 3 * EPOCH
+            while asyncio.get_running_loop().time() < until:
+                to_one.call()
+                to_other.call()
+                numbers.append(member(web).keyring.seen["orders"])
+                await asyncio.sleep(0.01)
+            assert to_one.kids == to_other.kids
+            assert len(to_one.kids) >= 3
+            assert numbers == sorted(numbers)
+
+
 async def test_subscribers_open_what_publishers_seal_and_no_one_else_is_given_the_keys(closed: Closed) -> None:
     async with closed.orders() as orders, closed.web() as web:
         group = await feed(orders).want_channel("orders.created")
