@@ -13,6 +13,7 @@
        │  ├─ RateLimited          a policy, by its name
        │  ├─ Unauthenticated      who is calling could not be shown
        │  ├─ PermissionDenied     the rule that denied, by its name
+       │  │  └─ Unwelcome         an event whose publisher may not publish it
        │  ├─ NotFound             no such service, endpoint or channel
        │  ├─ InvalidArgument      the body did not decode or validate: path and reason
        │  └─ PayloadTooLarge      above a limit, found before sending
@@ -192,6 +193,12 @@ class PermissionDenied(Refused):
     """An access rule, or its absence, denied the call; ``rule`` names it."""
 
     code = Code.PERMISSION_DENIED
+
+
+class Unwelcome(PermissionDenied):
+    """An event was delivered whose publisher may not publish it; it is put an end to after ``deliveries``."""
+
+    deliveries: ClassVar[int] = 8
 
 
 class NotFound(Refused):

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import IntEnum
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeAlias
 
 import msgspec
@@ -43,11 +44,12 @@ class Kind(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """The other end: its service, its instance, and the SPIFFE identity its credential names."""
+    """The other end: its service, its instance, the SPIFFE identity its credential names, and what else that claims."""
 
     service: str
     instance: str = ""
     identity: str = ""
+    claims: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), hash=False)
 
 
 FOREIGN = Peer(service="foreign")

@@ -7,6 +7,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
+from crossply.access.guard import guarding
 from crossply.audit.audit import Audit
 from crossply.clock import chance_of_loop, of_loop
 from crossply.codec import Decoder
@@ -31,7 +34,6 @@ from crossply.tasks import Tasks
 from crossply.telemetry.logs import get_logger
 from crossply.telemetry.outflow import Outflow
 from crossply.wire.link import ConnectionEvent
-from crossply.wire.presence import Hello
 from crossply_policy.documents import AdmissionPolicy
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from crossply.handler import Handler, Request
     from crossply.telemetry.given import Exporters
     from crossply.wire.link import Closable, Connect
+    from crossply.wire.presence import Hello
     from crossply_policy.snapshot import Snapshot
 
 _LOOK_EVERY = 0.01
@@ -64,16 +67,8 @@ class Running:
         self._connect = connect
         self.member = who(config, declared.service)
         self.instance = self.member.instance
-        self._hello = Hello(
-            service=declared.service,
-            instance=self.instance,
-            version=hello.version,
-            kind=hello.kind,
-            zone=config.zone,
-            labels=dict(config.labels),
-            description=hello.description,
-            started=time.time(),
-        )
+        labels = dict(config.labels)
+        self._hello = replace(hello, instance=self.instance, zone=config.zone, labels=labels, started=time.time())
         self._log = get_logger("mesh").bind(service=declared.service, instance=self.instance)
         self.now, chance = of_loop(), chance_of_loop()
         self.outflow = Outflow(
@@ -89,7 +84,6 @@ class Running:
         self.around = Surroundings(
             recorder=self.recorder,
             now=self.now,
-            wall=time.time_ns,
             chance=chance,
             zone=config.zone,
             around_call=declared.layers["call"],
@@ -100,6 +94,7 @@ class Running:
         self.intake.adopt(AdmissionPolicy(adaptive=False))
         self.rates = Rates(declared.service, self.now)
         self.audit = Audit()
+        self._guard = guarding(config, declared.service, self.member, self.audit, chance)
         self.called: dict[tuple[str, Any], tuple[Handler, Decoder]] = {}
         self._tasks = Tasks(lambda name, error: self._log.error("task_failed", task=name, error=repr(error)))
         self._serving: list[Closable] = []
@@ -132,15 +127,16 @@ class Running:
             raise
 
     async def _begin(self) -> None:
+        service = self._declared.service
         self.catalog = Catalog(self.link, self.instance, self._tasks, self.now, self.around.chance)
         self._feed = PolicyFeed(self.link, self.member.registry_key, self._adopt, self._tasks)
         self.routes = Routes(
-            self._declared.service, self.link, self.catalog, self._feed, self.around, self._tasks, self.rates
+            service, self.link, self.catalog, self._feed, self.around, self._tasks, self._guard, self.rates
         )
-        self.publishing = Publishing(self.link, self.around, self.rates, PUBLISH_WITHIN)
+        self.publishing = Publishing(self.link, self.around, self._guard, self.rates, PUBLISH_WITHIN)
         replies = Replies(self.link.replies, self.now, time.time_ns)
         self._inbound = Inbound(
-            self._declared.service, self.around, self.admission, self.intake, self.rates, replies, self._report
+            service, self.around, self.admission, self.intake, self._guard, self.rates, replies, self._report
         )
         self._presence = Presence(
             self.link, self._hello, self._feed, self.recorder, self.around.chance, time.time_ns, self._config.state
@@ -149,7 +145,7 @@ class Running:
         self.link.on_event(self._happened)
         self.link.on_missing_stream(self._presence.missing)
         await self._feed.start()
-        await self._feed.want(self._declared.service)
+        await self._feed.want(service)
         self.keys = following(self.member, self.link, self._declared, self.routes, self._feed, self.around, self._tasks)
         if self.keys is not None:
             self.routes.keys, self.publishing.keys = self.keys, self.keys

@@ -26,6 +26,7 @@ from crossply.layers.limit import limit
 from crossply.layers.measure import measure
 from crossply.layers.mirror import mirror
 from crossply.layers.outlier import outlier
+from crossply.layers.permit import permit
 from crossply.layers.propagate import propagate
 from crossply.layers.rescue import rescue
 from crossply.layers.retry import retry
@@ -38,6 +39,7 @@ from crossply.telemetry.recorder import Recorder, Side
 from crossply_policy.traffic import TrafficPolicy
 
 if TYPE_CHECKING:
+    from crossply.access.guard import Check
     from crossply.clock import Chance, Clock
     from crossply.discovery.catalog import Catalog
     from crossply.handler import Facts
@@ -76,7 +78,7 @@ INBOUND = (
     "rescue",
     "admit",
     "expire",
-    "authorize",
+    "permit",
     "throttle",
     "dedupe",
     "bound",
@@ -86,11 +88,10 @@ INBOUND = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What every stack of a process shares: clocks, chance, zone, where it tells what happened, user's layers."""
+    """What every stack of a process shares: clock, chance, zone, where it tells what happened, user's layers."""
 
     recorder: Recorder
     now: Clock
-    wall: Callable[[], int]
     chance: Chance
     zone: str = ""
     around_call: tuple[Layer, ...] = ()
@@ -114,6 +115,7 @@ def outbound(  # noqa: PLR0913 - all that one stack is made of
     budget: RetryBudget,
     protection: Protection = UNPROTECTED,
     idempotent: Callable[[Request], bool],
+    permitted: Check | None = None,
     limits: Limited = (),
     wire: Handler,
     steering: Steering | None = None,
@@ -136,6 +138,8 @@ def outbound(  # noqa: PLR0913 - all that one stack is made of
             *around.around_call,
             # Before any waiting: all that follows spends from this.
             deadline(route.timeout.total, around.now),
+            # Once per call, and before anything is spent on it: what the callee would refuse is not sent.
+            permit(permitted) if permitted else None,
             # Once per call, and before anything is done for it: what it refuses never left.
             throttle(limits) if limits else None,
             # Once per call, whatever becomes of it: a copy for each attempt would multiply load.
@@ -195,13 +199,17 @@ def copying(total: float, chooser: Chooser, *, around: Surroundings, catalog: Ca
     )
 
 
-def publishing(*, around: Surroundings, within: float, limits: Limited = (), wire: Handler) -> Handler:
+def publishing(
+    *, around: Surroundings, within: float, permitted: Check | None = None, limits: Limited = (), wire: Handler
+) -> Handler:
     """Return the handler of events to one channel; the wire itself sends the same bytes again until ``within``."""
     return compose(
         [
             trace(around.recorder, Side.PUBLISHER),
             measure(around.recorder, Side.PUBLISHER, around.now),
             deadline(within, around.now),
+            # A stream takes what it gets: who may not publish is refused before it has the event.
+            permit(permitted) if permitted else None,
             # Where events are made: what subscribers have not taken yet is the stream's matter.
             throttle(limits) if limits else None,
             propagate(),
@@ -217,6 +225,7 @@ def inbound(  # noqa: PLR0913 - all that one stack is made of
     around: Surroundings,
     admission: Admission,
     operation: str,
+    permitted: Check | None = None,
     limits: Limited = (),
     kept: tuple[Replies, Facts] | None = None,
     prompt: bool = False,
@@ -235,6 +244,8 @@ def inbound(  # noqa: PLR0913 - all that one stack is made of
             admit(admission, operation, around.now, prompt=prompt),
             # After admission, so that what waited too long is dropped before it costs anything.
             expire(around.now),
+            # Needs to know who is calling; before the rates, so that what may not be takes nobody's tokens.
+            permit(permitted) if permitted else None,
             # Needs the peer that is calling; before anything is decoded.
             throttle(limits) if limits else None,
             # After all that may refuse: what was refused is no outcome to be kept.

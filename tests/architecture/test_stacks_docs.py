@@ -66,7 +66,7 @@ def composed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def surroundings() -> stacks.Surroundings:
     nothing: Any = None
-    return stacks.Surroundings(recorder=MemoryRecorder(), now=lambda: 0.0, wall=lambda: 0, chance=nothing)
+    return stacks.Surroundings(recorder=MemoryRecorder(), now=lambda: 0.0, chance=nothing)
 
 
 def limits() -> Limited:
@@ -101,6 +101,7 @@ def outbound(retry: RetryPolicy, protection: Protection = UNPROTECTED) -> None:
         budget=nothing,
         protection=protection,
         idempotent=lambda _request: False,
+        permitted=lambda _request: None,
         limits=limits(),
         wire=wire,
         steering=stacks.Steering(subsets=nothing, copy=lambda _request: None),
@@ -118,6 +119,7 @@ def inbound() -> None:
         around=surroundings(),
         admission=Admission(1, lambda: 0.0),
         operation="orders.create",
+        permitted=lambda _request: None,
         limits=limits(),
         kept=(Replies(nothing, lambda: 0.0, lambda: 0), Facts(kept=True)),
         report=report,
@@ -201,7 +203,7 @@ def test_without_traffic_there_is_none_of_its_layers(composed: list[str]) -> Non
 
 
 def test_what_events_pass_is_what_the_page_says(composed: list[str]) -> None:
-    stacks.publishing(around=surroundings(), within=60.0, limits=limits(), wire=wire)
+    stacks.publishing(around=surroundings(), within=60.0, permitted=lambda _request: None, limits=limits(), wire=wire)
     sentence = PAGE.partition("Events out pass ")[2].partition(" and the wire")[0]
     assert composed == re.findall(r"`(\w+)`", sentence)
 

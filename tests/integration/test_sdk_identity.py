@@ -11,9 +11,11 @@ import pytest
 
 from crossply import Mesh
 from crossply.config import MeshConfig
-from crossply.errors import CallError, ConfigError, Unavailable
+from crossply.errors import CallError, ConfigError, Origin, PermissionDenied, Unavailable
+from crossply.handler import Request
 from crossply.identity.asking import asking
 from crossply.identity.member import Member
+from crossply.names import new_id
 from tests.support.authority_process import AuthorityProcess, CalloutProcess, initialised
 from tests.support.closed_broker import ClosedBroker
 from tests.support.closed_mesh import WEB_TO_ORDERS, Closed
@@ -63,6 +65,19 @@ async def test_services_join_with_their_tokens_and_call_each_other(open_to_web: 
         assert await web.call("orders.quote", {"number": 1}, timeout=5.0) == 2
         assert member(orders).issued.identity == "spiffe://mesh.local/t/default/svc/orders"
         assert member(orders).registry_key
+
+
+async def test_a_member_that_no_document_lets_in_reaches_nothing_and_is_told_at_once(closed: Closed) -> None:
+    async with closed.orders() as orders, closed.web() as web:
+        began = web.running.now()
+        with pytest.raises(PermissionDenied) as caught:
+            await web.call("orders.quote", {"number": 1}, timeout=5.0)
+        assert caught.value.rule == "default"
+        with pytest.raises(PermissionDenied) as remote:
+            await web.link.call(Request("orders.quote", b"\x80", id=new_id(), deadline=began + 5.0))
+        assert (remote.value.rule, remote.value.origin) == ("default", Origin.REMOTE)
+        assert web.running.now() - began < 4.0, "it was told by waiting"
+        await renewed(orders)
 
 
 async def test_without_a_certificate_there_is_no_connection(closed: Closed) -> None:

@@ -95,6 +95,7 @@ async def test_three_minutes_of_renewals_fail_no_call(tmp_path: Path) -> None:
         closed = Closed(soak.broker, authorities[0], out, tmp_path / "state")
         registry = await stack.enter_async_context(closed.registry(tmp_path / "registry"))
         await registry.ready()
+        await registry.allow_all()
         for _ in range(2):
             await soak.member(closed.orders(state=None))
         callers = [await soak.member(closed.web(state=None)) for _ in range(CALLERS)]

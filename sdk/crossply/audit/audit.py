@@ -19,7 +19,9 @@ class Audit:
         self._entries: deque[Entry] = deque()
         self.dropped = 0
 
-    def __len__(self) -> int:
+    @property
+    def waiting(self) -> int:
+        """How many entries nobody has taken yet."""
         return len(self._entries)
 
     def tell(self, entry: Entry) -> None:

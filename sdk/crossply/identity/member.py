@@ -21,7 +21,7 @@ from crossply.keyring.keyring import Keyring
 from crossply.keyring.signed import KeyFault
 from crossply.names import new_instance
 from crossply.telemetry.logs import get_logger
-from crossply.wire.credential import identity
+from crossply.wire.credential import identity, read
 from crossply.wire.renewals import Renewals
 
 if TYPE_CHECKING:
@@ -88,6 +88,16 @@ class Member:
         if self._held is None:
             raise Unavailable(f"{self._identity} has not joined yet")
         return self._held.issued
+
+    @property
+    def vouched_for(self) -> bool:
+        """Return that an authority says who this is."""
+        return True
+
+    @property
+    def claims(self) -> Mapping[str, str]:
+        """Return what its credential claims beside its names; nothing before ``begin``."""
+        return {} if self._held is None else read(self._held[1].credential).claimed
 
     @property
     def keys(self) -> Keys:

@@ -8,7 +8,7 @@ from crossply.clock import chance_of_loop
 from crossply.names import new_instance
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from crossply.config import MeshConfig
     from crossply.identity.member import Member
@@ -22,6 +22,8 @@ class Stranger:
         self.tls = config.tls
         self.registry_key = config.registry_key
         self.renewals = None
+        self.vouched_for = False
+        self.claims: Mapping[str, str] = {}
         self.keyring = None
 
     async def begin(self) -> None:

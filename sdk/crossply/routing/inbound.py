@@ -11,6 +11,7 @@ from crossply_policy.snapshot import Snapshot
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from crossply.access.guard import Guard
     from crossply.handler import Facts, Handler, Request, Response
     from crossply.protection.admission import Admission
     from crossply.protection.rates import Rates
@@ -27,6 +28,7 @@ class Inbound:
         around: Surroundings,
         calls: Admission,
         events: Admission,
+        guard: Guard,
         rates: Rates,
         replies: Replies,
         report: Callable[[Request, BaseException], None],
@@ -35,6 +37,7 @@ class Inbound:
         self._around = around
         self._calls = calls
         self._events = events
+        self._guard = guard
         self._rates = rates
         self._replies = replies
         self._report = report
@@ -59,6 +62,7 @@ class Inbound:
                 around=self._around,
                 admission=self._calls,
                 operation=operation,
+                permitted=self._guard.served(self._snapshot, name),
                 limits=self._rates.served(self._snapshot, name),
                 kept=(self._replies, facts) if facts.kept else None,
                 prompt=prompt,
@@ -76,6 +80,7 @@ class Inbound:
                 around=self._around,
                 admission=self._events,
                 operation=pattern,
+                permitted=self._guard.delivered(self._snapshot, pattern),
                 limits=(),
                 report=self._report,
             ),

@@ -10,6 +10,7 @@ from crossply_policy import names
 from crossply_policy.snapshot import Snapshot
 
 if TYPE_CHECKING:
+    from crossply.access.guard import Guard
     from crossply.handler import Handler, Request, Response
     from crossply.protection.rates import Rates
     from crossply.routing.wanting import Wanting
@@ -22,9 +23,10 @@ _CHANNELS = 2048
 class Publishing:
     """Finds the stack of a channel; ``within`` is how long one event may take, in seconds."""
 
-    def __init__(self, link: Link, around: Surroundings, rates: Rates, within: float) -> None:
+    def __init__(self, link: Link, around: Surroundings, guard: Guard, rates: Rates, within: float) -> None:
         self._link = link
         self._around = around
+        self._guard = guard
         self._rates = rates
         self._within = within
         self._handlers: dict[str, Handler] = {}
@@ -63,6 +65,7 @@ class Publishing:
         return stacks.publishing(
             around=self._around,
             within=self._within,
+            permitted=self._guard.published(self._snapshot, channel),
             limits=self._rates.published(self._snapshot, channel),
             wire=self._link.publish,
         )

@@ -24,6 +24,7 @@ from crossply_policy.traffic import MirrorPolicy, operation_at
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
+    from crossply.access.guard import Guard
     from crossply.control.feed import PolicyFeed
     from crossply.discovery.catalog import Catalog
     from crossply.handler import Handler
@@ -53,10 +54,12 @@ class Routes:
         feed: PolicyFeed,
         around: Surroundings,
         tasks: Tasks,
+        guard: Guard,
         rates: Rates,
     ) -> None:
         self._service = service
         self._link = link
+        self._guard = guard
         self._rates = rates
         self._tasks = tasks
         self._preparing: dict[str, asyncio.Task[None]] = {}
@@ -194,6 +197,8 @@ class Routes:
                 outliers=outliers,
             ),
             idempotent=idempotent,
+            # Who lacks a document that concerns the callee cannot tell what that would say.
+            permitted=self._guard.called(self.snapshot, service, endpoint) if self._feed.complete else None,
             limits=self._rates.called(self.snapshot, service, endpoint),
             wire=self._link.call,
             steering=steering,

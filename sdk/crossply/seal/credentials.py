@@ -193,7 +193,7 @@ def _member(raw: bytes, said: Credential, service: str) -> Member:
         said.serial,
         said.not_before * _SECOND,
         said.not_after * _SECOND,
-        Peer(service, said.instance, said.identity),
+        Peer(service, said.instance, said.identity, said.claimed),
         subjects.inbox(service, said.instance).encode(),
         f"{service}.",
         X25519PublicKey.from_public_bytes(said.kem_key),

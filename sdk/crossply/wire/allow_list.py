@@ -83,13 +83,16 @@ def of_instance(reach: Reach, service: str, instance: str, tenant: str) -> Allow
 def of_foreign(reach: Reach, name: str) -> AllowList:
     """Return what a client without the SDK may: call, ask NATS micro of whom it calls, publish, hear."""
     everyone = ANYONE in reach.callees
+    own = f"{subjects.inboxes(name)}.>"
     publish = {
+        # To itself, if to nobody else: a list that is empty allows everything.
+        own,
         *(subjects.any_instance(each, "*") for each in reach.callees),
         *((subjects.micro("*"), subjects.micro("*", ">")) if everyone else ()),
         *(subjects.micro("*", each, *rest) for each in reach.callees - {ANYONE} for rest in ((), ("*",))),
         *(subjects.channel(each) for each in reach.publishes),
     }
-    subscribe = {f"{subjects.inboxes(name)}.>", *(subjects.channel(each) for each in reach.hears)}
+    subscribe = {own, *(subjects.channel(each) for each in reach.hears)}
     return _sorted(publish, subscribe)
 
 

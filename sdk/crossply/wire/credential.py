@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+import msgspec
 
 _FIXED = struct.Struct(">BBH8sQQ16s32s32s")
 _MAGIC, _VERSION, _SIGNATURE = 0xC7, 1, 64
@@ -34,6 +37,14 @@ class Credential:
     def service(self) -> str:
         """The service the identity names: ``spiffe://<trust domain>/t/<tenant>/svc/<service>``."""
         return self.identity.rpartition("/svc/")[2]
+
+    @property
+    def claimed(self) -> Mapping[str, str]:
+        """What it claims beside its names, a msgpack map of text to text; nothing where there is none."""
+        try:
+            return msgspec.msgpack.decode(self.claims, type=dict[str, str]) if self.claims else {}
+        except msgspec.DecodeError:
+            return {}
 
 
 def identity(trust_domain: str, tenant: str, service: str) -> str:

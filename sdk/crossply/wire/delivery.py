@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from crossply.errors import CallError, Code
+from crossply.errors import CallError, Code, Unwelcome
 from crossply.handler import FOREIGN, JSON, Kind, Request
 from crossply.wire import envelope, message, subjects
 from crossply.wire.envelope import EnvelopeFault, NotYetReadable
@@ -131,7 +131,7 @@ class Delivery:
             response = await self._handler(request)
             progress.cancel()
             await self._settle(
-                event, _ACK if response.failure is None else _negative(response.failure, request.delivery)
+                event, _ACK if response.failure is None else negative(response.failure, request.delivery)
             )
         except asyncio.CancelledError:
             # Stopped before its end: another instance may begin at once.
@@ -183,8 +183,10 @@ class Delivery:
         self._broker.send(event.reply.encode(), verdict)
 
 
-def _negative(failure: CallError, delivery: int) -> bytes:
-    """A bare negative ack redelivers at once; the delay grows with each delivery."""
+def negative(failure: CallError, delivery: int) -> bytes:
+    """Return what the broker is told of a failure: a bare negative ack redelivers at once, so the delay grows."""
+    if isinstance(failure, Unwelcome) and delivery >= failure.deliveries:
+        return _TERMINATE + b" its publisher may not publish it"
     delay = failure.retry_after or _REDELIVERY[min(delivery, len(_REDELIVERY)) - 1]
     if failure.code is Code.UNAVAILABLE:
         delay = _REDELIVERY[0]

@@ -119,7 +119,7 @@ class Senders:
             raise EnvelopeFault(str(error)) from error
         if credential.cid(raw) != cid:
             raise EnvelopeFault("message names another credential than it carries")
-        peer = Peer(said.service, said.instance, said.identity)
+        peer = Peer(said.service, said.instance, said.identity, said.claimed)
         if len(self._known) >= self._limit:
             self._known.pop(next(iter(self._known)))
         inbox = subjects.inbox(peer.service, peer.instance).encode()

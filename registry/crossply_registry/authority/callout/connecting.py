@@ -76,7 +76,7 @@ class Chains:
         try:
             leaf = x509.load_pem_x509_certificate(chains[0][0].encode())
             leaf.verify_directly_issued_by(self._issuer(chains[0][1]))
-        except (ValueError, TypeError, InvalidSignature) as error:
+        except (ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound) as error:
             raise CertificateFault("certificate was not made by an authority of this mesh") from error
         return leaf
 
@@ -87,7 +87,7 @@ class Chains:
             known.verify_directly_issued_by(self._root)
             constraints = known.extensions.get_extension_for_class(x509.BasicConstraints).value
             if not constraints.ca or known == self._root:
-                raise CertificateFault("certificate was made by something that is no issuer")
+                raise ValueError("no issuer")
             if len(self._issuers) >= _KNOWN:
                 self._issuers.clear()
             self._issuers[pem] = known

@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from crossply.errors import CallError, Code
+from crossply.errors import CallError, Code, Unwelcome
 from crossply.wire.plans import ConsumerState
 
 if TYPE_CHECKING:
@@ -189,8 +189,10 @@ class Events:
             consumer.pump()
 
 
-def redelivery_delay(failure: CallError, delivery: int) -> float:
-    """Return after how many seconds a failed event comes again: later with each delivery."""
+def redelivery_delay(failure: CallError, delivery: int) -> float | None:
+    """Return after how many seconds a failed event comes again: later with each delivery; ``None``: not any more."""
+    if isinstance(failure, Unwelcome) and delivery >= failure.deliveries:
+        return None
     if failure.code is Code.UNAVAILABLE:
         return _REDELIVERY[0]
     return failure.retry_after or _REDELIVERY[min(delivery, len(_REDELIVERY)) - 1]

@@ -1,0 +1,1 @@
+"""Access as this process enforces it: who may do what with it, and what it may do itself."""
