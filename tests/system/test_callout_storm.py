@@ -6,7 +6,7 @@ import asyncio
 import ssl
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,7 +93,7 @@ def made(issuer: Issuer, out: Path, folder: Path, url: str) -> Idle:
 
 
 @asynccontextmanager
-async def opened(idle: list[Idle]) -> AsyncIterator[None]:
+async def opened(idle: list[Idle]) -> AsyncGenerator[None]:
     room = asyncio.Semaphore(AT_ONCE)
 
     async def one(each: Idle) -> None:
@@ -138,8 +138,8 @@ async def test_a_thousand_idle_connections_are_back_after_their_broker_started_a
         assert admitted(*authorities).total() >= CONNECTIONS
 
         before = admitted(*authorities)
-        for each in idle:
-            each.attempts = 0
+        for one in idle:
+            one.attempts = 0
         broker.kill()
         await eventually(lambda: not any(each.supervisor.connected for each in idle), WITHIN)
         broker.start()
