@@ -110,6 +110,7 @@ def of_registry(tenant: str) -> AllowList:
         f"$KV.{bucket}.>",
         *_reads(bucket),
         *(f"$JS.API.STREAM.{verb}.*" for verb in ("CREATE", "INFO")),
+        f"$JS.API.STREAM.MSG.GET.{subjects.AUDIT}",
         *(f"$JS.API.CONSUMER.{verb}.*.*" for verb in ("DURABLE.CREATE", "INFO")),
         _ALL_INBOXES,
     }
