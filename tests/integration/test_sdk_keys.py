@@ -17,9 +17,9 @@ from crossply.seal.opener import Opener
 from crossply.seal.sealer import Sealer, unix_ms
 from crossply.wire import envelope, subjects
 from crossply.wire.envelope import tlv
-from tests.support.authority_process import AuthorityProcess, initialised
+from tests.support.authority_process import AuthorityProcess, CalloutProcess, initialised
 from tests.support.closed_broker import ClosedBroker
-from tests.support.closed_mesh import Closed
+from tests.support.closed_mesh import WEB_TO_ORDERS, Closed
 from tests.support.waiting import eventually
 
 EPOCH = 2.0
@@ -80,6 +80,8 @@ async def test_a_caller_seals_to_a_service_by_its_epoch_and_any_instance_of_it_o
 
 
 async def test_keys_turn_under_traffic_and_every_call_opens(closed: Closed) -> None:
+    async with closed.policies() as policies:
+        await policies.apply(WEB_TO_ORDERS)
     async with closed.orders() as orders, closed.web() as web:
         await feed(web).want("orders")
         sealing = Sealing(web, orders)
@@ -126,22 +128,26 @@ async def test_a_credential_is_read_by_its_id(closed: Closed) -> None:
         assert await feed(web).credential(bytes(8)) == ()
 
 
-async def test_after_a_restart_without_any_authority_the_keys_are_those_that_were_kept(closed: Closed) -> None:
+async def test_after_a_restart_without_any_authority_the_keys_are_those_that_were_kept(
+    closed: Closed, tmp_path: Path
+) -> None:
     async with closed.orders(), closed.web() as web:
         await feed(web).want("orders")
         number = member(web).keyring.seen["orders"]
         await eventually(lambda: member(web).keyring.seen["orders"] > number)
-    closed.authority.program.kill()
-    async with closed.orders() as again, closed.web() as web:
-        keyring = member(again).keyring
-        assert member(again).keyring.since > unix_ms()
-        assert member(web).keyring.seen["orders"] > number
-        assert await feed(web).want("orders") is not None
-        assert keyring.wrapped
-        Sealing(web, again)
-        to = member(web).keyring.recipient("orders")
-        assert to is not None
-        assert keyring.ring.find(to.kid, unix_ms()) is not None
+    async with CalloutProcess(closed.out, tmp_path / "callout", closed.broker.url) as callout:
+        await callout.ready()
+        closed.authority.program.kill()
+        async with closed.orders() as again, closed.web() as web:
+            keyring = member(again).keyring
+            assert member(again).keyring.since > unix_ms()
+            assert member(web).keyring.seen["orders"] > number
+            assert await feed(web).want("orders") is not None
+            assert keyring.wrapped
+            Sealing(web, again)
+            to = member(web).keyring.recipient("orders")
+            assert to is not None
+            assert keyring.ring.find(to.kid, unix_ms()) is not None
 
 
 async def _ask(mesh: Mesh, raw: bytes) -> bytes:
