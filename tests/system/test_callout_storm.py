@@ -125,8 +125,8 @@ async def test_a_thousand_idle_connections_are_back_after_their_broker_started_a
             )
             for name in ("one", "two")
         ]
-        for each in authorities:
-            await each.ready()
+        for replica in authorities:
+            await replica.ready()
         async with Closed(broker, authorities[0], out, tmp_path / "state").policies() as policies:
             await policies.apply(access("web-orders", ["web"], {"service": "orders"}))
         folder = Folder(out / "authority")
