@@ -85,7 +85,6 @@ class Running:
         self.around = Surroundings(
             recorder=self.recorder,
             now=self.now,
-            wall=time.time_ns,
             chance=chance,
             zone=config.zone,
             around_call=declared.layers["call"],

@@ -94,11 +94,10 @@ INBOUND = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What every stack of a process shares: clocks, chance, zone, where it tells what happened, user's layers."""
+    """What every stack of a process shares: clock, chance, zone, where it tells what happened, user's layers."""
 
     recorder: Recorder
     now: Clock
-    wall: Callable[[], int]
     chance: Chance
     zone: str = ""
     around_call: tuple[Layer, ...] = ()

@@ -69,7 +69,7 @@ def surroundings() -> stacks.Surroundings:
     nothing: Any = None
     moves = Moves()
     moves.begin({"orders"}, {"web"}, publishing=True)
-    return stacks.Surroundings(recorder=MemoryRecorder(), now=lambda: 0.0, wall=lambda: 0, chance=nothing, moves=moves)
+    return stacks.Surroundings(recorder=MemoryRecorder(), now=lambda: 0.0, chance=nothing, moves=moves)
 
 
 def limits() -> Limited:

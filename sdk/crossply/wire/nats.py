@@ -87,7 +87,7 @@ class NatsLink:
         if config.renewals is not None:
             follow(config.renewals, broker, self._mux, now)
         jetstream = JetStream(broker, self._mux, now)
-        sealed = self._sealed = None if config.keys is None else _sealed(config, config.keys, self._sender, now)
+        sealed = self.sealed = None if config.keys is None else _sealed(config, config.keys, self._sender, now)
         plain = Caller(broker, self._mux, self._sender, self._senders, now)
         self._caller = plain if sealed is None else sealed.caller(plain, broker, self._mux, self._senders)
         pack = partial(message.pack_event, self._sender) if sealed is None else sealed.events.pack
@@ -159,8 +159,8 @@ class NatsLink:
 
     def protect(self, securities: Securities) -> None:
         """Seal, and take, what these say."""
-        if self._sealed is not None:
-            self._sealed.sealing.adopt(securities)
+        if self.sealed is not None:
+            self.sealed.sealing.adopt(securities)
             # What was taken unsealed before may not be any more.
             self._server.forget()
 
@@ -198,7 +198,7 @@ class NatsLink:
             now=self._now,
             report=self._report,
             on_missing=lambda: self._stream_missing(None),
-            sealed=None if self._sealed is None else self._sealed.events,
+            sealed=None if self.sealed is None else self.sealed.events,
         )
         delivery.start()
         return delivery
