@@ -29,7 +29,7 @@ def retry(
     *,
     spans: Layer | None = None,
 ) -> Handler:
-    """Send up to ``policy.attempts`` further attempts, after pauses with full jitter, and those that the callee asks for.
+    """Send up to ``policy.attempts`` further attempts, after pauses with full jitter and what the callee asks for.
 
     Those of sampled calls go through ``spans``, so that the others do not pay for it.
     """
