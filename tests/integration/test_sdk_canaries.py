@@ -1,5 +1,8 @@
 """What the broker sees: a thousand canaries in all that calls and events carry, and none of them in its hands."""
 
+# pyright: reportUnknownMemberType=false
+# nats-py leaves parameters of these methods untyped
+
 from __future__ import annotations
 
 import asyncio
@@ -125,13 +128,11 @@ async def test_the_broker_reads_no_canary_under_strict_and_all_of_them_under_off
     async with Spy(broker, tmp_path / "broker") as spy:
         for number in range(ROUNDS):
             heard += await sing(web, number)
-        await eventually(lambda: set(heard) == CANARIES)
+        await eventually(lambda: CANARIES.issubset(heard))
         await asyncio.sleep(0.2)  # the log of the broker is written behind it
         seen = spy.seen()
     if encryption == "strict":
         assert seen == {"subscriber": set(), "store": set(), "trace": set()}
     else:
         events = {each for each in CANARIES if "-event-" in each}
-        assert seen["subscriber"] == CANARIES
-        assert seen["trace"] == CANARIES
-        assert seen["store"] == events
+        assert seen == {"subscriber": set(CANARIES), "store": events, "trace": set(CANARIES)}

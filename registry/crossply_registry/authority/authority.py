@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from crossply import wire
@@ -22,12 +22,15 @@ from crossply.telemetry.logs import get_logger
 from crossply.tls import SCHEME, TlsFiles
 from crossply.wire.link import Connect, LinkConfig, StoreUnavailable
 from crossply.wire.plans import CredentialsPlan
+from crossply.wire.system import SystemOnWire
 from crossply_registry.authority import state
 from crossply_registry.authority.callout.admitting import Admitting
 from crossply_registry.authority.callout.jwt import Signer
 from crossply_registry.authority.callout.service import CalloutService
 from crossply_registry.authority.certificates import CertificateFault, trust_domain_of
 from crossply_registry.authority.credentials import IssuedCredentials
+from crossply_registry.authority.effect import Effect
+from crossply_registry.authority.expelling import ConnectSystem
 from crossply_registry.authority.folder import ISSUER_CONTEXT, certificate
 from crossply_registry.authority.identity import AUTHORITY, Identity
 from crossply_registry.authority.issuer import Issuer
@@ -38,6 +41,7 @@ from crossply_registry.authority.keyring.asked import Asking
 from crossply_registry.authority.keyring.granting import Granting
 from crossply_registry.authority.keyring.judging import Judging
 from crossply_registry.authority.keyring.publishing import Publishing
+from crossply_registry.authority.keyring.registry_keys import SigningKeys
 from crossply_registry.authority.keyring.turning import Keys
 from crossply_registry.authority.keyring.vault import Vault
 from crossply_registry.authority.kubernetes import ApiServer, Reviewer
@@ -45,7 +49,7 @@ from crossply_registry.authority.renewing import Renewing
 from crossply_registry.authority.revocations import Revocations
 from crossply_registry.authority.state import State, StateFault
 from crossply_registry.authority.tokens import Tokens
-from crossply_registry.broker_config import MESH_ACCOUNT
+from crossply_registry.broker_config import account
 from crossply_registry.connecting import TRY_AGAIN, connected
 from crossply_registry.registry import Starting
 
@@ -78,6 +82,8 @@ class Parts:
     keys: Keys
     asking: Asking
     judging: Judging
+    effect: Effect
+    signing: SigningKeys
 
 
 class Authority:
@@ -88,17 +94,20 @@ class Authority:
         config: AuthorityConfig,
         *,
         connect: Connect = wire.connect,
+        connect_system: ConnectSystem = SystemOnWire.connect,
         clock: Clock = monotonic,
         now: Callable[[], float] = time.time,
         reviewer: Reviewer | None = None,
     ) -> None:
         self._config = config
         self._connect = connect
+        self._connect_system = connect_system
         self._clock = clock
         self._now = now
         self._cluster = ApiServer(config.cluster) if reviewer is None and config.cluster is not None else None
         self._reviewer = reviewer or self._cluster
         self._link: Link | None = None
+        self._effect: Effect | None = None
         self._callout: CalloutService | None = None
         self._parts: Parts | None = None
         self._tasks = Tasks(_failed)
@@ -122,19 +131,6 @@ class Authority:
             raise Starting("authority is starting: waiting for the broker")
         return self._parts
 
-    @property
-    def registry(self) -> x509.Certificate | None:
-        """Return the certificate of the registry's signing key, if there is one."""
-        path = self._config.folder.registry
-        return certificate(path) if path.exists() else None
-
-    @property
-    def registry_key(self) -> bytes | None:
-        """Return the key that signs revisions here; None is the development key."""
-        held = self.registry
-        key = None if held is None else held.public_key()
-        return key.public_bytes_raw() if isinstance(key, Ed25519PublicKey) else None
-
     async def start(self) -> None:
         """Connect, agree with the other replicas on the issuer, take over the first tokens.
 
@@ -151,7 +147,11 @@ class Authority:
         revocations = Revocations(kept, issuer, now=self._now)
         await revocations.refresh()
         journal = Journal(kept, now=self._now)
-        keys = self._keys(link, kept, issuer)
+        publishing = Publishing(link, issuer, self._config.tenant)
+        vault = Vault(kept, self._config.kek, now=lambda: int(self._now() * 1000))
+        keys = Keys(vault, publishing, self._config.epoch, chance_of_loop())
+        signing = SigningKeys(self._config.folder, link.store, issuer, publishing, self._config.tenant, now=self._now)
+        await signing.refresh()
         judging = Judging(lambda service: str(Identity(issuer.trust_domain, self._config.tenant, service)))
         granting, credentials = Granting(issuer, keys, may=judging.may), IssuedCredentials(link.keys.credentials)
         joining = Joining(
@@ -165,22 +165,35 @@ class Authority:
         )
         entries = await journal.refresh()
         renewing = Renewing(issuer, joining, revocations, now=self._now)
-        asking = Asking(renewing, granting)
-        self._parts = Parts(link, issuer, tokens, revocations, journal, joining, renewing, keys, asking, judging)
-        self._tasks.for_ever(keys.turning, "turn keys")
+        effect = self._effect = Effect(link, issuer, revocations, self._config.tenant, self._now)
+        self._parts = Parts(
+            link=link,
+            issuer=issuer,
+            tokens=tokens,
+            revocations=revocations,
+            journal=journal,
+            joining=joining,
+            renewing=renewing,
+            keys=keys,
+            asking=Asking(renewing, granting),
+            judging=judging,
+            effect=effect,
+            signing=signing,
+        )
         if self._callout is not None:
-            await self._callout.follow(link, self.registry_key, revocations)
+            await self._callout.follow(link, signing.signers, revocations, effect.adopt)
+        self._tasks.for_ever(keys.turning, "turn keys")
+        self._tasks.for_ever(signing.looking, "the registry's keys")
+        await effect.begin(self._target(), self._connect_system if self._callout is not None else None)
         _log.info("ready", instance=self.instance, trust_domain=issuer.trust_domain, entries=entries)
-
-    def _keys(self, link: Link, kept: State, issuer: Issuer) -> Keys:
-        vault = Vault(kept, self._config.kek, now=lambda: int(self._now() * 1000))
-        return Keys(vault, Publishing(link, issuer, self._config.tenant), self._config.epoch, chance_of_loop())
 
     async def aclose(self) -> None:
         """Close the connections; a broker that does not answer is not waited for."""
         await self._tasks.aclose()
         if self._cluster is not None:
             await self._cluster.aclose()
+        if self._effect is not None:
+            await self._effect.aclose()
         if self._callout is not None:
             await self._callout.aclose()
         if self._link is not None:
@@ -203,7 +216,7 @@ class Authority:
             root=self.root,
             trust_domain=trust_domain_of(self.root),
             tenant=self._config.tenant,
-            account=MESH_ACCOUNT,
+            account=account(self._config.tenant),
             signer=Signer(keys.issuer),
             now=self._now,
         )

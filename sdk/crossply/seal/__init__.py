@@ -1,6 +1,6 @@
 """Sealed messages, suites 0x01, 0x11 and 0x12: bytes in, bytes out; ``wire.sealed`` sends them.
 
-What the layers ``seal`` and ``open`` need of it, and all they need. An instance has, made at its join:
+What the wire needs of it, and all it needs. An instance has, made at its join:
 
     own = holder(credential, kem, signing)          # its credential and private keys; replaced whole at renewal
     lineage = Lineage()                             # its right to them, which a forked child has not

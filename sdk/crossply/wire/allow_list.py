@@ -58,6 +58,7 @@ def of_instance(reach: Reach, service: str, instance: str, tenant: str) -> Allow
         # A registry asks who serves what.
         *_inboxes({*reach.callers, REGISTRY}),
         *(subjects.channel(each) for each in reach.publishes),
+        subjects.OWN_PERMISSIONS,
         *_reads(subjects.bucket(tenant)),
         *_reads(subjects.credentials(tenant)),
         *_keeps(subjects.replies(tenant)),
@@ -109,6 +110,7 @@ def of_registry(tenant: str) -> AllowList:
         f"$KV.{bucket}.>",
         *_reads(bucket),
         *(f"$JS.API.STREAM.{verb}.*" for verb in ("CREATE", "INFO")),
+        f"$JS.API.STREAM.MSG.GET.{subjects.AUDIT}",
         *(f"$JS.API.CONSUMER.{verb}.*.*" for verb in ("DURABLE.CREATE", "INFO")),
         _ALL_INBOXES,
     }
@@ -123,7 +125,7 @@ def of_registry(tenant: str) -> AllowList:
 
 
 def of_authority(tenant: str) -> AllowList:
-    """Return what authorities may: they serve renewals to all, follow policy, and keep what they issued.
+    """Return what authorities may: they serve renewals to all, follow policy, keep what they issued, publish keys.
 
     Their certificate is one for all replicas, so that no instance is named here.
     """
@@ -132,8 +134,8 @@ def of_authority(tenant: str) -> AllowList:
         *_own(AUTHORITY),
         subjects.who(AUTHORITY),
         subjects.KEYS,
-        f"$KV.{bucket}.authority.>",
-        f"$KV.{bucket}.keys.>",
+        *(f"$KV.{bucket}.{place}" for place in ("authority.>", "revoked", "keys.>", "registry")),
+        subjects.REVOKED,
         *_reads(bucket),
         *_keeps(credentials),
         *(f"$JS.API.STREAM.{verb}.KV_{each}" for verb in ("CREATE", "INFO") for each in (bucket, credentials)),
@@ -147,6 +149,16 @@ def of_authority(tenant: str) -> AllowList:
         *(subjects.micro(verb, *about) for verb in _VERBS for about in ((), (AUTHORITY,), (AUTHORITY, "*"))),
     }
     return _sorted(publish, subscribe)
+
+
+def of_system(service: str) -> AllowList:
+    """Return what may be done in the brokers' own account: see who is connected, and end that."""
+    publish = (
+        subjects.EVERY_BROKERS_CONNECTIONS,
+        subjects.brokers_connections("*"),
+        subjects.end_of_connection("*"),
+    )
+    return _sorted(publish, (f"{subjects.inboxes(service)}.>",))
 
 
 def _sorted(publish: Iterable[str], subscribe: Iterable[str]) -> AllowList:

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from crossply.audit.audit import Audit
     from crossply.handler import Handler, Peer, Request, Response
     from crossply.tls import Tls
+    from crossply.wire.auditing import AuditStream
     from crossply.wire.keys import Keys
     from crossply.wire.lease import SharesOfRates
+    from crossply.wire.notices import Notices
     from crossply.wire.plans import ConsumerPlan, ConsumerState, RepliesPlan, StreamPlan
     from crossply.wire.presence import Presence
     from crossply.wire.renewals import Renewals
@@ -270,8 +272,18 @@ class Link(Protocol):
         ...
 
     @property
+    def revoked(self) -> Notices:
+        """What is said of revoked credentials: by the authority, to all."""
+        ...
+
+    @property
     def keys(self) -> Keys:
         """What the authority says of keys, and the credentials that it keeps."""
+        ...
+
+    @property
+    def audit(self) -> AuditStream:
+        """The audit stream."""
         ...
 
     @property
