@@ -21,6 +21,7 @@ from crossply import CallError, Mesh
 from crossply.errors import Code
 from crossply.seal.revoked import Revoked, sign
 from crossply.wire import credential, subjects
+from crossply.wire.supervisor import Supervisor
 from tests.support.broker import Broker
 from tests.support.meshes import Meshes
 from tests.support.policies import Policies
@@ -128,6 +129,15 @@ async def expect(scene: Scene, reason: str, *message: Any) -> None:
 
 async def test_a_message_said_again_does_not_run_again(scene: Scene) -> None:
     subject, reply, data = await scene.captured()
+    await expect(scene, "replayed", subject, reply, data)
+
+
+async def test_a_message_said_again_does_not_run_over_the_next_connection_either(scene: Scene) -> None:
+    subject, reply, data = await scene.captured()
+    broker: Supervisor = vars(scene.orders.link)["_broker"]
+    before = broker.current
+    broker.move()  # as at a renewal, or before a lame duck ends
+    await eventually(lambda: broker.current is not before)
     await expect(scene, "replayed", subject, reply, data)
 
 
