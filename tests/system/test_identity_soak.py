@@ -14,7 +14,7 @@ from crossply import Mesh
 from crossply.identity.member import Member
 from tests.support.authority_process import AuthorityProcess, initialised
 from tests.support.closed_broker import ClosedBroker
-from tests.support.closed_mesh import Closed
+from tests.support.closed_mesh import WEB_TO_ORDERS, Closed
 from tests.support.registry_process import RegistryProcess
 
 LIFETIME = "120"
@@ -95,7 +95,7 @@ async def test_three_minutes_of_renewals_fail_no_call(tmp_path: Path) -> None:
         closed = Closed(soak.broker, authorities[0], out, tmp_path / "state")
         registry = await stack.enter_async_context(closed.registry(tmp_path / "registry"))
         await registry.ready()
-        await registry.allow_all()
+        await registry.allow(WEB_TO_ORDERS)
         for _ in range(2):
             await soak.member(closed.orders(state=None))
         callers = [await soak.member(closed.web(state=None)) for _ in range(CALLERS)]

@@ -29,11 +29,13 @@ joins today.
                         open_event(payload, channel, group, stored) -> Opened(parts, member, strict)
 
 ``Unsealed.message`` is the message with its content in the clear, so that the forms of the wire can compare it with
-one before; whoever reads it refuses another reply subject in TLV 9 of a request, another id in TLV 5 of a reply, as
-the wire does. Where no form fits, ``open_request`` and ``open_reply`` do that themselves and return ``Opened``, with
-the ``parts`` that ``wire.envelope.parts`` returns. ``member`` says who sent it as ``wire.senders.Known`` does
-(``peer``, ``inbox``, ``operations``). ``subject``, ``reply`` and ``channel`` are the subjects as bytes. Times are
-unix milliseconds by the wall clock, which these take as ``clock``. credentials.revoke(raw) the authority's signed
-list; ends sessions that run, too ring.renew(own, now); sealer.renew(own) a renewed credential: the old key opens for
-an overlap ring.adopt(epochs), another ``Group`` new keys of the service, of a channel
+one before; whoever reads it refuses another reply subject in TLV 9 of a request, another id in TLV 5 of a reply, as the
+wire does. Where no form fits, ``open_request`` and ``open_reply`` do that themselves and return ``Opened``, with the
+``parts`` that ``wire.envelope.parts`` returns. ``member`` says who sent it as ``wire.senders.Known`` does (``peer``,
+``inbox``, ``operations``). ``subject``, ``reply`` and ``channel`` are the subjects as bytes. Times are unix
+milliseconds by the wall clock, which these take as ``clock``.
+
+    credentials.revoke(raw)                         the authority's signed list; ends sessions that run, too
+    ring.renew(own, now); sealer.renew(own)         a renewed credential: the old key opens for an overlap
+    ring.adopt(epochs), another ``Group``           new keys of the service, of a channel
 """

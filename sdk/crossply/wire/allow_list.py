@@ -58,6 +58,7 @@ def of_instance(reach: Reach, service: str, instance: str, tenant: str) -> Allow
         # A registry asks who serves what.
         *_inboxes({*reach.callers, REGISTRY}),
         *(subjects.channel(each) for each in reach.publishes),
+        subjects.OWN_PERMISSIONS,
         *_reads(subjects.bucket(tenant)),
         *_reads(subjects.credentials(tenant)),
         *_keeps(subjects.replies(tenant)),
@@ -133,6 +134,8 @@ def of_authority(tenant: str) -> AllowList:
         subjects.who(AUTHORITY),
         subjects.KEYS,
         f"$KV.{bucket}.authority.>",
+        f"$KV.{bucket}.revoked",
+        subjects.REVOKED,
         f"$KV.{bucket}.keys.>",
         *_reads(bucket),
         *_keeps(credentials),
@@ -147,6 +150,16 @@ def of_authority(tenant: str) -> AllowList:
         *(subjects.micro(verb, *about) for verb in _VERBS for about in ((), (AUTHORITY,), (AUTHORITY, "*"))),
     }
     return _sorted(publish, subscribe)
+
+
+def of_system(service: str) -> AllowList:
+    """Return what may be done in the brokers' own account: see who is connected, and end that."""
+    publish = (
+        subjects.EVERY_BROKERS_CONNECTIONS,
+        subjects.brokers_connections("*"),
+        subjects.end_of_connection("*"),
+    )
+    return _sorted(publish, (f"{subjects.inboxes(service)}.>",))
 
 
 def _sorted(publish: Iterable[str], subscribe: Iterable[str]) -> AllowList:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from crossply.tls import Tls
     from crossply.wire.keys import Keys
     from crossply.wire.lease import SharesOfRates
+    from crossply.wire.notices import Notices
     from crossply.wire.plans import ConsumerPlan, ConsumerState, RepliesPlan, StreamPlan
     from crossply.wire.presence import Presence
     from crossply.wire.renewals import Renewals
@@ -267,6 +268,11 @@ class Link(Protocol):
     @property
     def shares(self) -> SharesOfRates:
         """Shares in rates."""
+        ...
+
+    @property
+    def revoked(self) -> Notices:
+        """What is said of revoked credentials: by the authority, to all."""
         ...
 
     @property

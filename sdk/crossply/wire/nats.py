@@ -9,6 +9,7 @@ from crossply.clock import chance_of_loop, of_loop
 from crossply.tasks import Tasks
 from crossply.telemetry.logs import get_logger
 from crossply.wire import credential, message, subjects
+from crossply.wire.allowed import follow
 from crossply.wire.announcing import Announcer, Watch
 from crossply.wire.calling import Caller
 from crossply.wire.delivery import Delivery
@@ -18,6 +19,7 @@ from crossply.wire.jetstream import JetStream
 from crossply.wire.keys import Keys, KeysOnWire
 from crossply.wire.link import ConnectionEvent, EventHandler, LinkConfig
 from crossply.wire.mux import Mux, disconnected, instance_gone
+from crossply.wire.notices import Notices, NoticesOnWire
 from crossply.wire.observing import Observer
 from crossply.wire.provision import Provisioner
 from crossply.wire.publishing import Publisher
@@ -83,7 +85,7 @@ class NatsLink:
             on_refusal=Denials(self._mux).told,
         )
         if config.renewals is not None:
-            config.renewals.on_renewal(broker.move)
+            follow(config.renewals, broker, self._mux, now)
         jetstream = JetStream(broker, self._mux, now)
         sealed = self.sealed = None if config.keys is None else _sealed(config, config.keys, self._sender, now)
         plain = Caller(broker, self._mux, self._sender, self._senders, now)
@@ -100,6 +102,7 @@ class NatsLink:
         self.shares: SharesOfRates = SharesOnWire(
             config, broker, self._mux, self._sender, self._senders, now, self._report
         )
+        self.revoked: Notices = NoticesOnWire(broker, subjects.REVOKED, subjects.instance_group(config.instance))
         self._streams = Provisioner(jetstream, config.tenant)
         self.keys: Keys = KeysOnWire(config, broker, jetstream, self._streams)
 

@@ -135,6 +135,23 @@ class FakeShares:
         return Open()
 
 
+class FakeNotices:
+    """Notices, each heard at once by all who watch."""
+
+    def __init__(self) -> None:
+        self.told: list[bytes] = []
+        self._handlers: list[Callable[[bytes], None]] = []
+
+    def tell(self, message: bytes) -> None:
+        self.told.append(message)
+        for handler in list(self._handlers):
+            handler(message)
+
+    def watch(self, handler: Callable[[bytes], None]) -> Open:
+        self._handlers.append(handler)
+        return Open()
+
+
 @dataclass
 class FakeKeys:
     """What an authority tells of keys, noted down, and the credentials that it keeps."""
@@ -177,6 +194,7 @@ class FakeLink:
     head_handlers: list[Callable[[bytes], None]] = field(default_factory=list)
     report_handlers: list[Callable[[Peer, bytes], None]] = field(default_factory=list)
     closed: bool = False
+    revoked: FakeNotices = field(default_factory=FakeNotices)
 
     def on_event(self, handler: Callable[[ConnectionEvent], None]) -> None:
         self.listeners.append(handler)

@@ -23,7 +23,8 @@ _CHAIN: Final = 2
 class Connecting:
     """A client that is to be let in or not; times are unix seconds, `issued` is when its certificate begins.
 
-    Without an instance it is one of the mesh's own processes, or a client without the SDK.
+    Without an instance it is one of the mesh's own processes, or a client without the SDK. `asks` is what it says that
+    it wants beside its tenant's account.
     """
 
     identity: Identity
@@ -31,6 +32,7 @@ class Connecting:
     issued: float
     not_after: float
     needs: tuple[str, ...]
+    asks: str = ""
 
     @property
     def own(self) -> bool:
@@ -67,6 +69,7 @@ class Chains:
             issued=begins,
             not_after=expires(leaf),
             needs=needs_in(asked.connect_opts.name),
+            asks=asked.connect_opts.auth_token,
         )
 
     def _leaf(self, chains: list[list[str]]) -> x509.Certificate:

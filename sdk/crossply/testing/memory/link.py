@@ -13,6 +13,7 @@ from crossply.tasks import Tasks
 from crossply.testing.memory.calling import Calling
 from crossply.testing.memory.keys import MemoryKeys
 from crossply.testing.memory.listening import Listening
+from crossply.testing.memory.notices import MemoryNotices
 from crossply.testing.memory.presence import Presences
 from crossply.testing.memory.serving import Serving
 from crossply.testing.memory.shares import MemoryShares
@@ -75,8 +76,9 @@ class MemoryLink:
         self.store: Store = MemoryStore(self, broker.bucket(config.tenant))
         self.replies: Store = MemoryStore(self, broker.bucket(f"replies of {config.tenant}"), RepliesPlan().age)
         self.shares = MemoryShares(self)
+        self.revoked = MemoryNotices(self)
         self.keys = MemoryKeys(self, config.tenant)
-        self._streams = MemoryStreams(self, broker.events)
+        self.streams: Streams = MemoryStreams(self, broker.events)
 
     # What the broker does with it.
 
@@ -277,11 +279,6 @@ class MemoryLink:
     async def watch_reports(self, handler: ReportHandler) -> Closable:
         """Hear what all instances report."""
         return Listening(self.broker.reports, handler)
-
-    @property
-    def streams(self) -> Streams:
-        """Streams and consumers."""
-        return self._streams
 
     async def flush(self, timeout: float = 5.0) -> None:  # noqa: ARG002 - it takes no time
         """Let everything sent so far arrive."""
