@@ -16,7 +16,7 @@ from crossply.wire import envelope, foreign, message
 from crossply.wire import headers as header_block
 from crossply.wire.envelope import EnvelopeFault
 from crossply.wire.sealed.forms import KEY, RequestReader
-from crossply.wire.sealed.message import content, kind_of, reply_block
+from crossply.wire.sealed.message import content, reply_block
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -137,11 +137,10 @@ class SealedServer:
 
     def pack(self, request: Request, reply: bytes, response: Response) -> bytes:
         """Return a reply, sealed to the instance that asked; raise ``PayloadTooLarge``."""
-        sender = self._sender
-        said = sender.reply_metadata(response)
+        sender, kind = self._sender, Kind.RESPONSE if response.failure is None else Kind.ERROR
         block = reply_block(sender.content_type(response.content_type), request.id, self._introduction(request))
-        sealed = content("reply", said, response.body, block)
-        return self._seal(request, kind_of(response), reply, block, sealed)
+        sealed = content("reply", sender.reply_metadata(response), response.body, block)
+        return self._seal(request, kind, reply, block, sealed)
 
     def pong(self, request: Request, reply: bytes, body: bytes) -> bytes:
         """Return the answer to a ping."""
