@@ -119,6 +119,9 @@ class SealedServer:
     def _refuse(self, operation: str, reply: bytes, data: bytes, fault: EnvelopeFault, member: Member | None) -> None:
         """Answer the same for every reason; the reason is this side's own."""
         self._sealing.tell(operation, fault, member)
+        if isinstance(fault, SealFault) and fault.reason is Reason.REPLAYED:
+            # What it repeats is answered: a refusal would come to the same inbox, and maybe sooner.
+            return
         mid = data[_MID]
         if len(mid) == message.ID and reply.startswith(_INBOXES):
             self._answer(reply, refusal(mid), b"")
