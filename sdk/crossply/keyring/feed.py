@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from crossply.errors import CallError
 from crossply.keyring import contents
-from crossply.keyring.contents import Asked
+from crossply.keyring.contents import Asked, Changed
 from crossply.keyring.lookup import CredentialLookup, public_keys
 from crossply.keyring.signed import KeyFault
 from crossply.telemetry.logs import get_logger
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
     from crossply.clock import Chance, Clock
-    from crossply.keyring.contents import Changed
     from crossply.keyring.keyring import Keyring
     from crossply.keyring.registry_keys import SignerFeed
     from crossply.seal.credentials import Member, Recipient
@@ -63,6 +62,7 @@ class KeyFeed:
         self._reading: dict[str, asyncio.Task[None]] = {}
         self._absent: dict[str, float] = {}
         self._announced: dict[str, int] = {}
+        self._changed = Changed()
         self._asking: asyncio.Task[None] | None = None
         self._signers: SignerFeed | None = None
         self._lookup = CredentialLookup(link.keys.credentials, keyring.credentials, now, tasks)
@@ -92,6 +92,7 @@ class KeyFeed:
         """Keep the keys of a service current no more."""
         self._wanted.discard(service)
         self._absent.pop(service, None)
+        self._announced.pop(service, None)
         self._keyring.forget(service)
 
     async def want_channel(self, channel: str, *, subscribe: bool = False) -> Group | None:
@@ -103,8 +104,7 @@ class KeyFeed:
             return known
         if len(wanted) < _CHANNELS:
             wanted.add(channel)
-        if self._asking is not None:
-            await asyncio.shield(self._asking)  # it was sent without this channel
+        await _ended(self._asking)  # it was sent without this channel
         await asyncio.shield(self._fetch_private())
         found = self._keyring.group(channel)
         if found is None:
@@ -128,11 +128,16 @@ class KeyFeed:
         if self._signers is not None and self._signers.behind(changed.registry):
             self._tasks.spawn(self._read_signers(), "the registry's keys")
         if self._keyring.behind(changed):
-            self._fetch_private()
+            self._changed = changed
+            await _ended(self._asking)  # it may have been answered before the change
+            if self._keyring.behind(changed):
+                self._fetch_private()
         for service, number in changed.services.items():
             if service in self._wanted and self._keyring.older(service, number):
                 self._announced[service] = number
-                self._fetch(service)
+                await _ended(self._reading.get(service))
+                if self._keyring.older(service, number):
+                    self._fetch(service)
 
     def _happened(self, event: ConnectionEvent) -> None:
         if event is ConnectionEvent.RECONNECTED:
@@ -155,13 +160,13 @@ class KeyFeed:
         """Ask again for what should have a successor by now: an announcement may have been lost."""
         await self._pause(LOOK_EVERY * (0.5 + self._chance.random()))
         private, services = self._keyring.outlived()
-        if self._lacking(private):
+        if self._lacking(private or self._keyring.behind(self._changed)):
             self._fetch_private()
         if self._signers is not None and self._signers.missed:
             await self._read_signers()
-        for service in services:
-            if service in self._wanted:
-                self._fetch(service)
+        missed = [service for service, number in self._announced.items() if self._keyring.older(service, number)]
+        for service in {*services, *missed} & self._wanted:
+            self._fetch(service)
 
     def _lacking(self, outlived: bool) -> bool:  # noqa: FBT001 - one of two reasons
         """Return whether private keys are to be asked for: those here have ended, or there are none of a channel."""
@@ -170,10 +175,14 @@ class KeyFeed:
 
     def _fetch(self, service: str) -> asyncio.Task[None]:
         reading = self._reading.get(service)
-        if reading is None:
+        if reading is None or reading.done():
             reading = self._reading[service] = self._tasks.spawn(self._read(service), "keys of a service")
-            reading.add_done_callback(lambda _done: self._reading.pop(service, None))
+            reading.add_done_callback(lambda done: self._was_read(service, done))
         return reading
+
+    def _was_read(self, service: str, done: asyncio.Task[None]) -> None:
+        if self._reading.get(service) is done:
+            del self._reading[service]
 
     async def _read(self, service: str) -> None:
         try:
@@ -189,7 +198,7 @@ class KeyFeed:
 
     async def _learned(self, service: str) -> bool:
         """Read the keys of a service; where a replica lags behind what was announced, the leader's word is final."""
-        place, expected = public_keys(service), self._announced.pop(service, 0)
+        place, expected = public_keys(service), self._announced.get(service, 0)
         entry = await self._link.store.get(place)
         if entry is None:
             self._absent[service] = self._now() + ABSENT_FOR
@@ -202,13 +211,14 @@ class KeyFeed:
         return entry is not None and self._keyring.learn(service, entry.value)
 
     def _fetch_private(self) -> asyncio.Task[None]:
-        if self._asking is None:
+        if self._asking is None or self._asking.done():
             self._asking = self._tasks.spawn(self._request(), "keys of this process")
             self._asking.add_done_callback(self._answered)
         return self._asking
 
-    def _answered(self, _done: asyncio.Task[None]) -> None:
-        self._asking = None
+    def _answered(self, done: asyncio.Task[None]) -> None:
+        if self._asking is done:
+            self._asking = None
 
     async def _request(self) -> None:
         keyring = self._keyring
@@ -221,3 +231,8 @@ class KeyFeed:
             self._log.info("keys_not_given", why=str(error))
         except KeyFault as fault:
             self._log.warning("keys_refused", why=str(fault))
+
+
+async def _ended(task: asyncio.Task[None] | None) -> None:
+    if task is not None:
+        await asyncio.shield(task)

@@ -26,11 +26,6 @@ SUBSCRIBE: Final = "subscribe"
 MOST: Final = 256
 
 
-def everyone(_service: str, _channel: str, _verb: str) -> bool:
-    """Allow all, where nothing decides."""
-    return True
-
-
 def family(channel: str) -> str:
     """Return the pattern of a channel's whole family: what has keys where no document speaks of less."""
     return f"{channel.partition('.')[0]}.>"
@@ -39,7 +34,7 @@ def family(channel: str) -> str:
 class Granting:
     """Wraps keys for credentials that were just issued, or were checked by whoever asks for it."""
 
-    def __init__(self, issuer: Issuer, keys: Keys, *, may: May = everyone, group_of: GroupOf = family) -> None:
+    def __init__(self, issuer: Issuer, keys: Keys, *, may: May, group_of: GroupOf = family) -> None:
         self._issuer = issuer
         self._keys = keys
         self._may = may

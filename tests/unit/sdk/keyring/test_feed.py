@@ -34,7 +34,9 @@ class World:
     own: KeySet = field(default_factory=lambda: key_set(1, *BOTH))
     groups: dict[str, KeySet] = field(default_factory=dict)
     down: bool = False
+    late: KeySet | None = None
     kept: int = 0
+    questions: int = 0
     failed: list[BaseException] = field(default_factory=list)
     looks: list[asyncio.Future[None]] = field(default_factory=list)
 
@@ -53,6 +55,7 @@ class World:
         )
 
     async def answer(self, raw: bytes) -> bytes:
+        self.questions += 1
         await asyncio.sleep(0)
         if self.down:
             raise Unavailable("authority.keys: nobody listens")
@@ -60,7 +63,8 @@ class World:
         self.asked.append(asked)
         families = {each.partition(".")[0] for each in (*asked.publishes, *asked.subscribes)}
         given = {family: self.groups[family] for family in families if family in self.groups}
-        return self.feeding.bundle(self.own, None, **given)
+        own, self.late = self.late or self.own, None
+        return self.feeding.bundle(own, None, **given)
 
     def keep(self) -> None:
         self.kept += 1
@@ -189,6 +193,40 @@ async def test_private_keys_are_asked_for_at_the_start_when_announced_and_after_
     await world.settle()
     assert len(world.asked) == 3
     assert world.kept == 2
+
+
+async def test_what_changes_while_a_question_is_under_way_is_asked_for_once_more(world: World) -> None:
+    world.feed.start()
+    world.put("web", key_set(1, *BOTH))
+    await world.feed.want("web")
+    await world.settle()
+    world.own, world.questions = key_set(2, *BOTH), 0
+    world.announce(orders=2)
+    while not world.questions:
+        await asyncio.sleep(0)
+    world.late, world.own = world.own, key_set(3, *BOTH)
+    world.announce(orders=3)
+    await world.settle()
+    assert world.feeding.ring.private is not None
+    assert world.feeding.ring.private.service.number == 3
+
+
+async def test_what_was_announced_while_the_authority_was_away_is_asked_for_at_the_next_look(world: World) -> None:
+    world.feed.start()
+    world.put("web", key_set(1, *BOTH))
+    await world.feed.want("web")
+    await world.settle()
+    world.down, world.link.store.available = True, False
+    world.own = key_set(2, *BOTH)
+    with capture_logs():
+        world.announce(orders=2, web=2)
+        await world.settle()
+    world.down, world.link.store.available = False, True
+    world.put("web", key_set(2, *BOTH))
+    await world.look()
+    assert world.feeding.ring.private is not None
+    assert world.feeding.ring.private.service.number == 2
+    assert world.feeding.ring.seen["web"] == 2
 
 
 async def test_a_lost_announcement_is_made_up_for_once_the_next_key_has_begun(world: World) -> None:
