@@ -3,102 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
 
-import pytest
 from structlog.testing import capture_logs
 
-from crossply.clock import chance
-from crossply.errors import Unavailable
-from crossply.keyring import contents
-from crossply.keyring.contents import Asked, Changed, KeySet
-from crossply.keyring.feed import LOOK_EVERY, SPREAD, KeyFeed
-from crossply.keyring.lookup import ABSENT_FOR, AT_ONCE, place
-from crossply.tasks import Tasks
+from crossply.keyring.lookup import ABSENT_FOR
 from crossply.wire.link import ConnectionEvent
-from tests.unit.registry.fakes import Clock, FakeLink
-from tests.unit.sdk.keyring.ring import HOUR, NOW, Feeding, key_set
-
-BOTH = (NOW, NOW + HOUR)
-
-
-@dataclass
-class World:
-    """A feed over fakes: what is asked of the authority, what is kept, and pauses that the test ends."""
-
-    feeding: Feeding = field(default_factory=Feeding)
-    link: FakeLink = field(default_factory=FakeLink)
-    now: Clock = field(default_factory=Clock)
-    asked: list[Asked] = field(default_factory=list)
-    own: KeySet = field(default_factory=lambda: key_set(1, *BOTH))
-    groups: dict[str, KeySet] = field(default_factory=dict)
-    down: bool = False
-    late: KeySet | None = None
-    kept: int = 0
-    questions: int = 0
-    failed: list[BaseException] = field(default_factory=list)
-    looks: list[asyncio.Future[None]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.tasks = Tasks(lambda _name, error: self.failed.append(error))
-        ask: Callable[[bytes], Awaitable[bytes]] = self.answer
-        self.feed = KeyFeed(
-            self.link.as_link(),
-            self.feeding.ring,
-            ask,
-            self.keep,
-            tasks=self.tasks,
-            now=self.now,
-            chance=chance(3),
-            pause=self.pause,
-        )
-
-    async def answer(self, raw: bytes) -> bytes:
-        self.questions += 1
-        await asyncio.sleep(0)
-        if self.down:
-            raise Unavailable("authority.keys: nobody listens")
-        asked = contents.decode(raw, Asked, "")
-        self.asked.append(asked)
-        families = {each.partition(".")[0] for each in (*asked.publishes, *asked.subscribes)}
-        given = {family: self.groups[family] for family in families if family in self.groups}
-        own, self.late = self.late or self.own, None
-        return self.feeding.bundle(own, None, **given)
-
-    def keep(self) -> None:
-        self.kept += 1
-
-    async def pause(self, length: float) -> None:
-        """Wait as long as the test likes for the next look; jitter takes no time."""
-        if length <= SPREAD:
-            await asyncio.sleep(0)
-            return
-        assert LOOK_EVERY / 2 <= length <= LOOK_EVERY * 1.5
-        self.looks.append(asyncio.get_running_loop().create_future())
-        await self.looks[-1]
-
-    async def settle(self) -> None:
-        for _ in range(30):
-            await asyncio.sleep(0)
-
-    async def look(self) -> None:
-        self.looks[-1].set_result(None)
-        await self.settle()
-
-    def put(self, service: str, keys: KeySet) -> None:
-        self.link.store.put(f"keys.{service}", self.feeding.public(service, keys))
-
-    def announce(self, **services: int) -> None:
-        self.link.keys.tell(self.feeding.changed(Changed(services=services)))
-
-
-@pytest.fixture
-async def world() -> AsyncIterator[World]:
-    made = World()
-    yield made
-    await made.tasks.aclose()
-    assert made.failed == []
+from tests.unit.sdk.keyring.ring import HOUR, NOW, key_set
+from tests.unit.sdk.keyring.world import BOTH, World
 
 
 async def test_many_that_want_a_services_keys_read_them_once(world: World) -> None:
@@ -271,33 +183,3 @@ async def test_channels_are_asked_for_together_and_those_not_given_again_later(w
     await world.look()
     assert await world.feed.want_channel("stock.moved") is not None
     assert world.feeding.ring.group("orders.created") is not None
-
-
-async def test_a_credential_is_read_once_by_its_id_and_what_lies_there_must_be_it(world: World) -> None:
-    other = world.feeding.authority.holder("web", "m7q2mzp4x3ac")
-    third = world.feeding.authority.holder("web", "p7q2mzp4x3ac")
-    store = world.link.keys.credentials
-    store.put(place(other.cid), other.raw)
-    store.put(place(third.cid), other.raw)
-    found = await asyncio.gather(*(world.feed.credential(other.cid) for _ in range(20)))
-    assert {member.raw for members in found for member in members} == {other.raw}
-    assert store.reads == [place(other.cid)]
-    assert await world.feed.credential(third.cid) == ()
-
-
-async def test_ids_that_mean_nothing_cost_few_questions_at_a_time_and_one_a_second(world: World) -> None:
-    store = world.link.keys.credentials
-    assert await world.feed.credential(bytes(8)) == ()
-    assert await world.feed.credential(bytes(8)) == ()
-    assert len(store.reads) == 1
-    world.now.now += ABSENT_FOR
-    await world.feed.credential(bytes(8))
-    assert len(store.reads) == 2
-    store.available = False
-    many = (world.feed.credential(each.to_bytes(8, "big")) for each in range(1, 100))
-    assert set(await asyncio.gather(*many)) == {()}
-    assert len(store.reads) == 2
-    store.available = True
-    world.now.now += ABSENT_FOR
-    await asyncio.gather(*(world.feed.credential(each.to_bytes(8, "big")) for each in range(1, 100)))
-    assert len(store.reads) == 2 + AT_ONCE
