@@ -61,7 +61,7 @@ def of_instance(reach: Reach, service: str, instance: str, tenant: str) -> Allow
         subjects.OWN_PERMISSIONS,
         *_reads(subjects.bucket(tenant)),
         *_reads(subjects.credentials(tenant)),
-        *_keeps(subjects.replies(tenant)),
+        *_keeps(subjects.replies(tenant, service)),
         *(each for pattern in reach.takes for each in _pulls(service, pattern)),
     }
     subscribe = {

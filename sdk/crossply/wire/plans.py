@@ -21,11 +21,12 @@ class StreamPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepliesPlan:
-    """How the bucket of kept replies should be; ``age`` in seconds. When it is full the oldest go first."""
+    """How a service's bucket of kept replies should be; ``age`` in seconds. When it is full the oldest go first."""
 
+    service: str
     replicas: int = 1
     age: float = 600.0
-    max_bytes: int = 256 * 1024 * 1024
+    max_bytes: int = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

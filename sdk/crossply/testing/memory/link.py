@@ -74,7 +74,9 @@ class MemoryLink:
         self._presences = Presences(self)
         self._subscribing = Subscribing(self)
         self.store: Store = MemoryStore(self, broker.bucket(config.tenant))
-        self.replies: Store = MemoryStore(self, broker.bucket(f"replies of {config.tenant}"), RepliesPlan().age)
+        self.replies: Store = MemoryStore(
+            self, broker.bucket(f"replies of {config.tenant}"), RepliesPlan(service=config.service).age
+        )
         self.shares = MemoryShares(self)
         self.revoked = MemoryNotices(self)
         self.keys = MemoryKeys(self, config.tenant)

@@ -63,6 +63,8 @@ def test_who_reaches_nobody_speaks_for_itself_follows_policy_and_renews() -> Non
         "$KV.MESH_default.head",
         "$KV.MESH_default.authority.issuer",
         "$JS.API.STREAM.CREATE.anything",
+        "$KV.MESH_default_replies_orders.0a",
+        "$JS.API.STREAM.MSG.GET.KV_MESH_default_replies_orders",
         "$JS.API.STREAM.PURGE.KV_MESH_default",
         "$JS.API.CONSUMER.MSG.NEXT.MESH_EVT_orders.stock_orders_created",
         "$SYS.REQ.USER.AUTH",
