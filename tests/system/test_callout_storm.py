@@ -138,8 +138,8 @@ async def test_a_thousand_idle_connections_are_back_after_their_broker_started_a
         assert admitted(*authorities).total() >= CONNECTIONS
 
         before = admitted(*authorities)
-        for each in idle:
-            each.attempts = 0
+        for one in idle:
+            one.attempts = 0
         broker.kill()
         await eventually(lambda: not any(each.supervisor.connected for each in idle), WITHIN)
         broker.start()

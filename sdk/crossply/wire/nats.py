@@ -11,6 +11,7 @@ from crossply.telemetry.logs import get_logger
 from crossply.wire import credential, message, subjects
 from crossply.wire.allowed import follow
 from crossply.wire.announcing import Announcer, Watch
+from crossply.wire.auditing import AuditOnWire, AuditStream
 from crossply.wire.calling import Caller
 from crossply.wire.delivery import Delivery
 from crossply.wire.denials import Denials
@@ -103,8 +104,9 @@ class NatsLink:
             config, broker, self._mux, self._sender, self._senders, now, self._report
         )
         self.revoked: Notices = NoticesOnWire(broker, subjects.REVOKED, subjects.instance_group(config.instance))
-        self._streams = Provisioner(jetstream, config.tenant)
-        self.keys: Keys = KeysOnWire(config, broker, jetstream, self._streams)
+        streams = self._streams = Provisioner(jetstream, config.tenant)
+        self.audit: AuditStream = AuditOnWire(config, jetstream, streams, self._sender, self._senders)
+        self.keys: Keys = KeysOnWire(config, broker, jetstream, streams)
 
     @classmethod
     async def connect(cls, config: LinkConfig, dial: Dial = dial) -> NatsLink:
