@@ -107,7 +107,7 @@ def of_registry(tenant: str) -> AllowList:
         *_own(REGISTRY),
         subjects.HEAD,
         subjects.who("*"),
-        f"$KV.{bucket}.>",
+        *(f"$KV.{bucket}.{place}" for place in ("head", "records.>", "docs.>", "checkpoints.>")),
         *_reads(bucket),
         *(f"$JS.API.STREAM.{verb}.*" for verb in ("CREATE", "INFO")),
         f"$JS.API.STREAM.MSG.GET.{subjects.AUDIT}",

@@ -129,6 +129,10 @@ def test_a_client_without_the_sdk_calls_and_hears_what_it_may_at_an_inbox_of_its
 def test_registry_and_authority_have_lists_of_their_own_and_no_right_to_everything() -> None:
     registry, authority = of_registry("default"), of_authority("default")
     assert may_publish(registry, "$KV.MESH_default.head")
+    assert may_publish(registry, "$KV.MESH_default.docs.Access.web-orders.0a")
+    assert not may_publish(registry, "$KV.MESH_default.authority.issuer")
+    assert may_publish(authority, "$KV.MESH_default.authority.issuer")
+    assert not may_publish(authority, "$KV.MESH_default.head")
     assert may_subscribe(registry, "mesh.hb.>")
     assert may_subscribe(authority, f"mesh.rpc.authority.i-{OWN}.renew", f"i-{OWN}")
     for each in (registry, authority):
