@@ -7,6 +7,9 @@ from dataclasses import dataclass
 _DAY = 24 * 3600.0
 _RETENTION = 7 * _DAY
 
+KEPT_FOR = 600.0
+"""Seconds for which a reply is kept."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamPlan:
@@ -25,7 +28,7 @@ class RepliesPlan:
 
     service: str
     replicas: int = 1
-    age: float = 600.0
+    age: float = KEPT_FOR
     max_bytes: int = 64 * 1024 * 1024
 
 

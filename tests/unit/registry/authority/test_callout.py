@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from crossply_policy.access.rules import Access
-from crossply_registry.authority.callout.admitting import Admitting
+from crossply_registry.authority.callout.admitting import Admitting, AnotherTenant
 from crossply_registry.authority.callout.jwt import Claims, verified
 from crossply_registry.authority.callout.nkeys import Kind, NkeyFault, opened, public
 from crossply_registry.authority.callout.question import QuestionFault
@@ -156,13 +156,19 @@ def test_certificates_that_prove_nobody_here_are_refused() -> None:
         ("not made by an authority", [asking.chain(by_root)[0]] * 2),
         ("not made by an authority", ["no", "PEM"]),
         ("not in force", asking.chain(asking.certificate(now=NOW - 1_000))),
-        ("is not of trust domain", asking.chain(asking.certificate(tenant="another"))),
         ("no certificate was shown", []),
     ]
     for why, chain in strangers:
         question = made.asked(token(asking.broker, asking.claims(chain)))
         with pytest.raises(CertificateFault, match=why):
             made.connecting(question)
+
+
+def test_who_is_of_another_tenant_is_that_tenants_authoritys_to_answer() -> None:
+    asking = Asking()
+    made = admitting(asking)
+    with pytest.raises(AnotherTenant, match="another"):
+        made.connecting(made.asked(asking.question(asking.certificate(tenant="another"))))
 
 
 @pytest.mark.parametrize("info", [{"kind": "Leafnode", "type": "nats"}, {"kind": "Client", "type": "websocket"}])
