@@ -140,7 +140,7 @@ class Provisioning:
         if not list(self._valid((hello.service,), names.service, hello)):
             return
         if any(endpoint.kept for endpoint in hello.endpoints):
-            yield "replies", RepliesPlan(replicas=self._replicas)
+            yield f"replies/{hello.service}", RepliesPlan(service=hello.service, replicas=self._replicas)
         patterns = list(self._valid(hello.subscriptions, names.pattern, hello))
         families = list(self._valid(hello.publishes, names.service, hello))
         for family in dict.fromkeys([*families, *(pattern.partition(".")[0] for pattern in patterns)]):

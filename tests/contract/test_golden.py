@@ -65,6 +65,6 @@ def test_subjects_are_those_of_the_protocol() -> None:
     assert subjects.durable("mailer", "orders.*.paid") == "mailer_orders_ANY_paid"
     assert subjects.durable("mailer", "orders.>") == "mailer_orders_TAIL"
     assert subjects.bucket("default") == "MESH_default"
-    assert subjects.replies("default") == "MESH_default_replies"
+    assert subjects.replies("default", "orders") == "MESH_default_replies_orders"
     assert subjects.shares("orders", "k7q2mzp4x3ab") == "mesh.ctl.shares.orders.k7q2mzp4x3ab"
     assert subjects.micro("INFO", "orders", "k7q2mzp4x3ab") == "$SRV.INFO.orders.k7q2mzp4x3ab"

@@ -68,5 +68,5 @@ async def test_without_the_bucket_nothing_runs_and_when_it_is_made_all_is_well(m
     assert caught.value.code is Code.UNAVAILABLE
     assert not runs
     async with Provider(broker) as provider:
-        await provider.link.streams.ensure_replies(RepliesPlan())
+        await provider.link.streams.ensure_replies(RepliesPlan(service="orders"))
         assert await web.call("orders.create", {"sku": "a"}, idempotency_key="k", returns=str)

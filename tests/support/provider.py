@@ -56,7 +56,7 @@ class Provider:
             hello = await self._wanted.get()
             try:
                 if any(endpoint.kept for endpoint in hello.endpoints):
-                    await self.link.streams.ensure_replies(RepliesPlan())
+                    await self.link.streams.ensure_replies(RepliesPlan(service=hello.service))
                 await self.ensure(
                     families=hello.publishes,
                     consumers=tuple((hello.service, pattern) for pattern in hello.subscriptions),

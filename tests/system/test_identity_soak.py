@@ -12,7 +12,7 @@ import pytest
 
 from crossply import Mesh
 from crossply.identity.member import Member
-from tests.support.authority_process import AuthorityProcess, initialised
+from tests.support.authority_process import AuthorityProcess, CalloutProcess, initialised
 from tests.support.closed_broker import ClosedBroker
 from tests.support.closed_mesh import WEB_TO_ORDERS, Closed
 from tests.support.registry_process import RegistryProcess
@@ -91,7 +91,10 @@ async def test_three_minutes_of_renewals_fail_no_call(tmp_path: Path) -> None:
     out = initialised(tmp_path / "mesh", "orders", "web")
     async with AsyncExitStack() as stack:
         soak = Soak(tmp_path, out, stack.enter_context(ClosedBroker(out)), stack)
+        # What answers the broker goes on while nothing issues: who has an identity connects.
+        callout = await stack.enter_async_context(CalloutProcess(out, tmp_path / "callout", soak.broker.url))
         authorities = [await soak.authority(f"authority-{number}") for number in (1, 2)]
+        await callout.ready()
         closed = Closed(soak.broker, authorities[0], out, tmp_path / "state")
         registry = await stack.enter_async_context(closed.registry(tmp_path / "registry"))
         await registry.ready()

@@ -125,7 +125,7 @@ def serve() -> int:
 
 @authority.command
 def callout() -> int:
-    """Answer brokers that ask who connects, and nothing else, until SIGTERM; configured as serve.
+    """Answer brokers that ask who connects, until SIGTERM, without joins and renewals; configured as serve.
 
     `serve` does so too. Replicas of this keep answering while what issues is away.
     """

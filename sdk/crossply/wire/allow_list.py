@@ -61,7 +61,7 @@ def of_instance(reach: Reach, service: str, instance: str, tenant: str) -> Allow
         subjects.OWN_PERMISSIONS,
         *_reads(subjects.bucket(tenant)),
         *_reads(subjects.credentials(tenant)),
-        *_keeps(subjects.replies(tenant)),
+        *_keeps(subjects.replies(tenant, service)),
         *(each for pattern in reach.takes for each in _pulls(service, pattern)),
     }
     subscribe = {
@@ -107,7 +107,7 @@ def of_registry(tenant: str) -> AllowList:
         *_own(REGISTRY),
         subjects.HEAD,
         subjects.who("*"),
-        f"$KV.{bucket}.>",
+        *(f"$KV.{bucket}.{place}" for place in ("head", "records.>", "docs.>", "checkpoints.>")),
         *_reads(bucket),
         *(f"$JS.API.STREAM.{verb}.*" for verb in ("CREATE", "INFO")),
         f"$JS.API.STREAM.MSG.GET.{subjects.AUDIT}",

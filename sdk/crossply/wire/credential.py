@@ -52,6 +52,11 @@ def identity(trust_domain: str, tenant: str, service: str) -> str:
     return f"spiffe://{trust_domain}/t/{tenant}/svc/{service}"
 
 
+def unsigned(trust_domain: str, tenant: str, service: str, instance: str) -> Credential:
+    """Return the credential of an instance that nobody vouches for."""
+    return Credential(identity=identity(trust_domain, tenant, service), instance=instance)
+
+
 def pack(credential: Credential) -> bytes:
     """Return the fixed layout: magic, version, length, issuer, validity, serial, keys, names, claims, signature."""
     names = b"".join(

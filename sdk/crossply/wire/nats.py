@@ -68,11 +68,10 @@ class NatsLink:
         self._log = get_logger("wire").bind(service=config.service, instance=config.instance)
         self._listeners: list[EventHandler] = []
         self._tasks = Tasks(self._report)
-        own = credential.Credential(
-            identity=credential.identity(config.trust_domain, config.tenant, config.service),
-            instance=config.instance,
+        self._sender, self._senders = (
+            Sender(credential.unsigned(config.trust_domain, config.tenant, config.service, config.instance)),
+            Senders(),
         )
-        self._sender, self._senders = Sender(own), Senders()
         self._mux = Mux(subjects.inbox(config.service, config.instance), now)
         self._watches: dict[str | None, Watch] = {}
         self._on_missing_stream: list[MissingHandler] = []
@@ -98,7 +97,7 @@ class NatsLink:
         self._announcer = Announcer(config, broker, self._mux, self._sender, self._senders, self._report, sealing)
         self._observer = Observer(config, broker, self._sender, self._senders, self._report)
         self._store = Bucket(jetstream, subjects.bucket(config.tenant))
-        self.replies: Store = Bucket(jetstream, subjects.replies(config.tenant))
+        self.replies: Store = Bucket(jetstream, subjects.replies(config.tenant, config.service))
         self.shares: SharesOfRates = SharesOnWire(
             config, broker, self._mux, self._sender, self._senders, now, self._report
         )

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 _DAY = 24 * 3600.0
 _RETENTION = 7 * _DAY
 
+KEPT_FOR = 600.0
+"""Seconds for which a reply is kept."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamPlan:
@@ -21,11 +24,12 @@ class StreamPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepliesPlan:
-    """How the bucket of kept replies should be; ``age`` in seconds. When it is full the oldest go first."""
+    """How a service's bucket of kept replies should be; ``age`` in seconds. When it is full the oldest go first."""
 
+    service: str
     replicas: int = 1
-    age: float = 600.0
-    max_bytes: int = 256 * 1024 * 1024
+    age: float = KEPT_FOR
+    max_bytes: int = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,7 @@ class Provisioner:
     def __init__(self, jetstream: JetStream, tenant: str) -> None:
         self._jetstream = jetstream
         self._bucket = subjects.bucket(tenant)
-        self._replies = subjects.replies(tenant)
+        self._tenant = tenant
         self._credentials = subjects.credentials(tenant)
 
     async def ensure_bucket(self, replicas: int = 1) -> None:
@@ -45,11 +45,12 @@ class Provisioner:
         await self._ensure(f"STREAM.INFO.{name}", f"STREAM.CREATE.{name}", config)
 
     async def ensure_replies(self, plan: RepliesPlan) -> bool:
-        """Create the bucket of kept replies: what is in it goes by its age, or when there is no more room."""
-        name = f"KV_{self._replies}"
+        """Create a service's bucket of kept replies: they go by their age, or when there is no more room."""
+        bucket = subjects.replies(self._tenant, plan.service)
+        name = f"KV_{bucket}"
         config: dict[str, Any] = {
             "name": name,
-            "subjects": [f"$KV.{self._replies}.>"],
+            "subjects": [f"$KV.{bucket}.>"],
             "storage": "file",
             "num_replicas": plan.replicas,
             "max_msgs_per_subject": 1,

@@ -115,9 +115,9 @@ def bucket(tenant: str) -> str:
     return f"MESH_{tenant}"
 
 
-def replies(tenant: str) -> str:
-    """The key-value bucket of a tenant's kept replies."""
-    return f"MESH_{tenant}_replies"
+def replies(tenant: str, service: str) -> str:
+    """The key-value bucket of what a service of a tenant has replied: its own, as others must not answer for it."""
+    return f"MESH_{tenant}_replies_{service}"
 
 
 def brokers_connections(broker: str) -> str:

@@ -102,7 +102,7 @@ class FakeStreams:
         self._ensure("bucket")
 
     async def ensure_replies(self, plan: RepliesPlan) -> bool:
-        return self._ensure("replies")
+        return self._ensure(f"replies of {plan.service}")
 
     async def ensure_stream(self, plan: StreamPlan) -> bool:
         return self._ensure(plan.family)

@@ -120,7 +120,7 @@ async def test_plans_are_bounded() -> None:
     assert len(bench.provisioning.streams()) == 8_192
 
 
-async def test_the_bucket_of_kept_replies_is_made_when_an_endpoint_keeps_them() -> None:
+async def test_a_service_has_a_bucket_of_kept_replies_when_an_endpoint_keeps_them() -> None:
     bench = Bench()
     plain = Hello("web", "aaaaaaaaaaaa", endpoints=(EndpointHello("show", idempotent=True),))
     bench.provisioning.declare(plain)
@@ -128,4 +128,4 @@ async def test_the_bucket_of_kept_replies_is_made_when_an_endpoint_keeps_them() 
     assert bench.streams.provided == []
     bench.provisioning.declare(Hello("orders", "bbbbbbbbbbbb", endpoints=(EndpointHello("create", kept=True),)))
     await bench.provisioning.provide()
-    assert bench.streams.provided == ["replies"]
+    assert bench.streams.provided == ["replies of orders"]

@@ -1,4 +1,4 @@
-"""``python -m crossply_registry.authority.callout``: answer brokers, and nothing else of an authority."""
+"""``python -m crossply_registry.authority.callout``: an authority without joins and renewals, which answers brokers."""
 
 from __future__ import annotations
 

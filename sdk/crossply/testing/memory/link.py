@@ -22,7 +22,7 @@ from crossply.testing.memory.store import MemoryStore, MemoryStreams
 from crossply.testing.memory.subscribing import Subscribing
 from crossply.wire import credential
 from crossply.wire.link import ConnectionEvent
-from crossply.wire.plans import RepliesPlan
+from crossply.wire.plans import KEPT_FOR
 from crossply.wire.senders import Sender, Senders
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class MemoryLink:
         self._presences = Presences(self)
         self._subscribing = Subscribing(self)
         self.store: Store = MemoryStore(self, broker.bucket(config.tenant))
-        self.replies: Store = MemoryStore(self, broker.bucket(f"replies of {config.tenant}"), RepliesPlan().age)
+        self.replies: Store = MemoryStore(self, broker.bucket(f"replies of {config.tenant}"), KEPT_FOR)
         self.shares = MemoryShares(self)
         self.revoked = MemoryNotices(self)
         self.keys = MemoryKeys(self, config.tenant)

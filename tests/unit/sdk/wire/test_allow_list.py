@@ -63,6 +63,8 @@ def test_who_reaches_nobody_speaks_for_itself_follows_policy_and_renews() -> Non
         "$KV.MESH_default.head",
         "$KV.MESH_default.authority.issuer",
         "$JS.API.STREAM.CREATE.anything",
+        "$KV.MESH_default_replies_orders.0a",
+        "$JS.API.STREAM.MSG.GET.KV_MESH_default_replies_orders",
         "$JS.API.STREAM.PURGE.KV_MESH_default",
         "$JS.API.CONSUMER.MSG.NEXT.MESH_EVT_orders.stock_orders_created",
         "$SYS.REQ.USER.AUTH",
@@ -127,6 +129,10 @@ def test_a_client_without_the_sdk_calls_and_hears_what_it_may_at_an_inbox_of_its
 def test_registry_and_authority_have_lists_of_their_own_and_no_right_to_everything() -> None:
     registry, authority = of_registry("default"), of_authority("default")
     assert may_publish(registry, "$KV.MESH_default.head")
+    assert may_publish(registry, "$KV.MESH_default.docs.Access.web-orders.0a")
+    assert not may_publish(registry, "$KV.MESH_default.authority.issuer")
+    assert may_publish(authority, "$KV.MESH_default.authority.issuer")
+    assert not may_publish(authority, "$KV.MESH_default.head")
     assert may_subscribe(registry, "mesh.hb.>")
     assert may_subscribe(authority, f"mesh.rpc.authority.i-{OWN}.renew", f"i-{OWN}")
     for each in (registry, authority):
