@@ -29,6 +29,7 @@ class ConnectionEvent(Enum):
     CONNECTED = "connected"
     DISCONNECTED = "disconnected"
     RECONNECTED = "reconnected"
+    REFUSED = "refused"
     LAME_DUCK = "lame_duck"
     CLOSED = "closed"
 
