@@ -11,6 +11,7 @@ from crossply.telemetry.logs import get_logger
 from crossply.wire import credential, message, subjects
 from crossply.wire.allowed import follow
 from crossply.wire.announcing import Announcer, Watch
+from crossply.wire.auditing import AuditOnWire, AuditStream
 from crossply.wire.calling import Caller
 from crossply.wire.delivery import Delivery
 from crossply.wire.denials import Denials
@@ -84,8 +85,7 @@ class NatsLink:
             report=self._report,
             on_refusal=Denials(self._mux).told,
         )
-        if config.renewals is not None:
-            follow(config.renewals, broker, self._mux, now)
+        follow(config.renewals, broker, self._mux, now)
         jetstream = JetStream(broker, self._mux, now)
         sealed = self.sealed = None if config.keys is None else _sealed(config, config.keys, self._sender, now)
         plain = Caller(broker, self._mux, self._sender, self._senders, now)
@@ -103,8 +103,9 @@ class NatsLink:
             config, broker, self._mux, self._sender, self._senders, now, self._report
         )
         self.revoked: Notices = NoticesOnWire(broker, subjects.REVOKED, subjects.instance_group(config.instance))
-        self._streams = Provisioner(jetstream, config.tenant)
-        self.keys: Keys = KeysOnWire(config, broker, jetstream, self._streams)
+        streams = self._streams = Provisioner(jetstream, config.tenant)
+        self.audit: AuditStream = AuditOnWire(config, jetstream, streams, self._sender, self._senders)
+        self.keys: Keys = KeysOnWire(config, broker, jetstream, streams)
 
     @classmethod
     async def connect(cls, config: LinkConfig, dial: Dial = dial) -> NatsLink:
