@@ -23,7 +23,8 @@ from crossply.wire.dial_tls import explained, is_refusal, name_to_check
 
 if TYPE_CHECKING:
     from crossply.wire.connection import Owner
-    from crossply.wire.link import LinkConfig, Nkey
+    from crossply.wire.link import LinkConfig
+    from crossply.wire.nkey import Nkey
 
 
 ONE_STEP: Final = 2.0
