@@ -52,18 +52,13 @@ authorization {{
 
 
 def accounts(callout: Callout, meshes: Sequence[str], *, system: str, memory: int, file: int) -> str:
-    """Return the accounts: one for each of `meshes`, which share the bounds of the store, in bytes, alike."""
-    made = "".join(
-        f"""\
-  "{mesh}" {{
-    jetstream {{
-      max_mem: {memory // len(meshes)}
-      max_file: {file // len(meshes)}
-    }}
-  }}
-"""
-        for mesh in meshes
-    )
+    """Return the accounts, one for each of `meshes`; the bounds of the store in bytes.
+
+    One alone has all of it. Several share it as they come: a broker that reads new bounds may enable a new account
+    before it has lowered those of the others, finds no room, and leaves it without a store.
+    """
+    bounds = f"jetstream {{ max_mem: {memory}, max_file: {file} }}" if len(meshes) == 1 else "jetstream: enabled"
+    made = "".join(f'  "{mesh}" {{\n    {bounds}\n  }}\n' for mesh in meshes)
     return f"""\
 accounts {{
   {system} {{}}

@@ -130,6 +130,15 @@ async def test_a_rotated_identity_gets_itself_new_papers_while_its_calls_go_on(c
         assert made > 20
 
 
+async def test_one_that_did_not_hear_that_it_was_rotated_joins_again_when_brokers_refuse_it(closed: Closed) -> None:
+    async with closed.orders(), closed.web() as web:
+        cast("Any", web.running)._standing._feed._take = str
+        before = member(web).issued.certificate
+        await command(closed.authority, "rotate", "web")
+        await eventually(lambda: member(web).issued.certificate != before, 15.0)
+        await eventually_awaited(lambda: works(web), 15.0)
+
+
 async def test_any_replica_takes_the_command_and_connections_end_at_every_broker(tmp_path: Path) -> None:
     out = initialised(tmp_path / "mesh", "orders", "web")
     with ClosedCluster(out) as brokers:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from typing import TYPE_CHECKING, Final
 
 from crossply.control.revocations import RevocationFeed
 from crossply.identity.moving import Moving, Wanted
 from crossply.telemetry.logs import get_logger
 from crossply.wire import credential
+from crossply.wire.link import ConnectionEvent
 
 if TYPE_CHECKING:
     from crossply.clock import Chance
@@ -16,6 +18,10 @@ if TYPE_CHECKING:
     from crossply.seal.revoked import Revoked
     from crossply_policy.access.decision import Caller
     from crossply_policy.access.rules import Access
+
+
+REFUSALS: Final = 30.0
+"""Seconds in which refusals of brokers lead to one new join at most: there may be other reasons for them."""
 
 
 class Standing:
@@ -29,9 +35,11 @@ class Standing:
         wanted = Wanted(who, member.instance, place.tenant, place.needs)
         self._moving = Moving(wanted, member.renewals, place, chance)
         self._log = get_logger("identity")
+        self._looked = float("-inf")
 
     async def start(self) -> None:
         """Learn what is revoked, and begin to renew."""
+        self._place.link.on_event(self._happened)
         await self._feed.start()
         self._place.tasks.spawn(self._member.renew_for_ever(self._place.ask), "renewal of the identity")
 
@@ -51,6 +59,15 @@ class Standing:
             return
         self._void = True
         self._log.warning("identity_void", identity=own.identity, barred=own.identity in revoked.barred)
+        self._place.tasks.spawn(self._replace(), "identity replaced")
+
+    def _happened(self, event: ConnectionEvent) -> None:
+        """Join again where brokers refuse what this process shows: it may have missed that this became void."""
+        now = asyncio.get_running_loop().time()
+        if event is not ConnectionEvent.REFUSED or self._void or now - self._looked < REFUSALS:
+            return
+        self._void, self._looked = True, now
+        self._log.warning("identity_refused", why="the broker lets this process in no more; it joins again")
         self._place.tasks.spawn(self._replace(), "identity replaced")
 
     async def _replace(self) -> None:

@@ -19,11 +19,12 @@ from nats.aio.client import Client
 from crossply.tls import SCHEME, Tls, TlsFault, TlsFiles
 from crossply.wire.connection import Connection
 from crossply.wire.dial_name import NameTooLong, named
-from crossply.wire.dial_tls import explained, name_to_check
+from crossply.wire.dial_tls import explained, is_refusal, name_to_check
 
 if TYPE_CHECKING:
     from crossply.wire.connection import Owner
-    from crossply.wire.link import LinkConfig, Nkey
+    from crossply.wire.link import LinkConfig
+    from crossply.wire.nkey import Nkey
 
 
 ONE_STEP: Final = 2.0
@@ -31,7 +32,11 @@ ONE_STEP: Final = 2.0
 
 
 class DialFault(Exception):
-    """No connection to this server: the message says why."""
+    """No connection to this server: the message says why; ``refused`` that it does not let this side in."""
+
+    def __init__(self, message: str, *, refused: bool = False) -> None:
+        super().__init__(message)
+        self.refused = refused
 
 
 class Dial(Protocol):
@@ -137,7 +142,7 @@ async def dial(
     except (OSError, TimeoutError, nats_errors.Error) as error:
         client.drop()
         reason = client.broke or (refused or [error])[0]
-        raise DialFault(explained(reason, files)) from error
+        raise DialFault(explained(reason, files), refused=is_refusal(reason, files)) from error
     except BaseException:
         client.drop()
         raise

@@ -53,3 +53,10 @@ def explained(error: BaseException, files: Tls | None) -> str:
     if files is not None and isinstance(error, ConnectionError) and not isinstance(error, ConnectionRefusedError):
         return f"{said}; {_ENDED}"
     return said
+
+
+def is_refusal(error: BaseException, files: Tls | None) -> bool:
+    """Return whether a broker did not let this side in: it says so, or ends the connection once it has spoken."""
+    if "authorization violation" in str(error).lower():
+        return True
+    return files is not None and isinstance(error, ConnectionResetError | BrokenPipeError)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from crossply.wire.auditing import AuditStream
     from crossply.wire.keys import Keys
     from crossply.wire.lease import SharesOfRates
+    from crossply.wire.nkey import Nkey
     from crossply.wire.notices import Notices
     from crossply.wire.plans import ConsumerPlan, ConsumerState, RepliesPlan, StreamPlan
     from crossply.wire.presence import Presence
@@ -30,21 +31,9 @@ class ConnectionEvent(Enum):
     CONNECTED = "connected"
     DISCONNECTED = "disconnected"
     RECONNECTED = "reconnected"
+    REFUSED = "refused"
     LAME_DUCK = "lame_duck"
     CLOSED = "closed"
-
-
-class Nkey(Protocol):
-    """A key by which a broker knows a user of its own configuration."""
-
-    @property
-    def name(self) -> str:
-        """Return the text of its public half."""
-        ...
-
-    def sign(self, nonce: bytes) -> bytes:
-        """Return the signature over a nonce."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

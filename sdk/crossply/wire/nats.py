@@ -84,8 +84,7 @@ class NatsLink:
             report=self._report,
             on_refusal=Denials(self._mux).told,
         )
-        if config.renewals is not None:
-            follow(config.renewals, broker, self._mux, now)
+        follow(config.renewals, broker, self._mux, now)
         jetstream = JetStream(broker, self._mux, now)
         sealed = self.sealed = None if config.keys is None else _sealed(config, config.keys, self._sender, now)
         plain = Caller(broker, self._mux, self._sender, self._senders, now)

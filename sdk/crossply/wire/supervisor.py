@@ -259,7 +259,9 @@ class Supervisor:
         for address in self._servers.in_turn(self._chance, avoid):
             try:
                 return await self._dial(address, timeout)
-            except DialFault:
+            except DialFault as fault:
+                if fault.refused:
+                    self._on_event(ConnectionEvent.REFUSED)
                 continue
         return None
 

@@ -16,6 +16,7 @@ from crossply.wire.link import Conflict, ConnectionEvent, Entry, Link, LinkConfi
 from crossply.wire.plans import ConsumerPlan, ConsumerState, CredentialsPlan, RepliesPlan, StreamPlan
 from crossply_registry.api.app import build
 from crossply_registry.registry import Registry
+from tests.unit.registry.notices import FakeNotices, Open
 
 if TYPE_CHECKING:
     from crossply.wire.presence import Presence
@@ -123,34 +124,10 @@ class FakeStreams:
         return made
 
 
-class Open:
-    """Something to close."""
-
-    async def aclose(self) -> None:
-        return
-
-
 class FakeShares:
     """Is asked by nobody."""
 
     async def answer(self, handler: object) -> Open:
-        return Open()
-
-
-class FakeNotices:
-    """Notices, each heard at once by all who watch."""
-
-    def __init__(self) -> None:
-        self.told: list[bytes] = []
-        self._handlers: list[Callable[[bytes], None]] = []
-
-    def tell(self, message: bytes) -> None:
-        self.told.append(message)
-        for handler in list(self._handlers):
-            handler(message)
-
-    def watch(self, handler: Callable[[bytes], None]) -> Open:
-        self._handlers.append(handler)
         return Open()
 
 

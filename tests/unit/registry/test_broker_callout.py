@@ -27,7 +27,7 @@ def test_a_broker_asks_whom_it_is_told_to_and_waits_ten_seconds_for_the_answer()
     assert f"auth_users: [ {USER} ]" in text
     assert "timeout: 10" in text
     assert "verify: true" in text
-    assert re.search(r'"MESH" \{\s+jetstream \{\s+max_mem: \d+\s+max_file: \d+', text)
+    assert re.search(r'"MESH" \{\s+jetstream \{ max_mem: \d+, max_file: \d+ \}', text)
 
 
 @pytest.mark.parametrize("word", ["no_auth_user", "allow_responses", "deny", "verify_and_map", "password"])
