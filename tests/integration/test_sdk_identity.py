@@ -11,7 +11,7 @@ import pytest
 
 from crossply import Mesh
 from crossply.config import MeshConfig
-from crossply.errors import CallError, ConfigError, PermissionDenied, Unavailable
+from crossply.errors import CallError, ConfigError, Origin, PermissionDenied, Unavailable
 from crossply.handler import Request
 from crossply.identity.asking import asking
 from crossply.identity.member import Member
