@@ -93,7 +93,7 @@ def serving(authority: Authority, config: AuthorityConfig, connect: Connect) -> 
             issued = await parts.renewing.renew(renewal)
         except (Refused, StoreUnavailable, StateFault) as error:
             raise _told(error) from error
-        return msgspec.json.encode(answer(issued, parts.issuer, parts.signing.certificates))
+        return msgspec.json.encode(answer(issued, parts.issuer, parts.signing.certificates, authority.now()))
 
     @mesh.endpoint(idempotent=True)
     async def keys(asked: bytes) -> bytes:  # pyright: ignore[reportUnusedFunction]  # as above

@@ -23,7 +23,7 @@ class IssuedFault(Exception):
 
 
 class Issued(msgspec.Struct, frozen=True, kw_only=True):
-    """An authority's answer to a join; `not_after` is unix seconds."""
+    """An authority's answer to a join; `not_after`, and `now` by the authority's clock, are unix seconds."""
 
     identity: str
     instance: str
@@ -33,6 +33,7 @@ class Issued(msgspec.Struct, frozen=True, kw_only=True):
     not_after: float
     registry: str = ""
     keyring: bytes = b""
+    now: float = 0.0
 
 
 def checked(issued: Issued, keys: Keys, identity: str, root: bytes) -> Issued:

@@ -16,6 +16,7 @@ from crossply.identity.authority import Authority, Refused, opened
 from crossply.identity.issued import Issued, IssuedFault, authorities, checked, holding, show, trusting
 from crossply.identity.kept import Held, Kept
 from crossply.identity.keys import Keys
+from crossply.identity.life import Life
 from crossply.identity.signers import Signers, named
 from crossply.identity.standing import Standing
 from crossply.identity.token import token
@@ -79,6 +80,7 @@ class Member:
         self._wall = wall
         self._pause = pause
         self._log = get_logger("identity").bind(service=service)
+        self._life = Life(wall, self._log)
         self.renewals = Renewals()
         self._kept = None if config.state is None else Kept(config.state, service, config.state_key)
         if self._kept is not None and not self._kept.take():
@@ -176,8 +178,8 @@ class Member:
     async def renew_for_ever(self, ask: Ask) -> None:
         """Renew at half of what is left, again and again; what fails is tried again until it works."""
         while True:
-            left = self.issued.not_after - self._wall()
-            await self._pause(max(0.0, left * (0.5 + _JITTER * (2 * self._chance.random() - 1))))
+            left = self._life.left(self.issued)
+            await self._pause(max(_FIRST_PAUSE, left * (0.5 + _JITTER * (2 * self._chance.random() - 1))))
             await self.renew_until_it_works(ask)
 
     async def renew_until_it_works(self, ask: Ask) -> None:
@@ -185,7 +187,7 @@ class Member:
         pause = _FIRST_PAUSE
         while not await self.renew(ask):
             await self._pause(pause * (0.5 + self._chance.random()))
-            pause = min(2 * pause, _LONGEST_PAUSE, max(_FIRST_PAUSE, (self.issued.not_after - self._wall()) / 4))
+            pause = min(2 * pause, _LONGEST_PAUSE, max(_FIRST_PAUSE, self._life.left(self.issued) / 4))
 
     def close(self) -> None:
         """Leave the file of the identity to the next process."""
@@ -221,12 +223,12 @@ class Member:
         return True
 
     async def _join(self) -> None:
-        shown = token(self._config, self._log)
-        if not shown:
+        proof = token(self._config, self._log)
+        if not proof:
             raise Unavailable("there is no token: set CROSSPLY_TOKEN or CROSSPLY_TOKEN_FILE")
         keys = Keys.make()
         body, _ = self._body(keys)
-        self._take(keys, await self._authority.join({**body, "token": shown}, _ONE_TRY))
+        self._take(keys, await self._authority.join({**body, "token": proof}, _ONE_TRY))
 
     def _body(self, keys: Keys) -> tuple[dict[str, Any], bytes]:
         request = keys.request()
@@ -247,6 +249,7 @@ class Member:
         checked(issued, keys, self._identity, self._root)
         if issued.instance != self.instance:
             raise IssuedFault(f"it is for instance {ascii(issued.instance)[:40]} instead of {self.instance}")
+        self._life.issued(issued)
         self._hold(keys, issued)
         self.keep()
         self._log.info("identity", identity=issued.identity, until=issued.not_after)

@@ -1,4 +1,4 @@
-"""The enrolment token of a process, as its configuration says it."""
+"""The enrolment token as it is now: a file may be rotated under the process that reads it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def token(config: MeshConfig, log: Logger) -> str:
-    """Return the token, empty when there is none; a file is read each time, as it may be rotated under us."""
+    """Return it; empty where there is none, or its file cannot be read, which the log then says."""
     path = config.token_file
     if path is None:
         return config.token
