@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "policy": Entry("crossply_cli.commands.policy:policy", "Check, apply, read and delete policy documents."),
     "stat": Entry("crossply_cli.commands.stat:stat", "Show rate, success and latency of what calls what."),
     "trace": Entry("crossply_cli.commands.trace:trace", "Show what a request did, as a tree."),
+    "audit": Entry("crossply_cli.commands.audit:audit", "Show who was refused what, by which rule."),
     "check": Entry("crossply_cli.commands.check:check", "Check broker, registry and data planes."),
     "registry": Entry("crossply_cli.commands.serve:registry", "Run the registry."),
     "bridge": Entry("crossply_cli.commands.serve:bridge", "Run a bridge."),

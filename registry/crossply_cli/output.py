@@ -103,6 +103,11 @@ def pairs(value: Any) -> Rows:
     return Rows((), [(_cell(value),)])
 
 
+def as_line(cells: Sequence[object]) -> str:
+    """Return the cells of one row as a line, for what is shown as it comes."""
+    return "   ".join(_printable(str(cell)) for cell in cells)
+
+
 def _print(table: Rows) -> None:
     shown = Table(box=None, show_header=bool(table.heads), pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
     for head in table.heads or [""] * max((len(row) for row in table.rows), default=0):

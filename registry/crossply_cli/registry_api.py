@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import httpx
 import msgspec
@@ -86,6 +86,10 @@ class RegistryApi:
     async def trace(self, trace_id: str) -> dict[str, Any]:
         """Return one trace."""
         return await self._get(f"/v1/traces/{quote(trace_id, safe='')}", f"trace {trace_id}")
+
+    async def audit(self, **asked: Any) -> dict[str, Any]:
+        """Return the last decisions, or those after a place."""
+        return await self._get(f"/v1/audit?{urlencode(asked)}", "the audit stream")
 
     async def documents(self) -> list[dict[str, Any]]:
         """Return a summary of every document."""

@@ -15,6 +15,7 @@ from crossply.names import new_instance
 from crossply.tasks import Tasks
 from crossply.telemetry.logs import get_logger
 from crossply.wire.link import Connect, LinkConfig, StoreUnavailable
+from crossply_registry.audit import AuditLog
 from crossply_registry.catalog.catalog import Catalog
 from crossply_registry.catalog.watch import CatalogWatch
 from crossply_registry.connecting import TRY_AGAIN, connected
@@ -46,6 +47,7 @@ class Parts:
     catalog: Catalog
     provisioning: Provisioning
     observed: Observed
+    audit: AuditLog
 
 
 class Registry:
@@ -90,8 +92,9 @@ class Registry:
             self._clock,
         )
         key = self._config.signing_key()
-        feed = Feed(link, key.public_key(), self._tasks)
-        revisions = RevisionLog(link.store, key, feed.announce)
+        known = self._config.known_keys()
+        feed = Feed(link, known, self._tasks)
+        revisions = RevisionLog(link.store, key, feed.announce, known=known)
         await self._read(link, revisions, deadline)
         catalog = Catalog(self._clock)
         provisioning = Provisioning(link.streams, self._config.replicas, self._tasks, self._clock)
@@ -100,13 +103,16 @@ class Registry:
         observed = Observed(link, self._clock)
         link.on_event(provisioning.connection)
         provisioning.start()
+        audit = AuditLog(link.audit, self._config.replicas, self._tasks)
+        link.on_event(audit.connection)
+        audit.start()
         leasing = Leasing(link, self.instance, revisions, catalog, self._clock)
         for part in (watch, observed, presence, leasing):
             await part.start()
             self._closing.append(part)
         await feed.start(revisions)
         self._closing.append(feed)
-        self._parts = Parts(link, revisions, catalog, provisioning, observed)
+        self._parts = Parts(link, revisions, catalog, provisioning, observed, audit)
         _log.info("ready", instance=self.instance, broker=link.server, place=revisions.contents.place)
 
     async def aclose(self) -> None:
@@ -125,6 +131,7 @@ class Registry:
             try:
                 await link.streams.ensure_bucket(self._config.replicas)
                 await revisions.refresh()
+                await revisions.sign_again()
                 return
             except StoreUnavailable as error:
                 if self._clock() + TRY_AGAIN >= deadline:

@@ -284,6 +284,7 @@ class Mesh:
             "endpoints": sorted(self._declared.facts()),
             "in_flight": running.held,
             "draining": running.draining,
+            "audit": {"waiting": running.audit.waiting, "dropped": running.audit.dropped},
             "callees": running.routes.held.status(),
         }
 

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from crossply.access.guard import guarding
 from crossply.audit.audit import Audit
+from crossply.audit.shipping import Shipping, spool_of
 from crossply.clock import chance_of_loop, of_loop
 from crossply.codec import Decoder
 from crossply.connecting import Joined, reached
@@ -148,13 +149,14 @@ class Running:
         self._standing = self.member.standing(self._place())
         await self._feed.start()
         await self._feed.want(service)
-        joined = self.member, self.link, self._declared
-        self.keys = following(*joined, self.routes.outbound, self.around, self._tasks)
+        self.keys = following(self.member, self.link, self._declared, self.routes, self._feed, self.around, self._tasks)
         if self.keys is not None:
             self.routes.keys, self.publishing.keys = self.keys, self.keys
         await self._standing.start()
         self.begun = True
         await self.rejoin()
+        self._shipping = Shipping(self.audit, spool_of(self._config, service), self.link.audit.store)
+        self._tasks.for_ever(self._shipping.step, "audit")
         self._tasks.for_ever(self._beat, "heartbeat")
         self._tasks.for_ever(Leases(self.link.shares, self.rates, self.now).renewing, "shares of rates")
         self._tasks.for_ever(self._presence.say_hello, "hello")
@@ -292,6 +294,7 @@ class Running:
             await self.outflow.aclose(self.link.report)
         finally:
             await self._tasks.aclose()
+            await self._shipping.aclose()
             await self.link.aclose()
             if self._executor is not None:
                 self._executor.shutdown(wait=False, cancel_futures=True)

@@ -11,6 +11,7 @@ from litestar.exceptions import NotFoundException
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 
+from crossply_registry.api.audit import read_audit
 from crossply_registry.api.authorship import authorship
 from crossply_registry.api.document_text import LONGEST
 from crossply_registry.api.documents import Documents, list_documents
@@ -44,6 +45,7 @@ def build(registry: Registry) -> Litestar:
             read_stat,
             list_traces,
             read_trace,
+            read_audit,
             metrics,
             live,
             ready,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from cryptography import x509
@@ -22,10 +23,10 @@ class JoinedBody(Struct, frozen=True, kw_only=True):
     credential: Annotated[bytes, Meta(description="the credential of docs/protocol.md, in base64")]
     not_after: Annotated[float, Meta(description="seconds since 1970, UTC")]
     keyring: Annotated[bytes, Meta(description="keys of its service and its channels, wrapped for it, in base64")]
-    registry: Annotated[str, Meta(description="PEM: the registry's signing key, certified by the root; may be empty")]
+    registry: Annotated[str, Meta(description="PEM: the registry's signing keys, by the issuer; may be empty")]
 
 
-def answer(issued: Issued, issuer: Issuer, registry: x509.Certificate | None) -> JoinedBody:
+def answer(issued: Issued, issuer: Issuer, registry: Iterable[x509.Certificate]) -> JoinedBody:
     """Return it."""
     opened = credential.unpack(issued.credential)
     return JoinedBody(
@@ -36,5 +37,5 @@ def answer(issued: Issued, issuer: Issuer, registry: x509.Certificate | None) ->
         credential=issued.credential,
         not_after=issued.not_after,
         keyring=issued.keyring,
-        registry="" if registry is None else pem(registry).decode(),
+        registry=pem(*registry).decode(),
     )

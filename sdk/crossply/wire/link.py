@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from crossply.audit.audit import Audit
     from crossply.handler import Handler, Peer, Request, Response
     from crossply.tls import Tls
+    from crossply.wire.auditing import AuditStream
     from crossply.wire.keys import Keys
     from crossply.wire.lease import SharesOfRates
     from crossply.wire.notices import Notices
@@ -278,6 +279,11 @@ class Link(Protocol):
     @property
     def keys(self) -> Keys:
         """What the authority says of keys, and the credentials that it keeps."""
+        ...
+
+    @property
+    def audit(self) -> AuditStream:
+        """The audit stream."""
         ...
 
     @property

@@ -11,6 +11,7 @@ from crossply.telemetry.logs import get_logger
 from crossply.wire import credential, message, subjects
 from crossply.wire.allowed import follow
 from crossply.wire.announcing import Announcer, Watch
+from crossply.wire.auditing import AuditOnWire, AuditStream
 from crossply.wire.calling import Caller
 from crossply.wire.delivery import Delivery
 from crossply.wire.denials import Denials
@@ -67,11 +68,7 @@ class NatsLink:
         self._log = get_logger("wire").bind(service=config.service, instance=config.instance)
         self._listeners: list[EventHandler] = []
         self._tasks = Tasks(self._report)
-        own = credential.Credential(
-            identity=credential.identity(config.trust_domain, config.tenant, config.service),
-            instance=config.instance,
-        )
-        self._sender, self._senders = Sender(own), Senders()
+        self._sender, self._senders = Sender(_named(config)), Senders()
         self._mux = Mux(subjects.inbox(config.service, config.instance), now)
         self._watches: dict[str | None, Watch] = {}
         self._on_missing_stream: list[MissingHandler] = []
@@ -103,8 +100,9 @@ class NatsLink:
             config, broker, self._mux, self._sender, self._senders, now, self._report
         )
         self.revoked: Notices = NoticesOnWire(broker, subjects.REVOKED, subjects.instance_group(config.instance))
-        self._streams = Provisioner(jetstream, config.tenant)
-        self.keys: Keys = KeysOnWire(config, broker, jetstream, self._streams)
+        streams = self._streams = Provisioner(jetstream, config.tenant)
+        self.audit: AuditStream = AuditOnWire(config, jetstream, streams, self._sender, self._senders)
+        self.keys: Keys = KeysOnWire(config, broker, jetstream, streams)
 
     @classmethod
     async def connect(cls, config: LinkConfig, dial: Dial = dial) -> NatsLink:
@@ -288,6 +286,11 @@ class NatsLink:
         await self._broker.aclose()
         self._mux.fail(disconnected)
         self._mux.close_all()
+
+
+def _named(config: LinkConfig) -> credential.Credential:
+    identity = credential.identity(config.trust_domain, config.tenant, config.service)
+    return credential.Credential(identity=identity, instance=config.instance)
 
 
 def _sealed(config: LinkConfig, keys: OwnKeys, sender: Sender, now: Clock) -> SealedLink:

@@ -12,6 +12,7 @@ from crossply.wire.plans import ConsumerPlan, ConsumerState, RepliesPlan, Stream
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
+    from crossply.wire.auditing import AuditPlan
     from crossply.wire.plans import CredentialsPlan
 
 _NANOSECONDS = 1_000_000_000
@@ -76,6 +77,23 @@ class Provisioner:
             "deny_purge": True,
         }
         return await self._ensure(f"STREAM.INFO.{name}", f"STREAM.CREATE.{name}", config)
+
+    async def ensure_audit(self, plan: AuditPlan) -> bool:
+        """Create the stream of what instances decided: it never refuses, the oldest go first."""
+        config: dict[str, Any] = {
+            "name": subjects.AUDIT,
+            "subjects": [subjects.AUDITS],
+            "storage": "file",
+            "retention": "limits",
+            "discard": "old",
+            "num_replicas": plan.replicas,
+            "max_age": round(plan.age * _NANOSECONDS),
+            "max_bytes": plan.max_bytes,
+            "duplicate_window": 600 * _NANOSECONDS,
+            "deny_delete": True,
+            "deny_purge": True,
+        }
+        return await self._ensure(f"STREAM.INFO.{subjects.AUDIT}", f"STREAM.CREATE.{subjects.AUDIT}", config)
 
     async def ensure_stream(self, plan: StreamPlan) -> bool:
         """Create the stream of a family: nothing in it can be deleted or purged by a service."""

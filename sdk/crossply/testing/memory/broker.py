@@ -37,6 +37,7 @@ class MemoryBroker:
         self.events = Events(provision=provision)
         self.links: dict[str, MemoryLink] = {}
         self.reports: list[ReportHandler] = []
+        self.audits: dict[bytes, tuple[Peer, bytes]] = {}
         self._buckets: dict[str, Bucket] = {}
 
     async def connect(self, config: LinkConfig) -> Link:

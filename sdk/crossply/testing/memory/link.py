@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from crossply.clock import of_loop
 from crossply.errors import NotConnected, Origin
 from crossply.tasks import Tasks
+from crossply.testing.memory.auditing import MemoryAudit
 from crossply.testing.memory.calling import Calling
 from crossply.testing.memory.keys import MemoryKeys
 from crossply.testing.memory.listening import Listening
@@ -78,6 +79,7 @@ class MemoryLink:
         self.shares = MemoryShares(self)
         self.revoked = MemoryNotices(self)
         self.keys = MemoryKeys(self, config.tenant)
+        self.audit = MemoryAudit(self)
         self.streams: Streams = MemoryStreams(self, broker.events)
 
     # What the broker does with it.
