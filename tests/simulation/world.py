@@ -211,8 +211,7 @@ class World:
     def judge(self) -> None:
         """Hold every call to what it was promised."""
         # What is sealed may be delivered twice, and runs once all the same.
-        doubled = self.broker.doubled if self.authority is None else {}
-        for payload, times in doubled.items():
+        for payload, times in self.broker.doubled.items() if self.authority is None else ():
             parts = envelope.parts(payload)
             if parts.kind is Kind.REQUEST:
                 self.calls[msgspec.msgpack.decode(parts.body)["number"]].doubled += times

@@ -68,10 +68,7 @@ class NatsLink:
         self._log = get_logger("wire").bind(service=config.service, instance=config.instance)
         self._listeners: list[EventHandler] = []
         self._tasks = Tasks(self._report)
-        self._sender, self._senders = (
-            Sender(credential.unsigned(config.trust_domain, config.tenant, config.service, config.instance)),
-            Senders(),
-        )
+        self._sender, self._senders = Sender(_named(config)), Senders()
         self._mux = Mux(subjects.inbox(config.service, config.instance), now)
         self._watches: dict[str | None, Watch] = {}
         self._on_missing_stream: list[MissingHandler] = []
@@ -287,6 +284,11 @@ class NatsLink:
         await self._broker.aclose()
         self._mux.fail(disconnected)
         self._mux.close_all()
+
+
+def _named(config: LinkConfig) -> credential.Credential:
+    identity = credential.identity(config.trust_domain, config.tenant, config.service)
+    return credential.Credential(identity=identity, instance=config.instance)
 
 
 def _sealed(config: LinkConfig, keys: OwnKeys, sender: Sender, now: Clock) -> SealedLink:
