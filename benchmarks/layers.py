@@ -48,7 +48,7 @@ async def wire(_request: Request) -> Response:
 
 
 def surroundings() -> stacks.Surroundings:
-    return stacks.Surroundings(recorder=MemoryRecorder(), now=monotonic, wall=time.time_ns, chance=chance(1))
+    return stacks.Surroundings(recorder=MemoryRecorder(), now=monotonic, chance=chance(1))
 
 
 def limits() -> Limited:

@@ -8,6 +8,8 @@ from typing import Any
 
 from crossply import Mesh
 from crossply.config import MeshConfig
+from crossply.wire import connect as connect_nats
+from crossply.wire.link import Connect
 
 BODY = b"x" * 128
 
@@ -25,9 +27,9 @@ async def connect(env: dict[str, Any]) -> tuple[Call, Close]:
     return await ask(MeshConfig(nats=(env["nats"],)))
 
 
-async def answer(config: MeshConfig) -> None:
+async def answer(config: MeshConfig, connect: Connect = connect_nats) -> None:
     """Echo what comes from the mesh of ``config``."""
-    mesh = Mesh("echoes", config=config)
+    mesh = Mesh("echoes", config=config, connect=connect)
 
     @mesh.endpoint(idempotent=True)
     async def echo(body: bytes) -> bytes:
@@ -38,9 +40,9 @@ async def answer(config: MeshConfig) -> None:
         await asyncio.Event().wait()
 
 
-async def ask(config: MeshConfig) -> tuple[Call, Close]:
+async def ask(config: MeshConfig, connect: Connect = connect_nats) -> tuple[Call, Close]:
     """Return the caller in the mesh of ``config``, and how to end it."""
-    mesh = Mesh("asker", kind="client", config=config)
+    mesh = Mesh("asker", kind="client", config=config, connect=connect)
     await mesh.start()
 
     async def call() -> None:

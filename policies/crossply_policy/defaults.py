@@ -21,18 +21,12 @@ Where each default comes from:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from crossply_policy.snapshot import Route
 
 FLOOR: Final = Route()
 """The route of an endpoint that no document mentions."""
-
-ENCRYPTION: Final[Literal["off", "permissive", "strict"]] = "off"
-"""The compiled default of `encryption` for a process that no authority vouches for: it has nothing to seal with.
-
-One that has joined an authority seals, and takes nothing unsealed, unless a `Security` document says otherwise.
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

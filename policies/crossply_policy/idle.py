@@ -30,7 +30,13 @@ def idle(documents: Iterable[Document]) -> Iterator[Idle]:
     every = tuple(documents)
     floor = overlaid(FLOOR, *(one.spec for one in every if isinstance(one.spec, DefaultsSpec)))
     steered = {one.name for one in every if isinstance(one.spec, TrafficSpec) and _has_subsets(one.spec)}
-    services = {one.key: one.spec for one in every if isinstance(one.spec, ServiceSpec) and one.name not in steered}
+    services = {
+        one.key: one.spec
+        for one in every
+        if isinstance(one.spec, ServiceSpec)
+        and one.name not in steered
+        and (_method(floor) == _QUEUE or _says(one.spec))
+    }
     wholes = {key: overlaid(floor, spec) for key, spec in services.items()}
     others = [_queued(wholes[key], spec) for key, spec in services.items()]
     for one in every:
@@ -52,6 +58,12 @@ def _queued(whole: Route, spec: ServiceSpec) -> bool:
     """Whether the broker chooses for every endpoint of a service."""
     endpoints: Mapping[str, EndpointSpec] = spec.endpoints
     return all(_method(route) == _QUEUE for route in (whole, *(overlaid(whole, one) for one in endpoints.values())))
+
+
+def _says(spec: ServiceSpec) -> bool:
+    """Whether a document leaves the choice to the broker anywhere; of many documents few do."""
+    every = (spec.balance, *(one.balance for one in spec.endpoints.values()))
+    return any(said is not None and said.method == _QUEUE for said in every)
 
 
 def _method(route: Route) -> str:

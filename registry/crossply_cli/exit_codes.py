@@ -33,7 +33,7 @@ _MEANINGS = {
     ExitCode.FAILED: "it failed: the call returned an error, a process did not start, the demo did not work",
     ExitCode.USAGE: "the command line is wrong: an unknown option, a bad name, a missing file, a body that is not JSON",
     ExitCode.NOT_FOUND: "there is no such service, endpoint or document; what an endpoint itself does not find is 1",
-    ExitCode.DENIED: "the caller is not known, or not allowed; the broker refuses user and password",
+    ExitCode.DENIED: "the caller is not known, or not allowed; the broker refuses certificate or password",
     ExitCode.CONFLICT: "somebody else changed the document meanwhile",
     ExitCode.TIMEOUT: "no answer in time, or nobody there to answer",
     ExitCode.CHECK_FAILED: "a check found a fault, or data planes did not take a policy over in time",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 CALLOUT_ACCOUNT: Final = "AUTH"
+ACCOUNTS_FILE: Final = "accounts.conf"
 _NKEY: Final = re.compile(r"[A-Z2-7]{56}")
 
 
@@ -27,29 +29,46 @@ class Callout:
         ]
 
 
-def render(callout: Callout, *, system: str, mesh: str, memory: int, file: int, timeout: int) -> str:
-    """Return the accounts `system` and `mesh` and the callout; the bounds of the store in bytes, `timeout` seconds."""
+def included() -> str:
+    """Return what stands for the accounts where they are in a file of their own, as tenants come later."""
+    return f'include "{ACCOUNTS_FILE}"\n'
+
+
+def render(callout: Callout, *, system: str, timeout: int) -> str:
+    """Return what has a broker ask; `timeout` seconds."""
     return f"""\
-accounts {{
-  {system} {{}}
-  {CALLOUT_ACCOUNT} {{
-    users: [ {{ nkey: {callout.user} }} ]
-  }}
-  {mesh} {{
-    jetstream {{
-      max_mem: {memory}
-      max_file: {file}
-    }}
-  }}
-}}
 system_account: {system}
 authorization {{
   # How long the authority may take to answer, and whoever connects waits for it.
   timeout: {timeout}
+  # No allowed_accounts here: a broker would have to be restarted for another tenant.
   auth_callout {{
     issuer: {callout.issuer}
     account: {CALLOUT_ACCOUNT}
     auth_users: [ {callout.user} ]
   }}
 }}
+"""
+
+
+def accounts(callout: Callout, meshes: Sequence[str], *, system: str, memory: int, file: int) -> str:
+    """Return the accounts: one for each of `meshes`, which share the bounds of the store, in bytes, alike."""
+    made = "".join(
+        f"""\
+  "{mesh}" {{
+    jetstream {{
+      max_mem: {memory // len(meshes)}
+      max_file: {file // len(meshes)}
+    }}
+  }}
+"""
+        for mesh in meshes
+    )
+    return f"""\
+accounts {{
+  {system} {{}}
+  {CALLOUT_ACCOUNT} {{
+    users: [ {{ nkey: {callout.user} }} ]
+  }}
+{made}}}
 """

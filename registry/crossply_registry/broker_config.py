@@ -18,6 +18,7 @@ from crossply_registry.broker_callout import Callout
 MESH_USER: Final = "mesh"
 SYSTEM_USER: Final = "sys"
 MESH_ACCOUNT: Final = "MESH"
+DEFAULT_TENANT: Final = "default"
 SYSTEM_ACCOUNT: Final = "SYS"
 
 _VARIABLE: Final = re.compile(r"[A-Z][A-Z0-9_]*")
@@ -50,7 +51,8 @@ class BrokerConfig:
     """What a broker starts with; sizes in bytes, durations in seconds, `monitor` the port of HTTP monitoring.
 
     With `certificates` whoever has one of the mesh's root may connect, over TLS 1.3, and nobody else; then there are no
-    passwords. With `callout` the authority says of each who connects what it may; without, it may everything.
+    passwords. With `callout` the authority says of each who connects what it may; without, it may everything. Where
+    `tenants_come` the accounts are in a file beside this one, which `render_accounts` returns.
 
     Passwords consist of letters, digits and . _ ~ -, so that an address can hold them as they are. There is
     no user for clients that bring none.
@@ -61,6 +63,7 @@ class BrokerConfig:
     system_password: Password = field(default="", repr=False)
     certificates: Certificates | None = None
     callout: Callout | None = None
+    tenants_come: bool = False
     server_name: str = "crossply"
     host: str = "127.0.0.1"
     port: int = 4222
@@ -181,14 +184,30 @@ tls {{
 def _asking(config: BrokerConfig) -> str:
     if config.callout is None:
         return ""
-    return broker_callout.render(
+    accounts = broker_callout.included() if config.tenants_come else _accounts(config, config.callout, (MESH_ACCOUNT,))
+    return accounts + broker_callout.render(
         config.callout,
         system=SYSTEM_ACCOUNT,
-        mesh=MESH_ACCOUNT,
-        memory=config.memory_store,
-        file=config.file_store,
         timeout=config.authorization_timeout,
     )
+
+
+def account(tenant: str) -> str:
+    """Return the account that a tenant's connections are placed in."""
+    return MESH_ACCOUNT if tenant == DEFAULT_TENANT else f"{MESH_ACCOUNT}_{tenant}"
+
+
+def render_accounts(config: BrokerConfig, tenants: Sequence[str]) -> str:
+    """Return the file of accounts that the configuration of a broker which asks includes."""
+    if config.callout is None:
+        raise ConfigError(["broker configuration: without callout there is one account, and no file of them"])
+    written = "# Written by crossply_registry.broker_config; what is changed here is lost.\n"
+    return written + _accounts(config, config.callout, [account(each) for each in tenants])
+
+
+def _accounts(config: BrokerConfig, callout: Callout, meshes: Sequence[str]) -> str:
+    memory, file = config.memory_store, config.file_store
+    return broker_callout.accounts(callout, meshes, system=SYSTEM_ACCOUNT, memory=memory, file=file)
 
 
 def write(config: BrokerConfig, path: Path) -> None:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 TRY_AGAIN: Final = 0.25
-_FIRST_TRY: Final = 1.0
+_FIRST_TRY: Final = 0.5
+"""Short, as a broker that waits for its authority to start answers the next try sooner than this one."""
 _LONGEST_TRY: Final = 5.0
 _log = get_logger("registry")
 

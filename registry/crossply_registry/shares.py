@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 TERM: Final = 5.0
 """Seconds without a word after which an instance's share may go to others: it asks every second."""
 LEARNING: Final = 3.0
-"""Seconds in which who begins to lease gives nobody more, until all have said what they hold."""
+"""Seconds in which who begins to lease a rate gives nobody more, until all have said what they hold."""
 _IDLE: Final = 0.5
 _SAME: Final = 0.01
 _MOST_HOLDERS: Final = 4_096
@@ -37,10 +37,12 @@ class Holding:
 class Coordinator:
     """Divides one rate among the instances that ask; it knows no more than what they say."""
 
-    def __init__(self) -> None:
+    def __init__(self, learning: float = LEARNING) -> None:
+        self._learning = learning
         self._holdings: dict[Who, Holding] = {}
+        self._first_asked: float | None = None
 
-    def lease(self, who: Who, wanted: Wanted, now: float, *, expected: int, learning: bool) -> float:
+    def lease(self, who: Who, wanted: Wanted, now: float, *, expected: int) -> float:
         """Return the share that an instance has from now on; ``expected`` instances will ask, as far as is known.
 
         A share that is given up counts until its holder has said that it holds less; so answers may be lost.
@@ -50,7 +52,10 @@ class Coordinator:
             return 0.0
         held = min(1.0, max(0.0, wanted.held))
         mine = self._holdings[who] = Holding(held, max(0.0, wanted.asked), now)
-        if learning:
+        # From the first word on, not from its own start: it may have been out of everybody's reach until then.
+        if self._first_asked is None:
+            self._first_asked = now
+        if now < self._first_asked + self._learning:
             return held
         target = self._target(mine, expected)
         free = max(0.0, 1.0 - sum(one.share for one in self._holdings.values() if one is not mine))
@@ -83,7 +88,7 @@ class Leasing:
         self._revisions = revisions
         self._catalog = catalog
         self._clock = clock
-        self._leads_since: float | None = clock()
+        self._leads = True
         self._coordinators: dict[str, Coordinator] = {}
         self._listening: Closable | None = None
 
@@ -100,18 +105,17 @@ class Leasing:
         """Return the shares of an instance in the limits that are in force; ``None`` where another replica leases."""
         now = self._clock()
         if self._instance != min((self._instance, *self._catalog.registries())):
-            self._leads_since = None
+            self._leads = False
             return None
-        if self._leads_since is None:
-            self._leads_since = now
+        if not self._leads:
+            self._leads = True
             self._coordinators.clear()
-        learning = now < self._leads_since + LEARNING
         in_force = {name: spec for name in wanted if (spec := self._limit(name)) is not None}
         for name in [name for name in self._coordinators if self._limit(name) is None]:
             del self._coordinators[name]
         return {
             name: self._coordinators.setdefault(name, Coordinator()).lease(
-                (service, instance), wanted[name], now, expected=self._expected(spec), learning=learning
+                (service, instance), wanted[name], now, expected=self._expected(spec)
             )
             for name, spec in in_force.items()
         }

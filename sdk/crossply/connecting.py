@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from crossply.wire.link import Connect, Link
 
 _PAUSE = 0.5
-_ONE_TRY = 2.0
+_ONE_TRY = 5.0
 
 
 @dataclass(frozen=True, slots=True)

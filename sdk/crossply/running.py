@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from crossply.access.guard import guarding
 from crossply.audit.audit import Audit
-from crossply.audit.shipping import Shipping, spool_of
+from crossply.audit.shipping import shipping
 from crossply.clock import chance_of_loop, of_loop
 from crossply.codec import Decoder
 from crossply.connecting import Joined, reached
@@ -21,6 +21,7 @@ from crossply.discovery.presence import Presence
 from crossply.discovery.vigil import Vigil
 from crossply.errors import MeshError
 from crossply.identity.asking import asking
+from crossply.identity.place import Place
 from crossply.identity.stranger import who
 from crossply.keyring.following import following
 from crossply.protection.admission import Admission
@@ -85,7 +86,6 @@ class Running:
         self.around = Surroundings(
             recorder=self.recorder,
             now=self.now,
-            wall=time.time_ns,
             chance=chance,
             zone=config.zone,
             around_call=declared.layers["call"],
@@ -146,34 +146,52 @@ class Running:
         self._presence.offer(self._declared.facts(), tuple(self._declared.subscriptions))
         self.link.on_event(self._happened)
         self.link.on_missing_stream(self._presence.missing)
+        self._standing = self.member.standing(self._place())
         await self._feed.start()
         await self._feed.want(service)
         joined = self.member, self.link, self._declared
         self.keys = following(*joined, self.routes.outbound, self.around, self._tasks)
         if self.keys is not None:
             self.routes.keys, self.publishing.keys = self.keys, self.keys
+        await self._standing.start()
         self.begun = True
         await self.rejoin()
-        self._shipping = Shipping(self.audit, spool_of(self._config, service), self.link.audit.store)
-        self._tasks.for_ever(self._shipping.step, "audit")
+        self._shipping = shipping(self.audit, self._config, service, self.link.audit, self._tasks)
         self._tasks.for_ever(self._beat, "heartbeat")
         self._tasks.for_ever(Leases(self.link.shares, self.rates, self.now).renewing, "shares of rates")
         self._tasks.for_ever(self._presence.say_hello, "hello")
         vigil = Vigil(self.link, self.catalog, self._tasks, self.now)
         self._tasks.for_ever(vigil.watch, "vigil")
-        self._tasks.spawn(self.member.renew_for_ever(asking(self.routes.outbound, self.now)), "renewal of the identity")
         self.outflow.start()
         self._tasks.for_ever(lambda: self.outflow.step(self.link.report), "telemetry")
         self._log.info("started", broker=self.link.server, revision=self._feed.revision)
 
+    def _place(self) -> Place:
+        return Place(
+            link=self.link,
+            tenant=self._config.tenant,
+            bar=self._inbound.bar,
+            ask=asking(self.routes.outbound, self.now),
+            needs=tuple(self._declared.subscriptions),
+            moves=self.around.moves,
+            moved=self._moved,
+            tasks=self._tasks,
+        )
+
     def _adopt(self, snapshot: Snapshot) -> None:
         self.link.protect(snapshot.security)
+        self._standing.adopt(snapshot.access)
         self.rates.adopt(snapshot)
         self.routes.adopt(snapshot)
         self.publishing.adopt(snapshot)
         self._inbound.adopt(snapshot)
         self.outflow.adopt(snapshot.kept_by(self._declared.service))
         self._tasks.spawn(self._presence.applied(snapshot.generation, snapshot.revision), "policy acknowledged")
+
+    def _moved(self) -> None:
+        for each in (self.routes, self.publishing, self._inbound):
+            each.compose_again()
+        self._tasks.spawn(self.catalog.ask_again(), "ask again who is there")
 
     def _happened(self, event: ConnectionEvent) -> None:
         if event is ConnectionEvent.RECONNECTED:
@@ -187,6 +205,7 @@ class Running:
             await self.link.announce(self._presence.hello())
         await self.catalog.ask_again()
         await self._feed.catch_up()
+        await self._standing.catch_up()
 
     async def _beat(self) -> None:
         await asyncio.sleep(self._presence.pause())

@@ -7,13 +7,14 @@ The full order is ``OUTBOUND`` and ``INBOUND``; the stacks keep to it, and ``doc
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from crossply.handler import Handler, Layer, Request, compose
 from crossply.layers.admit import admit
 from crossply.layers.attempt import attempt
 from crossply.layers.balance import balance
+from crossply.layers.bar import bar
 from crossply.layers.bound import bound
 from crossply.layers.breaker import breaker
 from crossply.layers.deadline import deadline
@@ -25,6 +26,7 @@ from crossply.layers.hedge import hedge
 from crossply.layers.limit import limit
 from crossply.layers.measure import measure
 from crossply.layers.mirror import mirror
+from crossply.layers.move import move, move_to_answer
 from crossply.layers.outlier import outlier
 from crossply.layers.permit import permit
 from crossply.layers.propagate import propagate
@@ -35,6 +37,7 @@ from crossply.layers.split import split
 from crossply.layers.throttle import throttle
 from crossply.layers.trace import trace
 from crossply.routing.held import UNPROTECTED, Protection
+from crossply.routing.moves import Moves
 from crossply.telemetry.recorder import Recorder, Side
 from crossply_policy.traffic import TrafficPolicy
 
@@ -56,6 +59,7 @@ OUTBOUND = (
     "measure",
     "deadline",
     "permit",
+    "move",
     "throttle",
     "mirror",
     "split",
@@ -76,9 +80,11 @@ INBOUND = (
     "trace",
     "measure",
     "rescue",
+    "bar",
     "admit",
     "expire",
     "permit",
+    "move",
     "throttle",
     "dedupe",
     "bound",
@@ -88,15 +94,15 @@ INBOUND = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What every stack of a process shares: clocks, chance, zone, where it tells what happened, user's layers."""
+    """What every stack of a process shares: clock, chance, zone, where it tells what happened, user's layers."""
 
     recorder: Recorder
     now: Clock
-    wall: Callable[[], int]
     chance: Chance
     zone: str = ""
     around_call: tuple[Layer, ...] = ()
     around_attempt: tuple[Layer, ...] = ()
+    moves: Moves = field(default_factory=Moves)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,10 +126,11 @@ def outbound(  # noqa: PLR0913 - all that one stack is made of
     limits: Limited = (),
     wire: Handler,
     steering: Steering | None = None,
+    moving: bool = False,
 ) -> Handler:
     """Return the handler of calls to one endpoint: once per call down to ``retry``, then once per attempt.
 
-    ``steering`` is there when the route has ``traffic``.
+    ``steering`` is there when the route has ``traffic``; ``moving`` while the connection may not call the service yet.
     """
     traffic = (steering and route.traffic) or TrafficPolicy()
     again = route.retry if route.retry.attempts else None
@@ -141,6 +148,8 @@ def outbound(  # noqa: PLR0913 - all that one stack is made of
             deadline(route.timeout.total, around.now),
             # Once per call, and before anything is spent on it: what the callee would refuse is not sent.
             permit(permitted) if permitted else None,
+            # Before anything is spent: nothing could be sent before.
+            move(around.moves, around.now) if moving else None,
             # Once per call, and before anything is done for it: what it refuses never left.
             throttle(limits) if limits else None,
             # Once per call, whatever becomes of it: a copy for each attempt would multiply load.
@@ -211,6 +220,7 @@ def publishing(
             deadline(within, around.now),
             # A stream takes what it gets: who may not publish is refused before it has the event.
             permit(permitted) if permitted else None,
+            move(around.moves, around.now) if around.moves.publishing else None,
             # Where events are made: what subscribers have not taken yet is the stream's matter.
             throttle(limits) if limits else None,
             propagate(),
@@ -228,6 +238,7 @@ def inbound(  # noqa: PLR0913 - all that one stack is made of
     operation: str,
     permitted: Check | None = None,
     limits: Limited = (),
+    barred: frozenset[str] = frozenset(),
     kept: tuple[Replies, Facts] | None = None,
     prompt: bool = False,
     report: Callable[[Request, BaseException], None],
@@ -241,12 +252,16 @@ def inbound(  # noqa: PLR0913 - all that one stack is made of
             measure(around.recorder, side, around.now),
             # Everything below may raise; from here out there are only replies.
             rescue(report),
+            # Before admission: whoever is not believed takes no place of those who are.
+            bar(barred) if barred else None,
             # Before any work: a refusal must be cheap.
             admit(admission, operation, around.now, prompt=prompt),
             # After admission, so that what waited too long is dropped before it costs anything.
             expire(around.now),
             # Needs to know who is calling; before the rates, so that what may not be takes nobody's tokens.
             permit(permitted) if permitted else None,
+            # Needs the peer as well: replies to some could not be sent yet.
+            move_to_answer(around.moves, around.now) if around.moves.answering and side is Side.CALLEE else None,
             # Needs the peer that is calling; before anything is decoded.
             throttle(limits) if limits else None,
             # After all that may refuse: what was refused is no outcome to be kept.

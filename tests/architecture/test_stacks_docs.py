@@ -18,6 +18,7 @@ from crossply.routing.breaker import Breaker
 from crossply.routing.held import UNPROTECTED, BySubset, Protection
 from crossply.routing.instances import Callee
 from crossply.routing.latencies import Latencies
+from crossply.routing.moves import Moves
 from crossply.routing.outliers import Outliers
 from crossply.routing.slots import Slots
 from crossply.telemetry.recorder import MemoryRecorder, Side
@@ -66,7 +67,9 @@ def composed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def surroundings() -> stacks.Surroundings:
     nothing: Any = None
-    return stacks.Surroundings(recorder=MemoryRecorder(), now=lambda: 0.0, wall=lambda: 0, chance=nothing)
+    moves = Moves()
+    moves.begin({"orders"}, {"web"}, publishing=True)
+    return stacks.Surroundings(recorder=MemoryRecorder(), now=lambda: 0.0, chance=nothing, moves=moves)
 
 
 def limits() -> Limited:
@@ -105,6 +108,7 @@ def outbound(retry: RetryPolicy, protection: Protection = UNPROTECTED) -> None:
         limits=limits(),
         wire=wire,
         steering=stacks.Steering(subsets=nothing, copy=lambda _request: None),
+        moving=True,
     )
 
 
@@ -121,6 +125,7 @@ def inbound() -> None:
         operation="orders.create",
         permitted=lambda _request: None,
         limits=limits(),
+        barred=frozenset({"spiffe://mesh.local/t/default/svc/web"}),
         kept=(Replies(nothing, lambda: 0.0, lambda: 0), Facts(kept=True)),
         report=report,
     )

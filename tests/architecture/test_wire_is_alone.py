@@ -13,7 +13,7 @@ from tests.architecture.tree import OTHERS, PACKAGES, ROOT, python_files, shown,
 WIRE = ROOT / "sdk" / "crossply" / "wire"
 SUBJECTS = (
     "mesh.rpc", "mesh.evt", "mesh.hb", "mesh.ctl", "mesh.dlq", "mesh.redo", "mesh.obs", "mesh.audit",
-    "_INBOX", "$SRV", "$JS.", "$KV.",
+    "_INBOX", "$SRV", "$JS.", "$KV.", "$SYS.",
 )  # fmt: skip
 
 OUTSIDE = [path for path in python_files(*PACKAGES) if WIRE not in path.parents]

@@ -43,7 +43,8 @@ class Told:
 class Scripted:
     """A broker that shakes hands, says what the test gives it, and writes down what it gets."""
 
-    def __init__(self, *, after_pong: bytes = b"", pongs: bool = True) -> None:
+    def __init__(self, *, before_pong: bytes = b"", after_pong: bytes = b"", pongs: bool = True) -> None:
+        self._before_pong = before_pong
         self._after_pong = after_pong
         self._pongs = pongs
         self.lines: list[bytes] = []
@@ -67,7 +68,7 @@ class Scripted:
                 if line.startswith(b"PING"):
                     if not self._pongs:
                         break
-                    writer.write(b"PONG\r\n" if pinged else b"PONG\r\n" + self._after_pong)
+                    writer.write(b"PONG\r\n" if pinged else self._before_pong + b"PONG\r\n" + self._after_pong)
                     pinged = True
 
 
@@ -110,6 +111,14 @@ async def test_what_came_with_the_handshake_is_not_lost() -> None:
         await connection.ping()
         assert ("informed", 2048, True) in told.said
         assert connection.max_payload == 2048
+        await connection.aclose()
+
+
+async def test_a_broker_that_asks_whether_the_client_is_there_before_it_lets_it_in_is_answered() -> None:
+    async with Scripted(before_pong=b"PING\r\nPING\r\n") as broker:
+        connection = await connected(broker, Told())
+        await connection.ping()
+        assert broker.lines.count(b"PONG") == 2
         await connection.aclose()
 
 

@@ -25,7 +25,9 @@ from tests.support.waiting import eventually_awaited
 
 AT_ONCE, LAG = 0.05, 1.0
 SIBLING = "otherinstanc"
+# Nothing is sealed, and no callee or keyring stands in the broker's place: what is denied here, the broker denies.
 RULES = (
+    {"kind": "Security", "name": "mesh", "spec": {"encryption": "off"}},
     WEB_TO_ORDERS,
     access("web-events", ["web"], {"channel": "orders.*", "actions": ["publish", "subscribe"]}),
     access("reports", ["foreign"], {"service": "orders", "endpoints": ["quote"]}),

@@ -27,14 +27,34 @@ CHANGES: dict[str, list[dict[str, Any]]] = {
     "warmup": [{"warmup": {"floor": 1}}, {"warmup": {"duration": "1m"}}],
     "retry": [{"retry": {"attempts": 0}}, {"retry": {"attempts": 3, "budget": {"ratio": 0.1}}}],
     "timeout": [{"timeout": {"total": "2s"}}, {"timeout": {"total": "3s", "attempt": "1s"}}],
+    "drain": [{"drain": {"timeout": "5s"}}],
+    "idempotent": [{"idempotent": True}, {"idempotent": False}],
+}
+SPLIT = {"all": {"release": "1"}}
+# The same of other kinds; what is left out at the end is the whole document's spec.
+OTHER_CHANGES: dict[str, tuple[str, list[dict[str, Any]]]] = {
+    "sampling": ("Telemetry", [{"sampling": 1}, {"sampling": 0, "slow": "1ms"}, {"log_level": "error"}]),
+    "subsets": (
+        "Traffic",
+        [{"subsets": SPLIT, "failover": ["all"]}, {"subsets": SPLIT, "routes": [{"split": {"all": 1}}]}],
+    ),
+    "mirror": ("Traffic", [{"routes": [{"mirror": {"to": to}}]} for to in ("nobody", "stock.level", "stock.copy")]),
+    "redirect": (
+        "Traffic",
+        [{"routes": [{"redirect": "stock.copy"}]}, {"routes": [{"match": {"callers": ["x"]}, "redirect": "nobody"}]}],
+    ),
+    "delay": ("Traffic", [{"routes": [{"fault": {"delay": {"percentage": 50, "duration": "20ms"}}}]}]),
+    "route timeout": (
+        "Traffic",
+        [{"routes": [{"timeout": {"total": "3s"}}]}, {"routes": [{"timeout": {"attempt": "1s"}}]}],
+    ),
 }
 
 
 def instance(meshes: Meshes, attempts: Counter[str], *, fails: bool = False) -> Mesh:
     """Return an instance of `stock` that counts its attempts."""
-    stock = meshes.new("stock")
+    stock = meshes.new("stock", labels={"release": "1"})
 
-    @stock.endpoint(idempotent=True)
     async def level(number: int) -> int:
         attempts[stock.instance] += 1
         await asyncio.sleep(0.002)
@@ -42,6 +62,8 @@ def instance(meshes: Meshes, attempts: Counter[str], *, fails: bool = False) -> 
             raise RuntimeError("out of order")
         return number
 
+    stock.endpoint(level, idempotent=True)
+    stock.endpoint(level, name="copy", idempotent=True)
     return stock
 
 
@@ -79,15 +101,27 @@ async def load(caller: Mesh, rate: float) -> AsyncGenerator[Counter[str]]:
 
 @pytest.mark.parametrize("section", CHANGES)
 async def test_no_call_fails_because_a_policy_changes(meshes: Meshes, policies: Policies, section: str) -> None:
+    await changed_under_load(meshes, policies, "Service", CHANGES[section])
+
+
+@pytest.mark.parametrize("what", OTHER_CHANGES)
+async def test_no_call_fails_because_a_document_of_another_kind_changes(
+    meshes: Meshes, policies: Policies, what: str
+) -> None:
+    await changed_under_load(meshes, policies, *OTHER_CHANGES[what])
+
+
+async def changed_under_load(meshes: Meshes, policies: Policies, kind: str, specs: list[dict[str, Any]]) -> None:
+    """Apply one after another under 200 calls a second, of which none fails."""
     attempts: Counter[str] = Counter()
     instances = [instance(meshes, attempts) for _ in range(3)]
     await meshes.start(*instances)
     caller = await meshes.client()
     await caller.call("stock.level", {"number": 0})
     async with load(caller, RATE) as outcomes:
-        for spec in [*CHANGES[section], {}]:
+        for spec in [*specs, {}]:
             before = outcomes.total()
-            revision = await policies.apply({"kind": "Service", "name": "stock", "spec": spec})
+            revision = await policies.apply({"kind": kind, "name": "stock", "spec": spec})
             await eventually(lambda revision=revision: caller.status()["revision"] == revision)  # type: ignore[misc]  # mypy cannot infer a lambda with a default
             await eventually(lambda before=before: outcomes.total() > before + 40)  # type: ignore[misc]  # mypy cannot infer a lambda with a default
     assert set(outcomes) == {"ok"}

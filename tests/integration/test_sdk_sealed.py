@@ -109,7 +109,7 @@ async def test_permissive_and_off_let_strangers_in(
 
 def web_sessions(mesh: Mesh) -> int:
     """Return how many sessions a mesh seals in."""
-    return len(mesh.link._sealed.sealing.sealer.sessions)  # type: ignore[attr-defined]  # what no message shows
+    return len(mesh.link.sealed.sealing.sealer.sessions)  # type: ignore[attr-defined]  # what no message shows
 
 
 async def test_events_are_sealed_to_their_channel_and_come_with_who_published(

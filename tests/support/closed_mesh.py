@@ -50,10 +50,14 @@ class Closed:
         return TlsFiles(ca=files / "ca.pem", certificate=files / "tls.pem", key=files / "tls.key")
 
     @asynccontextmanager
-    async def policies(self) -> AsyncGenerator[Policies]:
+    async def policies(self, tenant: str = "default") -> AsyncGenerator[Policies]:
         """Write policy as a registry does, with its certificate and its key; for meshes that have none running."""
         config = LinkConfig(
-            servers=(self.broker.url,), service="registry", instance=new_instance(), tls=self.registry_tls
+            servers=(self.broker.url,),
+            service="registry",
+            instance=new_instance(),
+            tenant=tenant,
+            tls=self.registry_tls,
         )
         seed = bytes.fromhex((self.out / "registry" / "signing.key").read_text())
         link = await connect(config)

@@ -123,7 +123,7 @@ class VouchedMeshes:
 
         async def connect(link: LinkConfig) -> Link:
             keys = self.keys[service] = (authority or self.authority).keys(service, link.instance, **said or {})
-            audit = self.audits[service] = link.audit or Audit()
+            audit = self.audits[service] = Audit()
             return await connect_nats(replace(link, keys=keys, audit=audit))
 
         mesh.connect_with(connect)

@@ -18,7 +18,7 @@ from tests.system.compose_places import BROKER_FILE, Places
 
 _HEALTHY_WITHIN: Final = 30.0
 _STOPPED_WITHIN: Final = 15.0
-_EVERY: Final = 0.2
+_EVERY: Final = 0.5
 _FETCH: Final = "import sys, urllib.request; urllib.request.urlopen(sys.argv[-1], timeout=2)"
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from crossply import CallError, Mesh
+from crossply import CallError, Code, Mesh
 from crossply.config import MeshConfig
 from tests.support.running_up import RunningUp, environ
 from tests.support.waiting import eventually
@@ -149,3 +149,12 @@ def test_a_demo_with_an_end_prints_its_totals_and_says_whether_it_worked(tmp_pat
     assert totals["events_handled"] == totals["events_published"] > 0
     assert set(totals["ports"]) == {"broker", "authority", "registry", "gateway"}
     assert children == []
+
+
+async def test_a_service_that_no_document_names_reaches_nothing_in_the_demo(demo: RunningUp) -> None:
+    config = MeshConfig.from_mapping(environ(), start=demo.folder)
+    async with Mesh("newcomer", kind="client", config=config) as mesh:
+        for operation in ("orders.quote", "billing.charge"):
+            with pytest.raises(CallError) as denied:
+                await mesh.call(operation, {"sku": "a"})
+            assert denied.value.code is Code.PERMISSION_DENIED

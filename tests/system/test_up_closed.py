@@ -6,7 +6,8 @@ import asyncio
 import json
 import ssl
 import subprocess
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -105,3 +106,39 @@ def test_a_second_start_is_the_same_mesh(tmp_path: Path) -> None:
         assert second.ready()["trust_domain"] == before["trust_domain"]
         assert {path: path.read_bytes() for path in identities(second).rglob("*") if path.is_file()} == kept
         assert "development" in second.err
+
+
+def test_a_plain_start_lets_everybody_reach_everything_and_says_so(up: RunningUp) -> None:
+    assert "everybody may reach everything, by Access/dev-allow-all" in up.err
+    found = crossply(up.folder, "policy", "get", "Access", "-o", "json")
+    assert [each["name"] for each in json.loads(found.stdout)] == ["dev-allow-all"]
+
+
+async def test_a_closed_start_lets_nobody_reach_anything_until_a_document_says_so(tmp_path: Path) -> None:
+    with RunningUp(tmp_path, "--closed") as closed:
+        closed.ready()
+        async with greeter(closed):
+            denied = await asyncio.to_thread(crossply, tmp_path, "call", "greeter.greet")
+            assert denied.returncode == ExitCode.DENIED, denied.stderr
+        (tmp_path / "access.yaml").write_text(
+            "kind: Access\nname: mine\nspec:\n"
+            "  effect: allow\n  from: [crossply-cli]\n  to: [{service: greeter, endpoints: [greet]}]\n"
+        )
+        applied = await asyncio.to_thread(crossply, tmp_path, "policy", "apply", "-f", "access.yaml")
+        assert applied.returncode == ExitCode.OK, applied.stderr
+        async with greeter(closed):
+            called = await asyncio.to_thread(crossply, tmp_path, "call", "greeter.greet")
+            assert (called.returncode, called.stdout.strip()) == (ExitCode.OK, '"Hello!"'), called.stderr
+
+
+@asynccontextmanager
+async def greeter(up: RunningUp) -> AsyncGenerator[None]:
+    """A user's own service, which is told nothing."""
+    mesh = Mesh("greeter", config=MeshConfig.from_mapping(environ(), start=up.folder))
+
+    @mesh.endpoint(idempotent=True)
+    async def greet() -> str:
+        return "Hello!"
+
+    async with mesh:
+        yield

@@ -16,6 +16,7 @@ from crossply_cli.output import Format, Rows, format_option, show
 from crossply_cli.times import moment
 from crossply_policy import names
 from crossply_registry.authority.bootstrap.init import LOOPBACK, Bootstrap, Wanted
+from crossply_registry.authority.bootstrap.tenants import add_tenant
 from crossply_registry.authority.certificates import CertificateFault
 from crossply_registry.authority.identity import OWN, IdentityFault, trust_domain
 from crossply_registry.authority.kek import KekFault
@@ -83,6 +84,33 @@ def init(  # noqa: PLR0913 - one for each option
     click.echo(f"{len(made)} files written" if made else "nothing was missing", err=True)
     if "root/ca.key" in made:
         click.echo(f"keep {out / 'root' / 'ca.key'} offline: whoever has it is the mesh", err=True)
+
+
+@authority.group
+def tenant() -> None:
+    """Tenants: meshes side by side at the same brokers, none of which sees another."""
+
+
+@tenant.command
+@click.argument("name")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), required=True, metavar="DIR", help="As init's."
+)
+@click.option("--service", "services", multiple=True, metavar="NAME", help="Make a token for it; may come again.")
+@click.option("--host", "hosts", multiple=True, metavar="NAME", help="Under which its authority is reached.")
+@format_option()
+def add(*, name: str, out: Path, services: tuple[str, ...], hosts: tuple[str, ...], output: Format) -> None:
+    """Write what a tenant needs to DIR/tenants/NAME, and its account into the brokers' accounts.conf.
+
+    Brokers take it when they read their configuration again (SIGHUP), which ends no connection.
+    """
+    wanted = _wanted(out, "mesh.local", name, services, hosts)
+    try:
+        made = add_tenant(out, name, wanted.services, wanted.hosts)
+    except (CertificateFault, KekFault, OSError, ValueError) as error:
+        raise Failure(f"cannot add tenant {name} to {out}", why=str(error), code=ExitCode.CONFIG) from error
+    show(output, {"out": str(out / "tenants" / name), "written": made}, Rows((), [(each,) for each in made]))
+    click.echo("have each broker read its configuration again: `nats-server --signal reload`", err=True)
 
 
 @authority.command

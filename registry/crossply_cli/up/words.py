@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from crossply_cli.installed import version
 from crossply_cli.up import examples
 from crossply_cli.up.access import OWN, Opening
-from crossply_policy.defaults import ENCRYPTION
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,11 +20,9 @@ def banner(lines: Lines) -> None:
     which = version("crossply", "from a tree that is not installed")
     lines.title(f"crossply {which}   for development; Ctrl-C stops everything")
     lines.say(
-        f"not for production: encryption is {ENCRYPTION}, whoever may read the data directory joins as any service,"
+        "not for production: whoever may read the data directory joins as any service; all listens on loopback only"
     )
-    lines.say(
-        "and all of it listens on loopback only; the broker takes certificates of this mesh, and no other mesh does"
-    )
+    lines.say("identities are this mesh's own and no other takes them; messages between its services are sealed")
 
 
 def access(lines: Lines, opening: Opening) -> None:

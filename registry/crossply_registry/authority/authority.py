@@ -22,12 +22,15 @@ from crossply.telemetry.logs import get_logger
 from crossply.tls import SCHEME, TlsFiles
 from crossply.wire.link import Connect, LinkConfig, StoreUnavailable
 from crossply.wire.plans import CredentialsPlan
+from crossply.wire.system import SystemOnWire
 from crossply_registry.authority import state
 from crossply_registry.authority.callout.admitting import Admitting
 from crossply_registry.authority.callout.jwt import Signer
 from crossply_registry.authority.callout.service import CalloutService
 from crossply_registry.authority.certificates import CertificateFault, trust_domain_of
 from crossply_registry.authority.credentials import IssuedCredentials
+from crossply_registry.authority.effect import Effect
+from crossply_registry.authority.expelling import ConnectSystem
 from crossply_registry.authority.folder import ISSUER_CONTEXT, certificate
 from crossply_registry.authority.identity import AUTHORITY, Identity
 from crossply_registry.authority.issuer import Issuer
@@ -45,7 +48,7 @@ from crossply_registry.authority.renewing import Renewing
 from crossply_registry.authority.revocations import Revocations
 from crossply_registry.authority.state import State, StateFault
 from crossply_registry.authority.tokens import Tokens
-from crossply_registry.broker_config import MESH_ACCOUNT
+from crossply_registry.broker_config import account
 from crossply_registry.connecting import TRY_AGAIN, connected
 from crossply_registry.registry import Starting
 
@@ -78,6 +81,7 @@ class Parts:
     keys: Keys
     asking: Asking
     judging: Judging
+    effect: Effect
 
 
 class Authority:
@@ -88,17 +92,20 @@ class Authority:
         config: AuthorityConfig,
         *,
         connect: Connect = wire.connect,
+        connect_system: ConnectSystem = SystemOnWire.connect,
         clock: Clock = monotonic,
         now: Callable[[], float] = time.time,
         reviewer: Reviewer | None = None,
     ) -> None:
         self._config = config
         self._connect = connect
+        self._connect_system = connect_system
         self._clock = clock
         self._now = now
         self._cluster = ApiServer(config.cluster) if reviewer is None and config.cluster is not None else None
         self._reviewer = reviewer or self._cluster
         self._link: Link | None = None
+        self._effect: Effect | None = None
         self._callout: CalloutService | None = None
         self._parts: Parts | None = None
         self._tasks = Tasks(_failed)
@@ -166,10 +173,14 @@ class Authority:
         entries = await journal.refresh()
         renewing = Renewing(issuer, joining, revocations, now=self._now)
         asking = Asking(renewing, granting)
-        self._parts = Parts(link, issuer, tokens, revocations, journal, joining, renewing, keys, asking, judging)
+        effect = self._effect = Effect(link, issuer, revocations, self._config.tenant, self._now)
+        self._parts = Parts(
+            link, issuer, tokens, revocations, journal, joining, renewing, keys, asking, judging, effect
+        )
         self._tasks.for_ever(keys.turning, "turn keys")
         if self._callout is not None:
-            await self._callout.follow(link, self.registry_key, revocations)
+            await self._callout.follow(link, self.registry_key, revocations, effect.adopt)
+        await effect.begin(self._target(), self._connect_system if self._callout is not None else None)
         _log.info("ready", instance=self.instance, trust_domain=issuer.trust_domain, entries=entries)
 
     def _keys(self, link: Link, kept: State, issuer: Issuer) -> Keys:
@@ -181,6 +192,8 @@ class Authority:
         await self._tasks.aclose()
         if self._cluster is not None:
             await self._cluster.aclose()
+        if self._effect is not None:
+            await self._effect.aclose()
         if self._callout is not None:
             await self._callout.aclose()
         if self._link is not None:
@@ -203,7 +216,7 @@ class Authority:
             root=self.root,
             trust_domain=trust_domain_of(self.root),
             tenant=self._config.tenant,
-            account=MESH_ACCOUNT,
+            account=account(self._config.tenant),
             signer=Signer(keys.issuer),
             now=self._now,
         )

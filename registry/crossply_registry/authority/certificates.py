@@ -58,20 +58,21 @@ def make_workload(  # noqa: PLR0913 - the parts of a certificate
     lifetime: float,
     instance: str = "",
     hosts: Iterable[str] = (),
+    after: float = 0.0,
 ) -> x509.Certificate:
     """Return a certificate of exactly this identity, and of this instance of it. Times in seconds.
 
-    ``hosts`` are for the mesh's own servers. What has no instance is theirs, or of a client without the SDK.
+    ``hosts`` are for the mesh's own servers. What has no instance is theirs, or of a client without the SDK. It begins
+    ``after`` that moment, up to which all that the identity was issued is void.
     """
-    subject = [x509.NameAttribute(NameOID.SERIAL_NUMBER, instance)] if instance else []
     alternatives: list[x509.GeneralName] = [x509.UniformResourceIdentifier(str(identity)), *map(_host, hosts)]
     return (
         x509.CertificateBuilder()
-        .subject_name(x509.Name(subject))
+        .subject_name(_subject(identity, instance))
         .issuer_name(issuer.subject)
         .public_key(key)
         .serial_number(serial)
-        .not_valid_before(_moment(now - BACKDATE))
+        .not_valid_before(_moment(begins(now, after)))
         .not_valid_after(_moment(now + min(lifetime, _left(issuer, now))))
         .add_extension(x509.SubjectAlternativeName(alternatives), critical=True)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
@@ -83,6 +84,11 @@ def make_workload(  # noqa: PLR0913 - the parts of a certificate
         .add_extension(_issuer_key(issuer), critical=False)
         .sign(issuer_key, None)
     )
+
+
+def begins(now: float, after: float = 0.0) -> int:
+    """Return when something begins that is issued now: earlier, for clocks that lag, but not in what is void."""
+    return max(int(now - BACKDATE), int(after) + 1)
 
 
 def identity_of(certificate: x509.Certificate) -> Identity:
@@ -106,18 +112,15 @@ def identity_of(certificate: x509.Certificate) -> Identity:
 def instance_of(certificate: x509.Certificate) -> str:
     """Return which instance a verified workload certificate is of, empty for none; raise CertificateFault."""
     try:
-        subject = [(each.oid, each.value) for each in certificate.subject]
-    except ValueError as error:
-        raise CertificateFault(f"certificate's subject cannot be read: {error}") from error
-    if not subject:
-        return ""
-    (oid, held), *more = subject
-    if more or oid != NameOID.SERIAL_NUMBER or not isinstance(held, str):
-        raise CertificateFault("certificate's subject is more than an instance's id")
-    try:
-        return names.instance(held)
+        held = [each.value for each in certificate.subject if each.oid == NameOID.SERIAL_NUMBER]
+        instance = "" if not held else names.instance(str(held[0]))
+        if certificate.subject == _subject(identity_of(certificate), instance):
+            return instance
     except names.NameFault as fault:
         raise CertificateFault(f"certificate's subject: {fault}") from fault
+    except ValueError as error:
+        raise CertificateFault(f"certificate's subject cannot be read: {error}") from error
+    raise CertificateFault("certificate's subject is not its tenant, its service and its instance")
 
 
 def trust_domain_of(root: x509.Certificate) -> str:
@@ -182,6 +185,17 @@ def _issuer_key(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
 
 def _named(text: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text[:64])])
+
+
+def _subject(identity: Identity, instance: str) -> x509.Name:
+    """Return who it is once more: of a connection's certificate a broker tells the subject, and no other name."""
+    parts = [
+        x509.NameAttribute(NameOID.ORGANIZATION_NAME, identity.tenant),
+        x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, identity.service),
+    ]
+    if instance:
+        parts.append(x509.NameAttribute(NameOID.SERIAL_NUMBER, instance))
+    return x509.Name(parts)
 
 
 def _host(text: str) -> x509.GeneralName:

@@ -12,11 +12,14 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from crossply.seal import revoked as seal_revoked
+from crossply.seal.revoked import Revoked
 from crossply.wire import credential
 from crossply.wire.credential import Credential
 from crossply_registry.authority.certificates import (
     CertificateFault,
     WorkloadKey,
+    begins,
     expires,
     make_workload,
     trust_domain_of,
@@ -69,15 +72,26 @@ class Issuer:
         """Return the signature over a body under a label: what is signed for one purpose counts for no other."""
         return self._key.sign(label + b"\0" + body)
 
-    def issue(self, identity: Identity, instance: str, keys: WorkloadKeys, *, now: float, lifetime: float) -> Issued:
-        """Return a certificate and a credential of one serial and one end, for the keys of one process."""
+    def sign_revoked(self, revoked: Revoked) -> bytes:
+        """Return a list of what is revoked as members take it."""
+        return seal_revoked.sign(revoked, self._key)
+
+    def issue(
+        self, identity: Identity, instance: str, keys: WorkloadKeys, *, now: float, lifetime: float, after: float = 0.0
+    ) -> Issued:
+        """Return a certificate and a credential of one serial, one beginning and one end, for the keys of one process.
+
+        They begin ``after`` that moment, up to which all that the identity was issued is void.
+        """
         serial = new_serial()
-        certificate = self.certify(identity, keys.tls, serial=serial, now=now, lifetime=lifetime, instance=instance)
+        certificate = self.certify(
+            identity, keys.tls, serial=serial, now=now, lifetime=lifetime, instance=instance, after=after
+        )
         not_after = int(expires(certificate))
         unsigned = Credential(
             identity=str(identity),
             instance=instance,
-            not_before=int(now) - BACKDATE,
+            not_before=begins(now, after),
             not_after=not_after,
             serial=serial,
             issuer=self.kid,
@@ -98,6 +112,7 @@ class Issuer:
         lifetime: float,
         instance: str = "",
         hosts: Iterable[str] = (),
+        after: float = 0.0,
     ) -> x509.Certificate:
         """Return a certificate alone."""
         return make_workload(
@@ -110,6 +125,7 @@ class Issuer:
             lifetime=lifetime,
             instance=instance,
             hosts=hosts,
+            after=after,
         )
 
 

@@ -38,9 +38,11 @@ class Issuing:
         keys: WorkloadKeys,
         publishes: Iterable[str] = (),
         subscribes: Iterable[str] = (),
+        *,
+        after: float = 0.0,
     ) -> Issued:
         """Return it, the credential being in the store; raise ``Refused``, ``StoreUnavailable`` or ``StateFault``."""
-        made = self.issuer.issue(identity, instance, keys, now=self._now(), lifetime=self._lifetime)
+        made = self.issuer.issue(identity, instance, keys, now=self._now(), lifetime=self._lifetime, after=after)
         keyring = await self._granting.grant(made.credential, publishes, subscribes)
         await self._credentials.put(made.credential)
         return replace(made, keyring=keyring)

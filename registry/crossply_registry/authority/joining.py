@@ -107,7 +107,8 @@ class Joining:
         self, identity: Identity, said: Join, keys: WorkloadKeys, *, by: str, what: str = "issued"
     ) -> Issued:
         """Return what was issued, once the store has the credential and the journal says so."""
-        issued = await self._issuing.issue(identity, said.instance, keys, said.publishes, said.subscribes)
+        void = self._revocations.void_until(str(identity))
+        issued = await self._issuing.issue(identity, said.instance, keys, said.publishes, said.subscribes, after=void)
         await self._journal.append(
             what,
             identity=str(identity),

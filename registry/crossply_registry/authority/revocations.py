@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from cryptography.exceptions import InvalidSignature
 
+from crossply.seal import revoked as seal_revoked
+from crossply.seal.revoked import Void
 from crossply_registry.authority import state
+from crossply_registry.authority.issuer import BACKDATE
 from crossply_registry.authority.refusal import Refused
 from crossply_registry.authority.state import StateFault
 
@@ -19,13 +22,19 @@ if TYPE_CHECKING:
 
 LABEL: Final = b"crossply-revoked-v1"
 MOST: Final = 4_096
+MOVING: Final = 5.0
+"""Seconds that processes have to replace what was voided, before it is refused and their connections end."""
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """What holds for one identity: `barred` gets nothing; what was issued before `before` (unix s) is void."""
+    """What holds for one identity: `barred` gets nothing; what was issued before `before` (unix s) is void.
+
+    What is void is good for `moving` seconds more, for whoever already knows it.
+    """
 
     barred: bool = False
     before: float = 0.0
+    moving: float = 0.0
     reason: str = ""
 
 
@@ -57,6 +66,16 @@ class Revocations:
         """Return what is known, by identity."""
         return self._known.verdicts
 
+    @property
+    def number(self) -> int:
+        """Return the count of what is known."""
+        return self._known.number
+
+    def signed(self) -> bytes:
+        """Return what is known as members take it: they check it by themselves."""
+        voids = {identity: _void(verdict) for identity, verdict in self._known.verdicts.items()}
+        return self._issuer.sign_revoked(seal_revoked.Revoked(self._known.number, {}, voids))
+
     async def refresh(self) -> Mapping[str, Verdict]:
         """Read what other replicas decided; raise StoreUnavailable, or StateFault for what nobody here signed."""
         held = await self._state.read(state.REVOKED, Signed)
@@ -65,13 +84,16 @@ class Revocations:
 
     async def bar(self, identity: str, reason: str) -> None:
         """Shut an identity out: nothing is issued to it, and what it has is void."""
-        before = self._now()
-        await self._decide(identity, lambda _held: Verdict(barred=True, before=before, reason=reason))
+        await self._decide(identity, lambda held: Verdict(barred=True, before=self._moment(held), reason=reason))
 
     async def void(self, identity: str, reason: str) -> None:
         """Void what an identity has; its processes enrol themselves anew, unless it is barred."""
-        before = self._now()
-        await self._decide(identity, lambda held: Verdict(barred=held.barred, before=before, reason=reason))
+
+        def voided(held: Verdict) -> Verdict:
+            moving = 0.0 if held.barred else MOVING
+            return Verdict(barred=held.barred, before=self._moment(held), moving=moving, reason=reason)
+
+        await self._decide(identity, voided)
 
     async def restore(self, identity: str) -> None:
         """Let a barred identity enrol itself again; what it had before stays void."""
@@ -86,6 +108,15 @@ class Revocations:
     def verdict(self, identity: str) -> Verdict:
         """Return what holds for an identity."""
         return self._known.verdicts.get(identity, CLEAR)
+
+    def void_until(self, identity: str) -> float:
+        """Return up to which beginning what an identity was issued is void, in unix seconds."""
+        verdict = self.verdict(identity)
+        return verdict.before - BACKDATE if verdict.before else 0.0
+
+    def _moment(self, held: Verdict) -> float:
+        """Return when a decision is: in a later second than the one before it, as beginnings are whole seconds."""
+        return max(self._now(), float(int(held.before) + 1))
 
     async def _decide(self, identity: str, decide: Callable[[Verdict], Verdict]) -> None:
         def decided(held: Signed | None) -> Signed:
@@ -111,6 +142,11 @@ class Revocations:
         if found.number < self._known.number:
             raise StateFault(f"revocations in the store went back from {self._known.number} to {found.number}")
         self._known = found
+
+
+def _void(verdict: Verdict) -> Void:
+    # What is issued begins earlier than it is made, for clocks that lag.
+    return Void(int(verdict.before) - BACKDATE, int(verdict.before + verdict.moving), verdict.barred)
 
 
 CLEAR: Final = Verdict()

@@ -26,8 +26,11 @@ if TYPE_CHECKING:
 
 Check: TypeAlias = Callable[[Request], None]
 """Raises ``PermissionDenied`` for what may not be."""
-_JUDGED_ELSEWHERE: Final = frozenset({("authority", "renew")})
-"""The authority itself judges who is renewed: no document can lock a process out of its identity."""
+_JUDGED_ELSEWHERE: Final = frozenset({("authority", "renew"), ("authority", "keys")})
+"""The authority itself judges who is renewed and whose channels' keys a process gets.
+
+No document can lock a process out of its identity, and none has to name the authority.
+"""
 
 
 class Guard:

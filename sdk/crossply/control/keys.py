@@ -1,8 +1,9 @@
-"""Where the policy feed lies in a tenant's key-value bucket; the registry writes it, data planes read it."""
+"""Where what data planes read lies in a tenant's key-value bucket: the policy feed, and what is revoked."""
 
 from __future__ import annotations
 
 HEAD = "head"
+REVOKED = "revoked"
 
 
 def record(generation: int, revision: int) -> str:

@@ -16,18 +16,23 @@ from crossply.identity.authority import Authority, Refused, opened
 from crossply.identity.issued import Issued, IssuedFault, authorities, checked, holding, registry_key, show, trusting
 from crossply.identity.kept import Held, Kept
 from crossply.identity.keys import Keys
+from crossply.identity.standing import Standing
 from crossply.keyring.keyring import Keyring
 from crossply.keyring.signed import KeyFault
 from crossply.names import new_instance
 from crossply.telemetry.logs import get_logger
 from crossply.wire.credential import identity, read
 from crossply.wire.renewals import Renewals
+from crossply_policy.access.decision import Caller
 
 if TYPE_CHECKING:
     import ssl
 
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
     from crossply.clock import Chance
     from crossply.config import MeshConfig
+    from crossply.identity.place import Place
 
 Ask: TypeAlias = Callable[[bytes], Awaitable[bytes]]
 """Sends a renewal to the authority over the mesh, and returns its answer; raises CallError."""
@@ -64,6 +69,7 @@ class Member:
         except (OSError, ValueError) as error:
             raise ConfigError([f"CROSSPLY_AUTHORITY_CA: cannot read {str(config.authority_ca)!r}: {error}"]) from error
         self._config = config
+        self._service = service
         self._identity = identity(config.trust_domain, config.tenant, service)
         self._authority = Authority(config.authority, config.authority_ca, config.trust_domain, config.tenant)
         self._chance = chance
@@ -123,6 +129,15 @@ class Member:
         """Return the key by which revisions are known: what the configuration says, else what the authority named."""
         return self._config.registry_key or registry_key(self.issued)
 
+    @property
+    def authorities(self) -> dict[bytes, Ed25519PublicKey]:
+        """Return the keys that may vouch for members, by their ``issuer_kid``."""
+        return authorities(self.issued)
+
+    def standing(self, place: Place) -> Standing:
+        """Return what keeps this process in good standing while it is connected."""
+        return Standing(self, place, Caller(service=self._service, identity=self._identity), self._chance)
+
     async def begin(self) -> None:
         """Join, or go on as who this process was when no authority answers.
 
@@ -158,10 +173,14 @@ class Member:
         while True:
             left = self.issued.not_after - self._wall()
             await self._pause(max(0.0, left * (0.5 + _JITTER * (2 * self._chance.random() - 1))))
-            pause = _FIRST_PAUSE
-            while not await self.renew(ask):
-                await self._pause(pause * (0.5 + self._chance.random()))
-                pause = min(2 * pause, _LONGEST_PAUSE, max(_FIRST_PAUSE, (self.issued.not_after - self._wall()) / 4))
+            await self.renew_until_it_works(ask)
+
+    async def renew_until_it_works(self, ask: Ask) -> None:
+        """Renew, or join again, as often as that takes."""
+        pause = _FIRST_PAUSE
+        while not await self.renew(ask):
+            await self._pause(pause * (0.5 + self._chance.random()))
+            pause = min(2 * pause, _LONGEST_PAUSE, max(_FIRST_PAUSE, (self.issued.not_after - self._wall()) / 4))
 
     def close(self) -> None:
         """Leave the file of the identity to the next process."""

@@ -8,10 +8,25 @@ from crossply.clock import chance_of_loop
 from crossply.names import new_instance
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Mapping
 
     from crossply.config import MeshConfig
     from crossply.identity.member import Member
+    from crossply.identity.place import Place
+    from crossply_policy.access.rules import Access
+
+
+class Unknown:
+    """Stands where a ``Standing`` does: it has nothing to renew, hears of nobody revoked, and may everything."""
+
+    async def start(self) -> None:
+        """Follow nobody."""
+
+    async def catch_up(self) -> None:
+        """Miss nothing."""
+
+    def adopt(self, access: Access) -> None:
+        """Move for nothing."""
 
 
 class Stranger:
@@ -29,8 +44,9 @@ class Stranger:
     async def begin(self) -> None:
         """Join nobody."""
 
-    async def renew_for_ever(self, ask: Callable[[bytes], Awaitable[bytes]]) -> None:
-        """Renew nothing."""
+    def standing(self, place: Place) -> Unknown:  # noqa: ARG002 - as a member's
+        """Return that of a process of whom no authority knows."""
+        return Unknown()
 
     def keep(self) -> None:
         """Keep nothing here either."""

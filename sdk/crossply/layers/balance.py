@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from crossply.errors import DeadlineExceeded, NoResponders
+from crossply.errors import CallError, DeadlineExceeded, NoResponders
 from crossply.handler import Handler, Request, Response, layer
-from crossply.routing.picker import observe, observe_unfinished
+from crossply.routing.picker import observe, observe_failed, observe_unfinished
+from crossply.routing.verdict import verdict
 
 if TYPE_CHECKING:
     from crossply.clock import Clock
     from crossply.discovery.catalog import Catalog
     from crossply.routing.chooser import Chooser
+    from crossply.routing.instances import Callee, Instance
 
 
 @layer
@@ -43,18 +45,30 @@ def balance(inner: Handler, chooser: Chooser, catalog: Catalog, now: Clock) -> H
                 # Its latency counts when it was answered, and what it is at least when it was not.
                 observe(chosen, moment - began, moment)
                 return response if response.facts is chooser.told else chooser.learned(response)
-            except (DeadlineExceeded, asyncio.CancelledError):
-                # Cancelled as when a hedged call was answered elsewhere: the slow one is found to be slow all the same.
-                if chosen is not None:
-                    observe_unfinished(chosen, began, now())
-                raise
             except NoResponders:
                 request.instance, request.deadline = None, latest
                 if chosen is not None:
                     catalog.forget(chooser.callee.service, chosen.id)
                     continue
+            except (CallError, asyncio.CancelledError) as error:
+                if chosen is not None:
+                    _learn(error, chosen, chooser.callee, began, now())
+                raise
             # Returns after a pause, or raises: by the deadline, and after two seconds at the latest.
             await chooser.nobody(catalog, request, started, latest, absences)
             absences += 1
 
     return balancing
+
+
+def _learn(error: BaseException, chosen: Instance, callee: Callee, began: float, ended: float) -> None:
+    """Take in an attempt that raised: as one that would have taken longer, an answer on purpose, a failure, or none."""
+    if isinstance(error, DeadlineExceeded | asyncio.CancelledError):
+        # Cancelled as when a hedged call was answered elsewhere: the slow one is found to be slow all the same.
+        observe_unfinished(chosen, began, ended)
+        return
+    works = verdict(error)
+    if works:
+        observe(chosen, ended - began, ended)
+    elif works is False:
+        observe_failed(chosen, callee.kept, ended)

@@ -22,7 +22,7 @@ def span(inner: Handler, recorder: Recorder, now: Clock, *, hedged: bool = False
 
     Attempts of calls that are not sampled pass as they are. ``hedged`` ones joined another that took long.
     """
-    attempts, ids = recorder.attempts, recorder.ids
+    tell, ids = recorder.tried, recorder.ids
 
     def spanning(request: Request) -> Awaitable[Response]:
         context = request.traceparent
@@ -46,6 +46,6 @@ def span(inner: Handler, recorder: Recorder, now: Clock, *, hedged: bool = False
             request.traceparent = call
             operation, state, instance, subset = request.operation, request.tracestate, request.instance, request.subset
             took = now() - began
-            attempts.keep(Tried(operation, call, own, state, began, took, code, number, cause, instance, subset))
+            tell(Tried(operation, call, own, state, began, took, code, number, cause, instance, subset))
 
     return spanning

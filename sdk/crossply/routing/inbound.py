@@ -41,14 +41,25 @@ class Inbound:
         self._rates = rates
         self._replies = replies
         self._report = report
-        self._compose_again: dict[str, Callable[[], None]] = {}
+        self._composers: dict[str, Callable[[], None]] = {}
         self._snapshot = Snapshot()
+        self._barred: frozenset[str] = frozenset()
+
+    def bar(self, barred: frozenset[str]) -> None:
+        """Refuse these identities from the next request on, and no others."""
+        if barred != self._barred:
+            self._barred = barred
+            self.compose_again()
 
     def adopt(self, snapshot: Snapshot) -> None:
         """Use a new snapshot from the next request on."""
         self._snapshot = snapshot
         self._calls.adopt(snapshot.route(self._service, "any").admission)
-        for again in self._compose_again.values():
+        self.compose_again()
+
+    def compose_again(self) -> None:
+        """Use stacks of the same snapshot that are composed anew."""
+        for again in self._composers.values():
             again()
 
     def endpoint(self, name: str, handler: Handler, facts: Facts, *, prompt: bool) -> Handler:
@@ -64,6 +75,7 @@ class Inbound:
                 operation=operation,
                 permitted=self._guard.served(self._snapshot, name),
                 limits=self._rates.served(self._snapshot, name),
+                barred=self._barred,
                 kept=(self._replies, facts) if facts.kept else None,
                 prompt=prompt,
                 report=self._report,
@@ -96,5 +108,5 @@ class Inbound:
         def serving(request: Request) -> Awaitable[Response]:
             return stack(request)
 
-        self._compose_again[name] = again
+        self._composers[name] = again
         return serving

@@ -23,7 +23,8 @@ SEEN_WINDOW = 60.0
 class Instance:
     """One instance. ``latency`` is its peak EWMA in seconds; ``suspect`` means that it did not answer a ping.
 
-    ``since`` is when this caller first heard of it.
+    ``since`` is when this caller first heard of it. ``handicap`` is what a call there is taken to cost at least after
+    one failed at ``failed``; 0 where none did since the last answer.
     """
 
     id: str
@@ -37,6 +38,8 @@ class Instance:
     measured: float = 0.0
     suspect: bool = False
     since: float = -math.inf
+    handicap: float = 0.0
+    failed: float = 0.0
 
 
 class Callee:

@@ -52,6 +52,11 @@ class Outliers:
         known = self.watched.get(instance)
         return known is not None and known.ejected
 
+    def shut(self, instance: str) -> bool:
+        """Whether an instance was ejected, and no call may find out now how it is."""
+        known = self.watched.get(instance)
+        return known is not None and known.ejected and (known.probe is not None or self._now() < known.until)
+
     def succeeded(self, request: Request) -> None:
         """An attempt shows that its instance works."""
         known = self.watched.get(request.instance or "")
@@ -122,9 +127,11 @@ class Outliers:
         self._report(instance, length)
 
     def _forget_absent(self) -> None:
-        for gone in self.watched.keys() - self.callee.instances.keys():
+        absent = self.watched.keys() - self.callee.instances.keys()
+        for gone in absent:
             del self.watched[gone]
-        self._look_ahead()
+        if absent:
+            self._look_ahead()
 
     def _changed(self) -> None:
         self.changes += 1

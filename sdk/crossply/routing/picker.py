@@ -10,7 +10,7 @@ import math
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from crossply.clock import Chance
     from crossply.handler import Request
@@ -86,11 +86,14 @@ def untried(instances: Sequence[Instance], request: Request) -> Sequence[Instanc
 def cost(instance: Instance, now: float) -> float:
     """Return what a further call to an instance would cost: decayed latency times calls in flight."""
     latency = instance.latency * math.exp((instance.measured - now) / DECAY) if instance.latency else 0.0
+    if instance.handicap:
+        latency = max(latency, instance.handicap * math.exp((instance.failed - now) / DECAY))
     return max(latency, _UNMEASURED) * (instance.in_flight + 1)
 
 
 def observe(instance: Instance, latency: float, now: float) -> None:
-    """Take a measured latency into an instance's peak EWMA."""
+    """Take a measured latency into an instance's peak EWMA: it answered."""
+    instance.handicap = 0.0
     if latency >= instance.latency:
         instance.latency = latency
     else:
@@ -103,3 +106,13 @@ def observe_unfinished(instance: Instance, began: float, now: float) -> None:
     """Take in an attempt that was not answered: it would have taken longer, so it counts if it is a peak already."""
     if now - began >= instance.latency * math.exp((instance.measured - now) / DECAY):
         instance.latency, instance.measured = now - began, now
+
+
+def observe_failed(instance: Instance, instances: Iterable[Instance], now: float) -> None:
+    """Take in an attempt that failed: a further call there is taken to cost what one costs at the others.
+
+    Who fails does so sooner than others answer, and would draw the calls by it, being idle and quick.
+    """
+    costs = [max(each.latency, _UNMEASURED) * (each.in_flight + 1) for each in instances if each is not instance]
+    if costs:
+        instance.handicap, instance.failed = sum(costs) / len(costs), now

@@ -38,6 +38,10 @@ class Publishing:
         """Use a new snapshot from the next event on."""
         self._snapshot, self._stacks = snapshot, {}
 
+    def compose_again(self) -> None:
+        """Use stacks of the same snapshot that are composed anew."""
+        self._stacks = {}
+
     def to(self, channel: str) -> Handler:
         """Return a handler that always publishes through the newest stack; raise ``NameFault`` for a bad name."""
         known = self._handlers.get(channel)

@@ -79,6 +79,10 @@ class Routes:
         self.snapshot, self._stacks = snapshot, {}
         self.held.keep(snapshot)
 
+    def compose_again(self) -> None:
+        """Use stacks of the same snapshot that are composed anew."""
+        self._stacks = {}
+
     def forget(self, services: list[str]) -> None:
         """Drop what belongs to services that do not exist."""
         for service in services:
@@ -202,6 +206,7 @@ class Routes:
             limits=self._rates.called(self.snapshot, service, endpoint),
             wire=self._link.call,
             steering=steering,
+            moving=self._around.moves.to(service),
         )
 
     def _outliers(self, service: str, route: Route, *, addressed: bool) -> Outliers | None:

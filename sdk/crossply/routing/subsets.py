@@ -51,12 +51,15 @@ class Subsets:
         return known
 
     def healthy(self, subset: str) -> bool:
-        """Whether anybody of a subset can take a call, and not only suspects and those that were ejected."""
+        """Whether anybody of a subset can take a call, and not only suspects and those that were ejected.
+
+        One whose ejection is over counts, until a call probes it: where none went there it would never come back.
+        """
         known = self.serving(subset)
         if not known or known[0].suspect:
             return False
         outliers = self.outliers
-        return outliers is None or not outliers.watched or not all(outliers.ejected(each.id) for each in known)
+        return outliers is None or not outliers.watched or not all(outliers.shut(each.id) for each in known)
 
     def _worked_out(self, subset: str) -> list[Instance]:
         labels = self._labels.get(subset)

@@ -1,6 +1,6 @@
-"""Sealed messages, suites 0x01, 0x11 and 0x12: bytes in, bytes out; nothing sends them yet.
+"""Sealed messages, suites 0x01, 0x11 and 0x12: bytes in, bytes out; ``wire.sealed`` sends them.
 
-What the layers ``seal`` and ``open`` need of it, and all they need. An instance has, made at its join:
+What the wire needs of it, and all it needs. An instance has, made at its join:
 
     own = holder(credential, kem, signing)          # its credential and private keys; replaced whole at renewal
     lineage = Lineage()                             # its right to them, which a forked child has not
@@ -28,12 +28,12 @@ joins today.
     events              seal_event(group, channel, mid, tlvs, content), once: what is sent again are the same bytes
                         open_event(payload, channel, group, stored) -> Opened(parts, member, strict)
 
-``Unsealed.message`` has the layout of suite 0x00, so that the forms of the wire can compare it with one before; whoever
-reads it refuses another reply subject in TLV 9 of a request, another id in TLV 5 of a reply, as the wire does. Where no
-form fits, ``open_request`` and ``open_reply`` do that themselves and return ``Opened``, with the ``parts`` that
-``wire.envelope.parts`` returns. ``member`` says who sent it as ``wire.senders.Known`` does (``peer``, ``inbox``,
-``operations``). ``subject``, ``reply`` and ``channel`` are the subjects as bytes. Times are unix milliseconds by the
-wall clock, which these take as ``clock``.
+``Unsealed.message`` is the message with its content in the clear, so that the forms of the wire can compare it with
+one before; whoever reads it refuses another reply subject in TLV 9 of a request, another id in TLV 5 of a reply, as the
+wire does. Where no form fits, ``open_request`` and ``open_reply`` do that themselves and return ``Opened``, with the
+``parts`` that ``wire.envelope.parts`` returns. ``member`` says who sent it as ``wire.senders.Known`` does (``peer``,
+``inbox``, ``operations``). ``subject``, ``reply`` and ``channel`` are the subjects as bytes. Times are unix
+milliseconds by the wall clock, which these take as ``clock``.
 
     credentials.revoke(raw)                         the authority's signed list; ends sessions that run, too
     ring.renew(own, now); sealer.renew(own)         a renewed credential: the old key opens for an overlap

@@ -126,20 +126,23 @@ class Credentials:
         """Raise ``SealFault`` unless a credential is in force at ``now`` (unix milliseconds) and not revoked."""
         if not member.begins <= now < member.ends:
             raise SealFault(Reason.CREDENTIAL_EXPIRED, f"credential of {member.peer.service} is not in force")
-        if member.serial in self.revoked.since:
+        if self.revoked.revoked(member.serial, member.peer.identity, member.begins // _SECOND, now // _SECOND):
             raise SealFault(Reason.CREDENTIAL_REVOKED, f"credential of {member.peer.service} is revoked")
 
     def check_stored(self, member: Member, stored: int) -> None:
         """Raise ``SealFault`` unless a credential was in force when an event was stored (unix milliseconds)."""
         if not member.begins <= stored < member.ends:
             raise SealFault(Reason.CREDENTIAL_EXPIRED, f"credential of {member.peer.service} was not in force")
-        since = self.revoked.since.get(member.serial)
+        since = self._revoked_since(member)
         if since is not None and stored >= since * _SECOND:
             raise SealFault(Reason.CREDENTIAL_REVOKED, f"credential of {member.peer.service} was revoked")
 
     def revoke(self, raw: bytes) -> Revoked:
         """Adopt a signed list of what is revoked; raise ``SealFault`` when it is forged or older than the one held."""
-        adopted = revoked.verify(raw, self._authorities)
+        return self.adopt(revoked.verify(raw, self._authorities))
+
+    def adopt(self, adopted: Revoked) -> Revoked:
+        """Adopt a list that was verified; raise ``SealFault`` when it is older than the one held."""
         with self._lock:
             if adopted.number < self.revoked.number:
                 raise SealFault(
@@ -148,6 +151,9 @@ class Credentials:
                 )
             self.revoked = adopted
         return adopted
+
+    def _revoked_since(self, member: Member) -> int | None:
+        return self.revoked.revoked_since(member.serial, member.peer.identity, member.begins // _SECOND)
 
     def _keep(self, made: Member) -> Member:
         while len(self._by_raw) >= self._limit:

@@ -16,14 +16,46 @@ _LABEL: Final = b"crossply-v1\0revoked"
 _SERIAL: Final = 16
 
 
+class Void(msgspec.Struct, frozen=True):
+    """What does not hold of an identity: its credentials that began by ``until``, from ``since`` on; unix seconds.
+
+    One that is ``barred`` gets no others: whoever says that it is this identity is not believed.
+    """
+
+    until: int
+    since: int
+    barred: bool = False
+
+
 class Revoked(msgspec.Struct, frozen=True):
-    """The list of one number: serials of credentials, and since when each is revoked, in unix seconds.
+    """The list of one number: since when single credentials are revoked (unix seconds, by serial), and identities.
 
     Numbers only grow; a data plane keeps the highest it has seen.
     """
 
     number: int = 0
     since: dict[bytes, int] = {}
+    identities: dict[str, Void] = {}
+
+    def revoked_since(self, serial: bytes, identity: str, begins: int) -> int | None:
+        """Return since when a credential that begins then is revoked, in unix seconds; ``None`` when it holds."""
+        since = self.since.get(serial)
+        void = self.identities.get(identity)
+        if void is None or begins > void.until:
+            return since
+        return void.since if since is None else min(since, void.since)
+
+    def revoked(self, serial: bytes, identity: str, begins: int, now: int) -> bool:
+        """Return whether a credential is revoked now; a single one is from the moment on that this is known."""
+        if serial in self.since:
+            return True
+        void = self.identities.get(identity)
+        return void is not None and begins <= void.until and now >= void.since
+
+    @property
+    def barred(self) -> frozenset[str]:
+        """The identities that are not to be believed at all."""
+        return frozenset(identity for identity, void in self.identities.items() if void.barred)
 
 
 class _Signed(msgspec.Struct, frozen=True):

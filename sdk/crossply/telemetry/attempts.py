@@ -1,4 +1,4 @@
-"""The attempts of sampled calls, kept until they are taken: each becomes a span under that of its call."""
+"""What is kept of the attempts of sampled calls: each becomes a span below that of its call."""
 
 from __future__ import annotations
 
@@ -35,26 +35,3 @@ class Tried(NamedTuple):
     cause: Cause
     instance: str | None
     subset: str | None
-
-
-class Attempts:
-    """At most ``most`` at a time; ``dropped`` counts those for which there was no room."""
-
-    __slots__ = ("_kept", "_most", "dropped")
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._kept: list[Tried] = []
-        self.dropped = 0
-
-    def keep(self, tried: Tried) -> None:
-        """Keep an attempt that has ended."""
-        if len(self._kept) < self._most:
-            self._kept.append(tried)
-        else:
-            self.dropped += 1
-
-    def take(self) -> list[Tried]:
-        """Return those kept since the last time and keep them no more."""
-        kept, self._kept = self._kept, []
-        return kept

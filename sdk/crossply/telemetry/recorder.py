@@ -11,7 +11,7 @@ import msgspec
 
 from crossply import clock
 from crossply.errors import CallError, Code
-from crossply.telemetry.attempts import Attempts, Cause
+from crossply.telemetry.attempts import Cause, Tried
 from crossply.telemetry.edge import Edge
 from crossply.telemetry.meter import Meter
 from crossply.telemetry.names import OTHER
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from crossply.clock import Chance, Clock
     from crossply.handler import Request
-    from crossply.telemetry.attempts import Tried
 
 _OK: Final = Code.OK
 _LONGEST_STATE: Final = 512
@@ -104,9 +103,8 @@ class Recorder(Protocol):
         """How much is sampled now."""
         ...
 
-    @property
-    def attempts(self) -> Attempts:
-        """What takes the attempts of sampled calls."""
+    def tried(self, attempt: Tried) -> None:
+        """Take an attempt of a sampled call."""
         ...
 
     def ledger(self, side: Side) -> Tell:
@@ -146,7 +144,7 @@ class _Ledger:
         ):
             kept = recorder.kept
             if len(kept) >= recorder.most_spans:
-                recorder.left_out += 1
+                recorder.dropped += 1
                 return
             kept.append(
                 (
@@ -183,7 +181,7 @@ class _Ledger:
 class MemoryRecorder:
     """Keeps what happened in this process: ``series`` edges a side, and ``spans`` spans until they are taken.
 
-    ``attempts`` are bounded apart, by as many. ``copies_dropped`` counts the copies of calls there was no room for.
+    ``dropped`` counts the spans for which there was no room, ``copies_dropped`` the copies of calls.
     """
 
     def __init__(
@@ -191,7 +189,7 @@ class MemoryRecorder:
         service: str = "",
         *,
         series: int = 2000,
-        spans: int = 8192,
+        spans: int = 16384,
         chance: Chance | None = None,
         policy: TelemetryPolicy | None = None,
     ) -> None:
@@ -199,20 +197,21 @@ class MemoryRecorder:
         self.ids = SpanIds(chance or clock.chance())
         self.sampling = Sampling(policy or TelemetryPolicy())
         self.most_spans = spans
-        self.left_out = 0
+        self.dropped = 0
         self.copies_dropped = 0
-        self.attempts = Attempts(spans)
-        self.kept: list[_Kept] = []
+        self.kept: list[_Kept | Tried] = []
         self._ledgers = {side: _Ledger(self, side, service, series) for side in Side}
-
-    @property
-    def dropped(self) -> int:
-        """How many spans there was no room for."""
-        return self.left_out + self.attempts.dropped
 
     def ledger(self, side: Side) -> Tell:
         """Return what takes the requests of one side."""
         return self._ledgers[side].tell
+
+    def tried(self, attempt: Tried) -> None:
+        """Keep an attempt of a sampled call beside the spans, in the order in which they end."""
+        if len(self.kept) < self.most_spans:
+            self.kept.append(attempt)
+        else:
+            self.dropped += 1
 
     def edges(self) -> Iterator[Edge]:
         """Yield every edge; may be asked from another thread."""
@@ -223,8 +222,9 @@ class MemoryRecorder:
         """Return the spans kept since the last time and keep them no more; wall clock in unix nanoseconds."""
         kept, self.kept = self.kept, []
         offset = wall() - round(now() * 1e9)
-        calls = [_span(each, offset) for each in kept]
-        return [*calls, *(_attempt(each, self._service, offset) for each in self.attempts.take())]
+        return [
+            _attempt(each, self._service, offset) if isinstance(each, Tried) else _span(each, offset) for each in kept
+        ]
 
     def meter(self, side: Side, operation: str) -> Meter:
         """Return what happened to an operation, whoever called; an empty one when nothing did."""

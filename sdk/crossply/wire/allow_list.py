@@ -58,6 +58,7 @@ def of_instance(reach: Reach, service: str, instance: str, tenant: str) -> Allow
         # A registry asks who serves what.
         *_inboxes({*reach.callers, REGISTRY}),
         *(subjects.channel(each) for each in reach.publishes),
+        subjects.OWN_PERMISSIONS,
         *_reads(subjects.bucket(tenant)),
         *_reads(subjects.credentials(tenant)),
         *_keeps(subjects.replies(tenant)),
@@ -83,13 +84,16 @@ def of_instance(reach: Reach, service: str, instance: str, tenant: str) -> Allow
 def of_foreign(reach: Reach, name: str) -> AllowList:
     """Return what a client without the SDK may: call, ask NATS micro of whom it calls, publish, hear."""
     everyone = ANYONE in reach.callees
+    own = f"{subjects.inboxes(name)}.>"
     publish = {
+        # To itself, if to nobody else: a list that is empty allows everything.
+        own,
         *(subjects.any_instance(each, "*") for each in reach.callees),
         *((subjects.micro("*"), subjects.micro("*", ">")) if everyone else ()),
         *(subjects.micro("*", each, *rest) for each in reach.callees - {ANYONE} for rest in ((), ("*",))),
         *(subjects.channel(each) for each in reach.publishes),
     }
-    subscribe = {f"{subjects.inboxes(name)}.>", *(subjects.channel(each) for each in reach.hears)}
+    subscribe = {own, *(subjects.channel(each) for each in reach.hears)}
     return _sorted(publish, subscribe)
 
 
@@ -131,6 +135,8 @@ def of_authority(tenant: str) -> AllowList:
         subjects.who(AUTHORITY),
         subjects.KEYS,
         f"$KV.{bucket}.authority.>",
+        f"$KV.{bucket}.revoked",
+        subjects.REVOKED,
         f"$KV.{bucket}.keys.>",
         *_reads(bucket),
         *_keeps(credentials),
@@ -145,6 +151,16 @@ def of_authority(tenant: str) -> AllowList:
         *(subjects.micro(verb, *about) for verb in _VERBS for about in ((), (AUTHORITY,), (AUTHORITY, "*"))),
     }
     return _sorted(publish, subscribe)
+
+
+def of_system(service: str) -> AllowList:
+    """Return what may be done in the brokers' own account: see who is connected, and end that."""
+    publish = (
+        subjects.EVERY_BROKERS_CONNECTIONS,
+        subjects.brokers_connections("*"),
+        subjects.end_of_connection("*"),
+    )
+    return _sorted(publish, (f"{subjects.inboxes(service)}.>",))
 
 
 def _sorted(publish: Iterable[str], subscribe: Iterable[str]) -> AllowList:

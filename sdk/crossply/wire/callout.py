@@ -29,7 +29,9 @@ class Callout:
         self._broker = Supervisor(
             config, dial, of_loop(), chance_of_loop(), on_event=self._happened, report=self._report
         )
-        self._broker.listen(subjects.WHO_CONNECTS.encode(), self._asked, queue=subjects.CALLOUT_GROUP)
+        # Each tenant's authority is asked about everybody, and answers for its own alone.
+        group = subjects.callout_group(config.tenant).encode()
+        self._broker.listen(subjects.WHO_CONNECTS.encode(), self._asked, queue=group)
 
     @classmethod
     async def open(cls, config: LinkConfig, answer: Answer) -> Callout:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from crossply.errors import Origin, PermissionDenied
 from crossply.wire import subjects
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from crossply.errors import CallError
     from crossply.wire.mux import Attempt, Mux
 
+OnRefusal: TypeAlias = "Callable[[str, float, float], bool]"
+"""Gets a broker's error, and between which moments was sent what it may be about; returns whether anybody was told."""
 BROKER: Final = "broker"
 """The name of the rule where the broker denied: it knows what is allowed, and not by which document."""
 _PUBLISH: Final = 'permissions violation for publish to "'

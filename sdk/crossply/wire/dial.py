@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from base64 import urlsafe_b64encode
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
 
 import msgspec
@@ -24,6 +24,10 @@ from crossply.wire.dial_tls import explained, name_to_check
 if TYPE_CHECKING:
     from crossply.wire.connection import Owner
     from crossply.wire.link import LinkConfig, Nkey
+
+
+ONE_STEP: Final = 2.0
+"""Seconds for each step until the broker knows who connects; it may have to ask somebody else what that may."""
 
 
 class DialFault(Exception):
@@ -54,12 +58,16 @@ class Handshake(Client):
         super().__init__()
         self._encrypted = encrypted
         self._nkey = nkey
+        self.answer_within = ONE_STEP
 
     def _connect_command(self) -> bytes:
         """Say who this is, but never in the clear to whoever merely claims that the broker speaks no TLS."""
         streams: Any = self._transport
         if self._encrypted and streams._io_writer.get_extra_info("ssl_object") is None:
             raise NoTls
+        self.options["connect_timeout"] = self.answer_within
+        patient: Any = _Patient(streams)
+        self._transport = patient
         line = super()._connect_command()
         return line if self._nkey is None else _signed(line, self._nkey, self._server_info.get("nonce", ""))
 
@@ -100,6 +108,7 @@ async def dial(
     """Return an open connection to one server; raise ``DialFault`` when there is none within ``timeout`` seconds."""
     files: Tls | None = config.tls or (TlsFiles() if address.startswith(SCHEME) else None)
     client = Handshake(encrypted=files is not None, nkey=config.nkey)
+    client.answer_within = timeout
     refused: list[Exception] = []
 
     async def failed(error: Exception) -> None:
@@ -116,7 +125,7 @@ async def dial(
                 allow_reconnect=False,
                 max_reconnect_attempts=1,
                 reconnect_time_wait=0,
-                connect_timeout=max(1, round(timeout)),
+                connect_timeout=max(1, round(min(ONE_STEP, timeout))),
                 tls=context,
                 tls_hostname=name_to_check(address, config.servers) if context is not None else None,
                 **credentials,  # type: ignore[arg-type]  # user, password or token, by name
@@ -138,6 +147,26 @@ async def dial(
     connection.begin(transport, read)
     owner.informed(connection, info)
     return connection
+
+
+class _Patient:
+    """nats-py's streams, but for pings: it takes any line for the end of the handshake.
+
+    A broker that has waited for the authority for two seconds asks first whether the client is still there.
+    """
+
+    def __init__(self, streams: Any) -> None:
+        self._streams = streams
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._streams, name)
+
+    async def readline(self) -> bytes:
+        while True:
+            line: bytes = await self._streams.readline()
+            if not line.startswith(b"PING"):
+                return line
+            self._streams.write(b"PONG\r\n")
 
 
 def _signed(line: bytes, nkey: Nkey, nonce: str) -> bytes:

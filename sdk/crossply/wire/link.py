@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from crossply.wire.auditing import AuditStream
     from crossply.wire.keys import Keys
     from crossply.wire.lease import SharesOfRates
+    from crossply.wire.notices import Notices
     from crossply.wire.plans import ConsumerPlan, ConsumerState, RepliesPlan, StreamPlan
     from crossply.wire.presence import Presence
     from crossply.wire.renewals import Renewals
@@ -260,10 +261,8 @@ class Link(Protocol):
         """The tenant's key-value bucket."""
         ...
 
-    @property
-    def replies(self) -> Store:
-        """The tenant's bucket of kept replies, each of which goes after ten minutes."""
-        ...
+    replies: Store
+    """The tenant's bucket of kept replies, each of which goes after ten minutes."""
 
     @property
     def shares(self) -> SharesOfRates:
@@ -271,14 +270,17 @@ class Link(Protocol):
         ...
 
     @property
+    def revoked(self) -> Notices:
+        """What is said of revoked credentials: by the authority, to all."""
+        ...
+
+    @property
     def keys(self) -> Keys:
         """What the authority says of keys, and the credentials that it keeps."""
         ...
 
-    @property
-    def audit(self) -> AuditStream:
-        """The audit stream."""
-        ...
+    audit: AuditStream
+    """The audit stream."""
 
     @property
     def streams(self) -> Streams:

@@ -9,6 +9,7 @@ from crossply.clock import chance_of_loop, of_loop
 from crossply.tasks import Tasks
 from crossply.telemetry.logs import get_logger
 from crossply.wire import credential, message, subjects
+from crossply.wire.allowed import follow
 from crossply.wire.announcing import Announcer, Watch
 from crossply.wire.auditing import AuditOnWire, AuditStream
 from crossply.wire.calling import Caller
@@ -19,6 +20,7 @@ from crossply.wire.jetstream import JetStream
 from crossply.wire.keys import Keys, KeysOnWire
 from crossply.wire.link import ConnectionEvent, EventHandler, LinkConfig
 from crossply.wire.mux import Mux, disconnected, instance_gone
+from crossply.wire.notices import Notices, NoticesOnWire
 from crossply.wire.observing import Observer
 from crossply.wire.provision import Provisioner
 from crossply.wire.publishing import Publisher
@@ -84,15 +86,16 @@ class NatsLink:
             on_refusal=Denials(self._mux).told,
         )
         if config.renewals is not None:
-            config.renewals.on_renewal(broker.move)
+            follow(config.renewals, broker, self._mux, now)
         jetstream = JetStream(broker, self._mux, now)
-        sealed = self._sealed = None if config.keys is None else _sealed(config, config.keys, self._sender, now)
+        sealed = self.sealed = None if config.keys is None else _sealed(config, config.keys, self._sender, now)
         plain = Caller(broker, self._mux, self._sender, self._senders, now)
         self._caller = plain if sealed is None else sealed.caller(plain, broker, self._mux, self._senders)
         pack = partial(message.pack_event, self._sender) if sealed is None else sealed.events.pack
         self._publisher = Publisher(broker, jetstream, pack, now, self._stream_missing)
-        server = None if sealed is None else sealed.server
-        self._server = Server(config, broker, self._sender, self._senders, self._tasks, self._report, server)
+        self._server = Server(
+            config, broker, self._sender, self._senders, self._tasks, self._report, sealed.server if sealed else None
+        )
         sealing = None if sealed is None else sealed.sealing
         self._announcer = Announcer(config, broker, self._mux, self._sender, self._senders, self._report, sealing)
         self._observer = Observer(config, broker, self._sender, self._senders, self._report)
@@ -101,6 +104,7 @@ class NatsLink:
         self.shares: SharesOfRates = SharesOnWire(
             config, broker, self._mux, self._sender, self._senders, now, self._report
         )
+        self.revoked: Notices = NoticesOnWire(broker, subjects.REVOKED, subjects.instance_group(config.instance))
         streams = self._streams = Provisioner(jetstream, config.tenant)
         self.audit: AuditStream = AuditOnWire(config, jetstream, streams, self._sender, self._senders)
         self.keys: Keys = KeysOnWire(config, broker, jetstream, streams)
@@ -158,8 +162,8 @@ class NatsLink:
 
     def protect(self, securities: Securities) -> None:
         """Seal, and take, what these say."""
-        if self._sealed is not None:
-            self._sealed.sealing.adopt(securities)
+        if self.sealed is not None:
+            self.sealed.sealing.adopt(securities)
             # What was taken unsealed before may not be any more.
             self._server.forget()
 
@@ -197,7 +201,7 @@ class NatsLink:
             now=self._now,
             report=self._report,
             on_missing=lambda: self._stream_missing(None),
-            sealed=None if self._sealed is None else self._sealed.events,
+            sealed=None if self.sealed is None else self.sealed.events,
         )
         delivery.start()
         return delivery

@@ -6,6 +6,7 @@ HEARTBEATS = "mesh.hb.>"
 ANNOUNCEMENTS = "mesh.ctl.*"
 """Everything that the control plane tells all at once."""
 HEAD = "mesh.ctl.head"
+REVOKED = "mesh.ctl.revoked"
 KEYS = "mesh.ctl.keys"
 EVENTS = "mesh.evt"
 SHARES = "mesh.ctl.shares.*.*"
@@ -14,8 +15,9 @@ AUDIT = "MESH_AUDIT"
 """The stream of what instances decided."""
 AUDITS = "mesh.audit.*.*"
 MICRO = "$SRV"
+OWN_PERMISSIONS = "$SYS.REQ.USER.INFO"
+EVERY_BROKERS_CONNECTIONS = "$SYS.REQ.SERVER.PING.CONNZ"
 WHO_CONNECTS = "$SYS.REQ.USER.AUTH"
-CALLOUT_GROUP = b"callout"
 MAX_LENGTH = 255
 
 
@@ -118,9 +120,24 @@ def replies(tenant: str) -> str:
     return f"MESH_{tenant}_replies"
 
 
+def brokers_connections(broker: str) -> str:
+    """Where one broker is asked who is connected to it."""
+    return f"$SYS.REQ.SERVER.{broker}.CONNZ"
+
+
+def end_of_connection(broker: str) -> str:
+    """Where one broker is told to end a connection."""
+    return f"$SYS.REQ.SERVER.{broker}.KICK"
+
+
 def credentials(tenant: str) -> str:
     """The key-value bucket of a tenant's credentials, by their ids."""
     return f"MESH_{tenant}_credentials"
+
+
+def callout_group(tenant: str) -> str:
+    """The queue group in which one replica of a tenant's authority gets each question of a broker."""
+    return f"callout-{tenant}"
 
 
 def micro(verb: str, *names: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import math
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 from crossply.errors import NotConnected, Origin, Unavailable
 from crossply.tasks import Tasks
@@ -24,18 +24,16 @@ if TYPE_CHECKING:
 
     from crossply.clock import Chance, Clock
     from crossply.wire.connection import Connection, Take
+    from crossply.wire.denials import OnRefusal
     from crossply.wire.dial import Dial
     from crossply.wire.link import LinkConfig
 
-_DIAL_WITHIN: Final = 2.0
+_DIAL_WITHIN: Final = 15.0
+"""Longer than a broker waits for the authority: whoever gave up before it would ask for everything again."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 _OVERLAP: Final = 1.0
 _FOREVER: Final = 3600.0
 _MAX_PAYLOAD: Final = 1024 * 1024
-
-
-OnRefusal: TypeAlias = "Callable[[str, float, float], bool]"
-"""Gets a broker's error, and between which moments was sent what it may be about; tells whether anybody was told."""
 
 
 class Supervisor:

@@ -64,7 +64,16 @@ def test_the_first_peer_is_run_a_second_time_unless_told_otherwise() -> None:
 
 
 def test_all_peers_are_those_that_lie_there() -> None:
-    named = {"raw_nats", "crossply", "raw_nats_tls", "crossply_tls", "faststream_rpc", "grpc_aio", "envoy_pair"}
+    named = {
+        "raw_nats",
+        "crossply",
+        "raw_nats_tls",
+        "crossply_tls",
+        "crossply_sealed",
+        "faststream_rpc",
+        "grpc_aio",
+        "envoy_pair",
+    }
     assert set(parse(["--peers", "all"]).peers) == named
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from crossply_cli.up import examples, report, words
+from crossply_cli.up.access import Opening
 from crossply_cli.up.lines import Lines
 from crossply_cli.up.tally import Tally
 from tests.architecture.tree import ROOT
@@ -23,6 +24,31 @@ def quested() -> str:
     out = StringIO()
     words.quest(Lines(out), "http://127.0.0.1:8600")
     return out.getvalue()
+
+
+def accessed(opening: Opening) -> str:
+    out = StringIO()
+    words.access(Lines(out), opening)
+    return out.getvalue()
+
+
+def test_a_mesh_says_who_may_reach_what() -> None:
+    assert "everybody may reach everything, by Access/dev-allow-all" in accessed(Opening.ALL)
+    assert "Access/dev-own" in accessed(Opening.SHOP)
+    assert "everybody" not in accessed(Opening.SHOP) + accessed(Opening.CLOSED)
+    assert "nobody may reach anything" in accessed(Opening.CLOSED)
+
+
+def test_a_mesh_with_another_folder_says_how_its_services_find_it(tmp_path: Path) -> None:
+    assert f"CROSSPLY_MESH={tmp_path / 'data' / 'mesh.json'}" in "".join(invited(tmp_path / "data"))
+
+
+def test_the_banner_says_that_it_is_for_development() -> None:
+    out = StringIO()
+    words.banner(Lines(out))
+    assert "for development" in out.getvalue()
+    assert "not for production" in out.getvalue()
+    assert "listens on loopback only" in out.getvalue()
 
 
 def test_in_a_clone_the_examples_are_named_as_they_lie_there(monkeypatch: pytest.MonkeyPatch) -> None:

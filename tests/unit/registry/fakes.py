@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any, cast
 import httpx
 
 from crossply.handler import Peer
-from crossply.wire.auditing import AuditPlan
-from crossply.wire.auditing import Kept as KeptBatch
 from crossply.wire.link import Conflict, ConnectionEvent, Entry, Link, LinkConfig, StoreUnavailable
 from crossply.wire.plans import ConsumerPlan, ConsumerState, CredentialsPlan, RepliesPlan, StreamPlan
 from crossply_registry.api.app import build
 from crossply_registry.registry import Registry
+from tests.unit.registry.fake_audit import FakeAudit
 
 if TYPE_CHECKING:
     from crossply.wire.presence import Presence
@@ -137,6 +136,23 @@ class FakeShares:
         return Open()
 
 
+class FakeNotices:
+    """Notices, each heard at once by all who watch."""
+
+    def __init__(self) -> None:
+        self.told: list[bytes] = []
+        self._handlers: list[Callable[[bytes], None]] = []
+
+    def tell(self, message: bytes) -> None:
+        self.told.append(message)
+        for handler in list(self._handlers):
+            handler(message)
+
+    def watch(self, handler: Callable[[bytes], None]) -> Open:
+        self._handlers.append(handler)
+        return Open()
+
+
 @dataclass
 class FakeKeys:
     """What an authority tells of keys, noted down, and the credentials that it keeps."""
@@ -163,35 +179,6 @@ class FakeKeys:
 
 
 @dataclass
-class FakeAudit:
-    """The audit stream: batches by their sequence, with who wrote each."""
-
-    batches: list[tuple[Peer, bytes | None]] = field(default_factory=list)
-    first: int = 1
-    available: bool = True
-    ensured: int = 0
-
-    async def store(self, batch: bytes, batch_id: bytes) -> None:
-        self.batches.append((Peer("orders", "a" * 12), batch))
-
-    async def ensure(self, plan: AuditPlan) -> bool:
-        self._reach()
-        self.ensured += 1
-        return self.ensured == 1
-
-    async def bounds(self) -> tuple[int, int]:
-        self._reach()
-        return self.first, len(self.batches)
-
-    async def read(self, sequence: int) -> KeptBatch | None:
-        return KeptBatch(sequence, *self.batches[sequence - 1]) if sequence >= self.first else None
-
-    def _reach(self) -> None:
-        if not self.available:
-            raise StoreUnavailable("no leader")
-
-
-@dataclass
 class FakeLink:
     """What a registry does with its link, noted down."""
 
@@ -209,6 +196,7 @@ class FakeLink:
     head_handlers: list[Callable[[bytes], None]] = field(default_factory=list)
     report_handlers: list[Callable[[Peer, bytes], None]] = field(default_factory=list)
     closed: bool = False
+    revoked: FakeNotices = field(default_factory=FakeNotices)
 
     def on_event(self, handler: Callable[[ConnectionEvent], None]) -> None:
         self.listeners.append(handler)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from crossply.control.record import Kept
@@ -28,11 +28,11 @@ POLICY = RateLimitPolicy(name="quota", target=Target(service="orders"), rate=100
 def lease(
     coordinator: Coordinator, name: str, held: float, asked: float, now: float = 0.0, *, expected: int = 0
 ) -> float:
-    return coordinator.lease(("orders", name), Wanted(held, asked), now, expected=expected, learning=False)
+    return coordinator.lease(("orders", name), Wanted(held, asked), now, expected=expected)
 
 
 def test_equal_demand_is_equal_shares_and_who_has_more_gives_way_first() -> None:
-    coordinator = Coordinator()
+    coordinator = Coordinator(learning=0.0)
     assert lease(coordinator, "a", 0.1, 10) == pytest.approx(1.0)
     assert lease(coordinator, "b", 0.1, 10) == pytest.approx(0.1), "what another holds is not given away"
     assert lease(coordinator, "a", 1.0, 10) == pytest.approx(0.5)
@@ -42,11 +42,11 @@ def test_equal_demand_is_equal_shares_and_who_has_more_gives_way_first() -> None
 
 
 def test_the_first_of_those_that_will_ask_does_not_get_all() -> None:
-    assert lease(Coordinator(), "a", 0.1, 0, expected=4) == pytest.approx(0.25)
+    assert lease(Coordinator(learning=0.0), "a", 0.1, 0, expected=4) == pytest.approx(0.25)
 
 
 def test_shares_follow_the_demand_and_who_wants_nothing_keeps_a_little() -> None:
-    coordinator, shares = Coordinator(), {"a": 0.5, "b": 0.5}
+    coordinator, shares = Coordinator(learning=0.0), {"a": 0.5, "b": 0.5}
     for _ in range(3):
         for name, asked in (("a", 100.0), ("b", 0.0)):
             shares[name] = lease(coordinator, name, shares[name], asked)
@@ -56,7 +56,7 @@ def test_shares_follow_the_demand_and_who_wants_nothing_keeps_a_little() -> None
 
 
 def test_the_share_of_who_is_silent_goes_to_others_after_its_term() -> None:
-    coordinator = Coordinator()
+    coordinator = Coordinator(learning=0.0)
     lease(coordinator, "a", 0.5, 10)
     assert lease(coordinator, "b", 0.5, 10, TERM - 0.1) == pytest.approx(0.5)
     assert lease(coordinator, "b", 0.5, 10, TERM + 0.1) == pytest.approx(1.0)
@@ -64,7 +64,10 @@ def test_the_share_of_who_is_silent_goes_to_others_after_its_term() -> None:
 
 def test_who_begins_to_lease_gives_nobody_more_than_it_holds() -> None:
     coordinator = Coordinator()
-    assert coordinator.lease(("orders", "a"), Wanted(0.3, 10), 0.0, expected=0, learning=True) == pytest.approx(0.3)
+    first = 1000.0
+    assert lease(coordinator, "a", 0.3, 10, first) == pytest.approx(0.3)
+    assert lease(coordinator, "a", 0.3, 10, first + LEARNING - 0.1) == pytest.approx(0.3)
+    assert lease(coordinator, "a", 0.3, 10, first + LEARNING) == pytest.approx(1.0)
 
 
 @dataclass
@@ -81,10 +84,10 @@ class Instance:
         self.buckets = Buckets(POLICY, self.clock, share=self.share)
         self._counted = Counted(self.buckets, self.clock())
 
-    def ask(self, coordinator: Coordinator, *, learning: bool, lost: bool) -> None:
+    def ask(self, coordinator: Coordinator, *, lost: bool) -> None:
         """Ask; the answer may be lost."""
         wanted = Wanted(self.buckets.share, self._counted.demand(self.clock()))
-        share = coordinator.lease(("orders", self.name), wanted, self.clock(), expected=0, learning=learning)
+        share = coordinator.lease(("orders", self.name), wanted, self.clock(), expected=0)
         if not lost:
             self.buckets.share_out(share)
 
@@ -96,23 +99,24 @@ second = st.tuples(
 
 
 @settings(max_examples=60, deadline=None)
+@example([([0, 0, 0, 0], "away")] * 3 + [([0, 0, 0, 0], "well")] * 7)
 @given(st.lists(second, min_size=10, max_size=60))
 def test_all_instances_together_keep_rate_and_burst_whatever_becomes_of_the_registry(
     seconds: list[tuple[list[int], str]],
 ) -> None:
     clock = JumpingClock()
     instances = [Instance(name, clock) for name in "abcd"]
-    began, coordinator, leads_since = clock(), Coordinator(), clock()
+    began, coordinator = clock(), Coordinator()
     for offered, registry in seconds:
         if registry == "restarted":
-            coordinator, leads_since = Coordinator(), clock()
+            coordinator = Coordinator()
         for tenth in range(10):
             for instance, calls in zip(instances, offered, strict=True):
                 instance.passed += sum(not instance.buckets.take("web") for _ in range(calls // 10))
             clock.advance(0.1)
             if registry != "away" and tenth < 4:
                 lost = registry == "lossy" and tenth % 2 == 0
-                instances[tenth].ask(coordinator, learning=clock() < leads_since + LEARNING, lost=lost)
+                instances[tenth].ask(coordinator, lost=lost)
         assert sum(instance.buckets.share for instance in instances) <= 1.0 + 1e-9
         # A bucket holds one token at least, however small its share.
         assert sum(instance.passed for instance in instances) <= POLICY.rate * (clock() - began) + POLICY.burst + 4
@@ -120,14 +124,14 @@ def test_all_instances_together_keep_rate_and_burst_whatever_becomes_of_the_regi
 
 def test_under_even_demand_the_rate_is_used() -> None:
     clock = JumpingClock()
-    instances, coordinator = [Instance(name, clock) for name in "ab"], Coordinator()
+    instances, coordinator = [Instance(name, clock) for name in "ab"], Coordinator(learning=0.0)
     for step in range(300):
         for instance in instances:
             instance.passed += sum(not instance.buckets.take("web") for _ in range(10))
         clock.advance(0.1)
         if step % 10 == 0:
             for instance in instances:
-                instance.ask(coordinator, learning=False, lost=False)
+                instance.ask(coordinator, lost=False)
     assert sum(instance.passed for instance in instances) >= 0.9 * POLICY.rate * 30.0
 
 

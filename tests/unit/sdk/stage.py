@@ -54,7 +54,7 @@ def call(layer: Layer, inner: Handler, made: Request | None = None) -> Any:
 
 def surroundings() -> Surroundings:
     """Return what stacks share, on the running loop's time."""
-    return Surroundings(recorder=MemoryRecorder(), now=now, wall=lambda: 1_790_000_000_000_000_000, chance=chance(7))
+    return Surroundings(recorder=MemoryRecorder(), now=now, chance=chance(7))
 
 
 def instance(name: str, *endpoints: str, heard: float = 0.0) -> Instance:

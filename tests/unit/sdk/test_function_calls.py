@@ -123,3 +123,44 @@ async def test_two_thousand_instances_cost_a_call_nothing(broker: MemoryBroker) 
         plain = await counted(web)
     async with caller(broker, instances=2000) as web:
         assert await counted(web) == plain
+
+
+def of_others(number: int) -> list[Document]:
+    """Return a document of each kind that asks for something, all of them for a service that is not called."""
+    name = f"other{number}"
+    spec: dict[str, dict[str, object]] = {
+        "Service": {**ALL, "timeout": {"total": 1}, "balance": {"method": "hash"}},
+        "Traffic": {
+            "routes": [{"match": {"metadata": {"a": "b"}}, "mirror": {"to": "orders"}, "timeout": {"total": 1}}]
+        },
+        "RateLimit": {"for": {"service": name}, "rate": 1},
+        "Telemetry": {"sampling": 1},
+    }
+    limit = {"for": {"service": name}, "rate": 1, "at": "caller"}
+    said = [{"kind": kind, "name": name, "spec": each} for kind, each in spec.items()]
+    return [parse(each) for each in (*said, {"kind": "RateLimit", "name": f"own{number}", "spec": limit})]
+
+
+async def test_all_of_that_together_costs_neither_end_of_a_call_anything(broker: MemoryBroker) -> None:
+    orders = mesh(broker, "orders")
+
+    @orders.endpoint(idempotent=True)
+    async def create() -> str:
+        return "done"
+
+    async with orders, mesh(broker, "web") as web:
+        running: Any = [each.running for each in (orders, web)]
+        plain = await counted(web)
+        documents = [document for number in range(1000) for document in of_others(number)]
+        assert len(documents) == 5000
+        snapshot = compile_snapshot(documents, generation=1, revision=1)
+        for each in running:
+            each._adopt(snapshot)
+            for number in range(1000):
+                each.catalog.callee(f"other{number}")
+                for instance in ("i1", "i2"):
+                    hello = Hello(f"other{number}", instance, endpoints=(EndpointHello("create", idempotent=True),))
+                    each.catalog.hear(hello)
+        for number in range(1000):
+            web.running.routes.outbound(f"other{number}.create")
+        assert await counted(web, documents) == plain

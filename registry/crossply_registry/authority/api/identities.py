@@ -61,8 +61,8 @@ class IdentityApi(Controller):
         if (await parts.revocations.refresh()).get(str(identity)) and parts.revocations.verdict(str(identity)).barred:
             raise forbidden(f"{identity} is revoked")
         key, _ = read_request(data.request, identity)
-        serial = new_serial()
-        made = parts.issuer.certify(identity, key, serial=serial, now=now, lifetime=data.lifetime)
+        serial, void = new_serial(), parts.revocations.void_until(str(identity))
+        made = parts.issuer.certify(identity, key, serial=serial, now=now, lifetime=data.lifetime, after=void)
         await parts.journal.append(
             "issued",
             identity=str(identity),
@@ -124,6 +124,7 @@ def _named(authority: Authority, service: str) -> Identity:
 
 async def _noted(authority: Authority, what: str, identity: str, operator: str, reason: str) -> VerdictBody:
     parts = authority.parts
+    await parts.effect.spread()
     await parts.journal.append(what, identity=identity, by=f"operator {operator}", reason=reason)
     if what != "restored":
         # Whoever lost the right to these keys has them still.

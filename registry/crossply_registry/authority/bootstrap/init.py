@@ -34,14 +34,14 @@ from crossply_registry.authority.certificates import (
     trust_domain_of,
 )
 from crossply_registry.authority.files import PUBLIC, put
-from crossply_registry.authority.folder import ISSUER_CONTEXT, Operator, certificate, operator_hash
+from crossply_registry.authority.folder import ISSUER_CONTEXT, Folder, Operator, certificate, operator_hash
 from crossply_registry.authority.grant import new_grant
 from crossply_registry.authority.identity import AUTHORITY, BROKER, REGISTRY, Identity
 from crossply_registry.authority.issuer import Issuer, new_serial
 from crossply_registry.authority.kek import Kek
 from crossply_registry.authority.tokens import Token, new_token
-from crossply_registry.broker_callout import Callout
-from crossply_registry.broker_config import BrokerConfig, Certificates, render
+from crossply_registry.broker_callout import ACCOUNTS_FILE, Callout
+from crossply_registry.broker_config import BrokerConfig, Certificates, render, render_accounts
 
 LOOPBACK: Final = ("localhost", "127.0.0.1")
 YEAR: Final = 365 * 86_400.0
@@ -64,6 +64,8 @@ class Wanted:
     broker_store: str = "jetstream"
     broker_monitor: int | None = None
     grant: bool = False
+    of: Path | None = None
+    """The folder of the mesh's first tenant, where this is another's: root, issuer and brokers are the same."""
 
 
 class Bootstrap:
@@ -75,22 +77,25 @@ class Bootstrap:
         self._wanted = wanted
         self._environ = os.environ if environ is None else environ
         self._now = now
-        self._places = Places(wanted.out)
+        self._places = Places(wanted.out, wanted.of)
         self._files: list[str] = []
 
     def run(self) -> list[str]:
         """Write what is missing and return its paths; raise CertificateFault, KekFault or OSError."""
+        if self._wanted.of is not None:
+            self._take(Places(self._wanted.of).authority)
         root = self._root()
         kek = self._kek()
         issuer = self._issuer(root, kek)
         hosts = self._wanted.hosts
         folder = self._places.authority
         self._server(issuer, AUTHORITY, folder.tls, folder.tls_key, hosts)
-        for name, where in ((BROKER, self._places.broker), (REGISTRY, self._places.registry)):
-            self._server(issuer, name, where / "tls.pem", where / "tls.key", hosts if name == BROKER else ())
-        for where in (folder.path, self._places.broker, self._places.registry):
-            self._copy_root(root, where)
-        self._broker_config(self._callout(kek))
+        if self._wanted.of is None:
+            self._broker(root, kek, issuer)
+        where = self._places.registry
+        self._server(issuer, REGISTRY, where / "tls.pem", where / "tls.key", ())
+        for each in (folder.path, where):
+            self._copy_root(root, each)
         self._signing_key(root)
         self._operator()
         self._tokens(root)
@@ -155,23 +160,42 @@ class Bootstrap:
             self._put(folder.callout, held.sealed(kek))
         return held
 
-    def _broker_config(self, keys: CalloutKeys) -> None:
-        """Write a configuration for nats-server, with paths relative to its folder; one that is there stays."""
-        path = self._places.broker / "nats.conf"
-        if path.exists():
-            return
+    def _take(self, first: Folder) -> None:
+        """Copy what the authorities of all tenants share; what is secret in it is under the key-encryption key."""
+        for path in (first.root, first.issuer, first.issuer_key, first.callout, first.kek):
+            mine = self._places.authority.path / path.name
+            if path.exists() and not mine.exists():
+                self._put(mine, path.read_bytes(), PUBLIC if path.suffix == ".pem" else 0o600)
+
+    def _broker(self, root: x509.Certificate, kek: Kek, issuer: Issuer) -> None:
+        """Write all that a broker starts with, paths relative to its folder; a configuration that is there stays.
+
+        Its accounts are in a file of their own, which follows the tenants that there are.
+        """
+        where = self._places.broker
+        self._server(issuer, BROKER, where / "tls.pem", where / "tls.key", self._wanted.hosts)
+        self._copy_root(root, where)
+        config = self._broker_config(self._callout(kek))
+        if not (where / "nats.conf").exists():
+            self._put(where / "nats.conf", render(config).encode(), PUBLIC)
+        accounts = render_accounts(config, [self._wanted.tenant, *further(self._places)]).encode()
+        path = where / ACCOUNTS_FILE
+        if not path.exists() or path.read_bytes() != accounts:
+            self._put(path, accounts, PUBLIC)
+
+    def _broker_config(self, keys: CalloutKeys) -> BrokerConfig:
         # A broker that is reached under other names than this machine's own listens to others.
         host = "127.0.0.1" if set(self._wanted.hosts) <= set(LOOPBACK) else "0.0.0.0"  # noqa: S104 - see above
         files = Certificates(certificate="tls.pem", key="tls.key", root="ca.pem")
-        config = BrokerConfig(
+        return BrokerConfig(
             store_dir=self._wanted.broker_store,
             host=host,
             port=self._wanted.broker_port,
             monitor=self._wanted.broker_monitor,
             certificates=files,
             callout=Callout(issuer=keys.issuer_name, user=keys.user.name),
+            tenants_come=True,
         )
-        self._put(path, render(config).encode(), PUBLIC)
 
     def _signing_key(self, root: x509.Certificate) -> None:
         """Make the key that signs revisions, certified by the root itself; no authority, it signs no credential."""
@@ -245,6 +269,11 @@ class Bootstrap:
     def _put(self, path: Path, content: bytes, mode: int = 0o600) -> None:
         put(path, content, mode)
         self._files.append(str(path.relative_to(self._places.out)))
+
+
+def further(places: Places) -> list[str]:
+    """Return the tenants that were added to a mesh, by name."""
+    return sorted(each.name for each in places.tenants.iterdir()) if places.tenants.is_dir() else []
 
 
 def _hosts(held: x509.Certificate) -> set[str]:

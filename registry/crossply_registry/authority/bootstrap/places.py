@@ -13,11 +13,18 @@ class Places:
     """The folders below `--out`."""
 
     out: Path
+    of: Path | None = None
+    """The mesh's first folder, where this is that of another tenant."""
 
     @property
     def root(self) -> Path:
         """Return the root's folder: after the first run it belongs on no machine that runs."""
-        return self.out / "root"
+        return (self.of or self.out) / "root"
+
+    @property
+    def tenants(self) -> Path:
+        """Return where the folders of further tenants lie."""
+        return self.out / "tenants"
 
     @property
     def authority(self) -> Folder:

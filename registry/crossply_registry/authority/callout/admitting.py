@@ -15,6 +15,7 @@ from crossply_registry.authority.callout.connecting import Chains
 from crossply_registry.authority.callout.question import Question, read
 from crossply_registry.authority.certificates import BACKDATE, CertificateFault
 from crossply_registry.authority.identity import AUTHORITY, REGISTRY
+from crossply_registry.broker_config import SYSTEM_ACCOUNT
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -24,8 +25,14 @@ if TYPE_CHECKING:
     from crossply_registry.authority.callout.jwt import Signer
     from crossply_registry.authority.revocations import Verdict
 
+SYSTEM: Final = "system"
+"""What an authority says that asks for the brokers' own account."""
 _REACHES: Final = 4_096
 _log: Final = get_logger("authority.callout")
+
+
+class AnotherTenant(Exception):
+    """Who connects is of another tenant, whose authority is asked as well."""
 
 
 class Admitting:
@@ -68,15 +75,19 @@ class Admitting:
         return read(raw, self._signer.name)
 
     def connecting(self, question: Question) -> Connecting:
-        """Return who connects; raise CertificateFault."""
+        """Return who connects; raise CertificateFault, ``AnotherTenant`` where another authority answers."""
         found = self._chains.connecting(question, self._now())
-        if found.identity.trust_domain != self._trust_domain or found.identity.tenant != self._tenant:
-            raise CertificateFault(f"{found.identity} is not of trust domain {self._trust_domain}, {self._tenant}")
+        if found.identity.trust_domain != self._trust_domain:
+            raise CertificateFault(f"{found.identity} is not of trust domain {self._trust_domain}")
+        if found.identity.tenant != self._tenant:
+            raise AnotherTenant(found.identity.tenant)
         return found
 
     def allowed(self, who: Connecting) -> AllowList:
         """Return what a connection may; raise CertificateFault for what has no business at a broker."""
         service = who.identity.service
+        if _is_system(who):
+            return allow_list.of_system(AUTHORITY)
         if who.own:
             if service == AUTHORITY:
                 return allow_list.of_authority(self._tenant)
@@ -126,7 +137,7 @@ class Admitting:
             raise AssertionError(f"{who.identity} would be allowed everything")
         said = {
             "sub": question.nats.user_nkey,
-            "aud": self._account,
+            "aud": SYSTEM_ACCOUNT if _is_system(who) else self._account,
             "exp": int(who.not_after),
             "nats": {
                 "type": "user",
@@ -147,3 +158,7 @@ class Admitting:
             "nats": {"type": "authorization_response", "version": 2, **said},
         }
         return self._signer.sign(answer, self._now()).encode()
+
+
+def _is_system(who: Connecting) -> bool:
+    return who.identity.service == AUTHORITY and who.asks == SYSTEM

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from crossply.telemetry.logs import get_logger
 from crossply.wire.link import StoreUnavailable
+from crossply_registry.authority.callout.admitting import AnotherTenant
 from crossply_registry.authority.callout.question import QuestionFault
 from crossply_registry.authority.certificates import CertificateFault
 from crossply_registry.authority.revocations import CLEAR
@@ -56,6 +57,8 @@ class Answering:
             who = self._admitting.connecting(question)
         except CertificateFault as fault:
             return self._admitting.refuse(question, str(fault))
+        except AnotherTenant:
+            return None
         if who.own:
             # The mesh's own processes need no policy: it is through them that it is known at all.
             return self._admitting.admit(question, who, CLEAR)

@@ -23,7 +23,8 @@ _CHAIN: Final = 2
 class Connecting:
     """A client that is to be let in or not; times are unix seconds, `issued` is when its certificate begins.
 
-    Without an instance it is one of the mesh's own processes, or a client without the SDK.
+    Without an instance it is one of the mesh's own processes, or a client without the SDK. `asks` is what it says that
+    it wants beside its tenant's account.
     """
 
     identity: Identity
@@ -31,6 +32,7 @@ class Connecting:
     issued: float
     not_after: float
     needs: tuple[str, ...]
+    asks: str = ""
 
     @property
     def own(self) -> bool:
@@ -67,6 +69,7 @@ class Chains:
             issued=begins,
             not_after=expires(leaf),
             needs=needs_in(asked.connect_opts.name),
+            asks=asked.connect_opts.auth_token,
         )
 
     def _leaf(self, chains: list[list[str]]) -> x509.Certificate:
@@ -76,7 +79,7 @@ class Chains:
         try:
             leaf = x509.load_pem_x509_certificate(chains[0][0].encode())
             leaf.verify_directly_issued_by(self._issuer(chains[0][1]))
-        except (ValueError, TypeError, InvalidSignature) as error:
+        except (ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound) as error:
             raise CertificateFault("certificate was not made by an authority of this mesh") from error
         return leaf
 
@@ -87,7 +90,7 @@ class Chains:
             known.verify_directly_issued_by(self._root)
             constraints = known.extensions.get_extension_for_class(x509.BasicConstraints).value
             if not constraints.ca or known == self._root:
-                raise CertificateFault("certificate was made by something that is no issuer")
+                raise ValueError("no issuer")
             if len(self._issuers) >= _KNOWN:
                 self._issuers.clear()
             self._issuers[pem] = known

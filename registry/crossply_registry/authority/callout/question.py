@@ -37,6 +37,7 @@ class Options(msgspec.Struct, frozen=True):
     """What the connection says of itself; nobody vouches for it."""
 
     name: str = ""
+    auth_token: str = ""
 
 
 class Shown(msgspec.Struct, frozen=True):

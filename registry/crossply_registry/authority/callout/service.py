@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from crossply.control import keys as places
@@ -36,6 +37,7 @@ class CalloutService:
         self._callout: Callout | None = None
         self._feed: PolicyFeed | None = None
         self._adopted = False
+        self._tell: Callable[[Access], None] = _nobody
 
     async def open(self, config: LinkConfig, within: float, clock: Clock) -> None:
         """Be asked from now on; raise ``Unavailable`` when no broker lets this authority be asked in time."""
@@ -53,8 +55,11 @@ class CalloutService:
                 " run `crossply authority init` again"
             ) from error
 
-    async def follow(self, link: Link, key: bytes | None, revocations: Revocations) -> None:
-        """Let services in by the policy that lies in the store, and by what follows on it."""
+    async def follow(
+        self, link: Link, key: bytes | None, revocations: Revocations, adopted: Callable[[Access], None]
+    ) -> None:
+        """Let services in by the policy that lies in the store, and by what follows on it; ``adopted`` hears of it."""
+        self._tell = adopted
         self.answering.begin(revocations)
         feed = self._feed = PolicyFeed(link, key, self._adopt, self._tasks)
         await feed.want(EVERY_SERVICE)
@@ -73,6 +78,7 @@ class CalloutService:
     def _adopt(self, snapshot: Snapshot) -> None:
         self._adopted = True
         self.answering.adopt(snapshot.access)
+        self._tell(snapshot.access)
 
     async def _begin(self, link: Link, feed: PolicyFeed) -> None:
         """See to it that policy is known: where nobody wrote any that can be used, nobody may reach anybody."""
@@ -86,6 +92,10 @@ class CalloutService:
             except StoreUnavailable as error:
                 _log.info("policy_not_read", why=str(error))
             await asyncio.sleep(TRY_AGAIN)
+
+
+def _nobody(access: Access) -> None:
+    """Tell nobody."""
 
 
 def _failed(name: str, error: BaseException) -> None:

@@ -14,6 +14,7 @@ from crossply.testing.memory.auditing import MemoryAudit
 from crossply.testing.memory.calling import Calling
 from crossply.testing.memory.keys import MemoryKeys
 from crossply.testing.memory.listening import Listening
+from crossply.testing.memory.notices import MemoryNotices
 from crossply.testing.memory.presence import Presences
 from crossply.testing.memory.serving import Serving
 from crossply.testing.memory.shares import MemoryShares
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from crossply.handler import Handler, Request, Response
     from crossply.testing.memory.broker import MemoryBroker
+    from crossply.wire.auditing import AuditStream
     from crossply.wire.link import (
         AnnouncementHandler,
         AskedHandler,
@@ -76,8 +78,9 @@ class MemoryLink:
         self.store: Store = MemoryStore(self, broker.bucket(config.tenant))
         self.replies: Store = MemoryStore(self, broker.bucket(f"replies of {config.tenant}"), RepliesPlan().age)
         self.shares = MemoryShares(self)
+        self.revoked = MemoryNotices(self)
         self.keys = MemoryKeys(self, config.tenant)
-        self.audit = MemoryAudit(self)
+        self.audit: AuditStream = MemoryAudit(self)
         self.streams: Streams = MemoryStreams(self, broker.events)
 
     # What the broker does with it.

@@ -13,7 +13,7 @@ from crossply.wire import envelope, message, subjects
 from crossply.wire.calling import late, refuse_size, refused, unconnected
 from crossply.wire.envelope import EnvelopeFault
 from crossply.wire.link import Pong
-from crossply.wire.sealed.forms import KEY, ReplyReader
+from crossply.wire.sealed.forms import KEY, TOKEN, TRACEPARENT, ReplyReader, RequestWriter
 from crossply.wire.sealed.message import request_block, request_content
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from crossply.seal.credentials import Recipient
     from crossply.seal.opener import Unsealed
     from crossply.wire.calling import Caller
-    from crossply.wire.mux import Mux
+    from crossply.wire.mux import Attempt, Mux
     from crossply.wire.sealed.sealing import Sealing
     from crossply.wire.senders import Sender, Senders
     from crossply.wire.supervisor import Supervisor
@@ -33,10 +33,11 @@ _FORMS: Final = 64
 
 
 class Place(NamedTuple):
-    """Where attempts of one operation go, who opens them, and the forms of what comes back."""
+    """Where attempts of one operation go, who opens them, and the forms of what goes and of what comes back."""
 
     subject: bytes
     to: Recipient
+    requests: dict[str, RequestWriter]
     replies: dict[bytes, ReplyReader]
 
 
@@ -73,10 +74,21 @@ class SealedCaller:
         return self._plain.call(request) if place is None else self._call(request, place)
 
     async def _call(self, request: Request, place: Place) -> Response:
+        connection = self._broker.current
+        if connection is None or connection.full or not connection.open:
+            await self._broker.ready(request.operation, request.deadline)
+        token, attempt, introduction = self._send(request, place, request.operation, request.instance)
         try:
-            unsealed = await self._unsealed(request, place, request.operation, request.instance)
+            reply, _ = await attempt.reply
+        except BaseException:
+            self._mux.close(token)
+            raise
+        try:
+            unsealed = self._unsealed(request, place.to, token, introduction, reply)
         except SealFault as fault:
             raise self._refused(request, fault) from fault
+        if unsealed is None:
+            return await self._call(request, place)
         form = place.replies.get(unsealed.message[:KEY])
         if form is not None and form.member is unsealed.member:
             response = form.open(unsealed.message, request.id)
@@ -84,57 +96,63 @@ class SealedCaller:
                 return response
         return self._read(request, place, unsealed)
 
-    async def _unsealed(self, request: Request, place: Place, what: str, pinged: str | None) -> Unsealed:
-        """Send a request, and return its reply; ``pinged`` is whom to ask after it. Raise ``SealFault``."""
-        sealer, to = self._sealing.sealer, place.to
-        introduction = sealer.introduction(to)
-        inbox, reply = await self._exchange(request, place, introduction, what, pinged)
+    def _send(self, request: Request, place: Place, what: str, pinged: str | None) -> tuple[bytes, Attempt, bytes]:
+        """Send a request; ``pinged`` is whom to ask after it. Return with the token what it introduced itself by."""
+        connection, mux, to, now = self._broker.current, self._mux, place.to, self._now()
+        deadline = request.deadline
+        if deadline <= now:
+            raise late(what)
+        if connection is None:
+            raise unconnected(what)
+        token, attempt = mux.open(what, pinged, now, deadline, request.id)
         try:
-            unsealed = self._sealing.opener.unseal_reply(reply, inbox, to, request.id)
+            sealer = self._sealing.sealer
+            introduction = sealer.introduction(to)
+            block = self._block(request, place, introduction, token)
+            ttl, sealed = message.time_to_live(deadline - now), request_content(request, block)
+            payload = sealer.seal_request(to, request.kind, place.subject, ttl, request.id, block, sealed)
+            if len(payload) > connection.max_payload:
+                refuse_size(what, len(payload), connection.max_payload)
+            connection.send(place.subject, payload, mux.prefix + token)
+        except BaseException:
+            mux.close(token)
+            raise
+        return token, attempt, introduction
+
+    def _block(self, request: Request, place: Place, introduction: bytes, token: bytes) -> bytes:
+        """Return the TLVs of a request, by the form of those like it where there is one."""
+        parent = request.traceparent
+        if parent is None or request.tracestate is not None or request.schema is not None:
+            return request_block(self._sender, request, introduction, self._mux.prefix + token)
+        form = place.requests.get(request.content_type)
+        if form is None:
+            if len(place.requests) >= _FORMS:
+                place.requests.clear()
+            content_type, operation = self._sender.names(request)
+            form = RequestWriter(content_type, operation, self._mux.prefix)
+            place.requests[request.content_type] = form
+        trace = parent.encode()
+        if len(trace) != TRACEPARENT or len(token) != TOKEN:
+            return request_block(self._sender, request, introduction, self._mux.prefix + token)
+        return form.block(trace, introduction, request.attempt, token)
+
+    def _unsealed(
+        self, request: Request, to: Recipient, token: bytes, introduction: bytes, reply: bytes
+    ) -> Unsealed | None:
+        """Return the reply to a request, ``None`` where that is to be sent again; raise ``SealFault``."""
+        sealing = self._sealing
+        try:
+            unsealed = sealing.opener.unseal_reply(reply, self._mux.prefix + token, to, request.id)
         except SealFault as fault:
-            sealer.forgotten(to)
+            sealing.sealer.forgotten(to)
             # A refusal may be forged: only what may run twice is sent again, with the credential this time.
             twice = request.idempotent or request.kind is Kind.PING
             if fault.reason is not Reason.REFUSED or introduction or not twice:
                 raise
-            return await self._unsealed(request, place, what, pinged)
+            return None
         if introduction:
-            sealer.introduced(to)
+            sealing.sealer.introduced(to)
         return unsealed
-
-    async def _exchange(
-        self, request: Request, place: Place, introduction: bytes, what: str, pinged: str | None
-    ) -> tuple[bytes, bytes]:
-        """Return the inbox that a request named, and what came there."""
-        connection = self._broker.current
-        if connection is None or connection.full or not connection.open:
-            await self._broker.ready(what, request.deadline)
-            connection = self._broker.current
-        now = self._now()
-        if request.deadline <= now:
-            raise late(what)
-        if connection is None:
-            raise unconnected(what)
-        token, attempt = self._mux.open(what, pinged, now, request.deadline, request.id)
-        try:
-            inbox = self._mux.prefix + token
-            block = request_block(self._sender, request, introduction, inbox)
-            payload = self._sealing.sealer.seal_request(
-                place.to,
-                request.kind,
-                place.subject,
-                message.time_to_live(request.deadline - now),
-                request.id,
-                block,
-                request_content(request, block),
-            )
-            if len(payload) > connection.max_payload:
-                refuse_size(what, len(payload), connection.max_payload)
-            connection.send(place.subject, payload, inbox)
-            return inbox, (await attempt.reply)[0]
-        except BaseException:
-            self._mux.close(token)
-            raise
 
     def _read(self, request: Request, place: Place, unsealed: Unsealed) -> Response:
         try:
@@ -161,11 +179,11 @@ class SealedCaller:
             return None
         if instance is None:
             # Its key is that of the epoch: it is asked for each time.
-            return Place(subjects.any_instance(service, request.endpoint).encode(), to, {})
+            return Place(subjects.any_instance(service, request.endpoint).encode(), to, {}, {})
         if len(self._places) >= _PLACES:
             self._places.clear()
         subject = subjects.one_instance(service, instance, request.endpoint).encode()
-        place = self._places[request.operation, instance] = Place(subject, to, {})
+        place = self._places[request.operation, instance] = Place(subject, to, {}, {})
         return place
 
     async def ping(self, operation: str, instance: str, timeout: float) -> Pong:
@@ -180,12 +198,20 @@ class SealedCaller:
             return Pong.SILENT
         if place is None:
             return await self._plain.ping(operation, instance, timeout)
-        return await self._ping(request, place, instance)
+        try:
+            return await self._ping(request, place, instance)
+        except CallError:
+            return Pong.SILENT
 
     async def _ping(self, request: Request, place: Place, instance: str) -> Pong:
-        what = f"ping {request.operation}"
+        # It is no attempt: it is not pinged about in its turn.
+        token, attempt, introduction = self._send(request, place, f"ping {request.operation}", None)
         try:
-            parts = _parts(await self._unsealed(request, place, what, None), request.id)
+            reply, _ = await attempt.reply
+            unsealed = self._unsealed(request, place.to, token, introduction, reply)
+            if unsealed is None:
+                return await self._ping(request, place, instance)
+            parts = _parts(unsealed, request.id)
         except NoResponders:
             return Pong.GONE
         except SealFault as fault:
@@ -193,6 +219,8 @@ class SealedCaller:
             return Pong.SILENT
         except CallError:
             return Pong.SILENT
+        finally:
+            self._mux.close(token)
         if parts.kind is not Kind.PONG:
             return Pong.SILENT
         self._mux.lose(message.ids_in(parts.body), instance)

@@ -21,6 +21,8 @@ KEY: Final = 16
 """The first bytes of a message, up to the recipient's key: they name its form."""
 TOKEN: Final = 8
 TRACEPARENT: Final = 55
+HIGHEST: Final = 255
+ATTEMPTS: Final = tuple(tlv(envelope.ATTEMPT, bytes((number,))) for number in range(HIGHEST + 1))
 _ID: Final = 16
 _SHORT: Final = 64
 _TRACE_HEAD: Final = tlv(envelope.TRACEPARENT, bytes(TRACEPARENT))[:3]
@@ -37,6 +39,23 @@ _OF_REQUEST: Final = frozenset(
     )
 )
 _OF_REPLY: Final = frozenset((envelope.CONTENT_TYPE, envelope.IN_REPLY_TO, envelope.CREDENTIAL))
+
+
+class RequestWriter:
+    """Writes the TLVs of requests with a traceparent in one content type to one endpoint."""
+
+    __slots__ = ("_before", "_operation", "_place")
+
+    def __init__(self, content_type: bytes, operation: bytes, inbox: bytes) -> None:
+        """Take what stays the same; ``inbox`` is the reply subject up to its token."""
+        self._before = content_type + _TRACE_HEAD
+        self._operation = operation
+        self._place = tlv(envelope.REPLY_SUBJECT, inbox + bytes(TOKEN))[:-TOKEN]
+
+    def block(self, trace: bytes, introduction: bytes, attempt: int, token: bytes) -> bytes:
+        """Return the TLVs of an attempt; ``introduction`` is TLV 7, or nothing for who knows it."""
+        number = ATTEMPTS[min(HIGHEST, attempt)]
+        return b"".join((self._before, trace, self._operation, introduction, number, self._place, token))
 
 
 class RequestReader:

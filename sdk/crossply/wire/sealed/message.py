@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from crossply.handler import Kind, Request, Response
 from crossply.wire import envelope, message, metadata
 from crossply.wire.envelope import text_tlv, tlv
+from crossply.wire.sealed.forms import ATTEMPTS, HIGHEST
 
 if TYPE_CHECKING:
     from crossply.wire.senders import Sender
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 _LENGTH: Final = struct.Struct(">H")
 _EMPTY: Final = b"\0\0"
 _IN_REPLY_TO: Final = tlv(envelope.IN_REPLY_TO, bytes(message.ID))[:3]
-ATTEMPTS: Final = tuple(tlv(envelope.ATTEMPT, bytes((number,))) for number in range(256))
 
 
 def request_block(sender: Sender, request: Request, introduction: bytes, reply: bytes) -> bytes:
@@ -28,7 +28,7 @@ def request_block(sender: Sender, request: Request, introduction: bytes, reply: 
             operation,
             b"" if request.schema is None else text_tlv(envelope.SCHEMA, request.schema),
             introduction,
-            ATTEMPTS[min(request.attempt, 255)],
+            ATTEMPTS[min(request.attempt, HIGHEST)],
             tlv(envelope.REPLY_SUBJECT, reply),
         )
     )

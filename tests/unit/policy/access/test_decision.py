@@ -27,6 +27,14 @@ def test_what_nobody_allows_is_denied_by_no_rule() -> None:
     )
 
 
+def test_one_pattern_is_every_channel_whatever_its_family() -> None:
+    rules = access(everything=said("allow", ["web"], on(">")), quiet=said("deny", ["*"], on("secrets.>")))
+    for may in (may_publish, may_subscribe):
+        assert may(rules, WEB, "orders.created").rule == "everything"
+        assert may(rules, WEB, "secrets.told").rule == "quiet"
+    assert may_subscribe(rules, WEB, "orders.>").allowed
+
+
 def test_an_allow_names_its_document() -> None:
     rules = access(web_orders=said("allow", ["web"], to(endpoints=["create"])))
     assert decided(rules) == (True, "web-orders")

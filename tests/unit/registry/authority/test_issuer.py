@@ -62,7 +62,7 @@ def test_a_certificate_names_its_identity_and_nothing_else(tls: WorkloadKey) -> 
     held = made.certificate
 
     assert identity_of(held) == ORDERS
-    assert [each.value for each in held.subject] == ["k7q2mzp4x3ab"]
+    assert [each.value for each in held.subject] == ["default", "orders", "k7q2mzp4x3ab"]
     assert instance_of(held) == "k7q2mzp4x3ab"
     names = held.extensions.get_extension_for_class(x509.SubjectAlternativeName)
     assert names.critical
@@ -82,27 +82,41 @@ def subjected(*attributes: x509.NameAttribute[str]) -> x509.Certificate:
     key = Ed25519PrivateKey.generate()
     builder = x509.CertificateBuilder(x509.Name([]), x509.Name(list(attributes)), key.public_key(), 1)
     moment = datetime.fromtimestamp(NOW, UTC)
+    uri = x509.SubjectAlternativeName([x509.UniformResourceIdentifier(str(ORDERS))])
+    builder = builder.add_extension(uri, critical=True)
+    builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     return builder.not_valid_before(moment).not_valid_after(moment + timedelta(days=1)).sign(key, None)
+
+
+TENANT, SERVICE = (NameOID.ORGANIZATION_NAME, "default"), (NameOID.ORGANIZATIONAL_UNIT_NAME, "orders")
+INSTANCE = (NameOID.SERIAL_NUMBER, "k7q2mzp4x3ab")
 
 
 @pytest.mark.parametrize(
     "attributes",
     [
-        [(NameOID.SERIAL_NUMBER, "k7q2mzp4x3ab"), (NameOID.SERIAL_NUMBER, "k7q2mzp4x3ac")],
-        [(NameOID.COMMON_NAME, "k7q2mzp4x3ab")],
-        [(NameOID.SERIAL_NUMBER, "k7q2mzp4x3a")],
-        [(NameOID.SERIAL_NUMBER, "k7q2mzp4x3ab.a")],
-        [(NameOID.SERIAL_NUMBER, "K7Q2MZP4X3AB")],
+        [],
+        [INSTANCE],
+        [TENANT, (NameOID.ORGANIZATIONAL_UNIT_NAME, "web"), INSTANCE],
+        [(NameOID.ORGANIZATION_NAME, "other"), SERVICE, INSTANCE],
+        [TENANT, SERVICE, INSTANCE, (NameOID.SERIAL_NUMBER, "k7q2mzp4x3ac")],
+        [TENANT, SERVICE, INSTANCE, INSTANCE],
+        [TENANT, SERVICE, (NameOID.COMMON_NAME, "k7q2mzp4x3ab")],
+        [TENANT, SERVICE, (NameOID.SERIAL_NUMBER, "k7q2mzp4x3a")],
+        [TENANT, SERVICE, (NameOID.SERIAL_NUMBER, "k7q2mzp4x3ab.a")],
+        [TENANT, SERVICE, (NameOID.SERIAL_NUMBER, "K7Q2MZP4X3AB")],
     ],
 )
-def test_a_subject_that_is_not_one_instance_is_refused(attributes: list[tuple[x509.ObjectIdentifier, str]]) -> None:
+def test_a_subject_that_is_not_who_the_certificate_is_of_is_refused(
+    attributes: list[tuple[x509.ObjectIdentifier, str]],
+) -> None:
     held = subjected(*(x509.NameAttribute(oid, value) for oid, value in attributes))
     with pytest.raises(CertificateFault, match="subject"):
         instance_of(held)
 
 
 def test_a_certificate_of_no_instance_says_so() -> None:
-    assert instance_of(subjected()) == ""
+    assert instance_of(subjected(*(x509.NameAttribute(oid, value) for oid, value in (TENANT, SERVICE)))) == ""
 
 
 def test_a_verifier_that_knows_the_root_alone_accepts_the_chain() -> None:
@@ -192,3 +206,12 @@ def test_serials_are_positive_16_byte_numbers_and_random() -> None:
     made = {issuer.new_serial() for _ in range(1000)}
     assert len(made) == 1000
     assert all(0 < each[0] < 0x80 and len(each) == 16 for each in made)
+
+
+def test_what_is_issued_after_a_moment_begins_in_a_later_second_though_clocks_lag() -> None:
+    made = chain()
+    issued = made.issuer.issue(ORDERS, "k7q2mzp4x3ab", keys(), now=NOW, lifetime=600.0, after=NOW - 300 + 0.9)
+    assert issued.certificate.not_valid_before_utc.timestamp() == NOW - 299
+    assert credential.unpack(issued.credential).not_before == NOW - 299
+    late = made.issuer.issue(ORDERS, "k7q2mzp4x3ab", keys(), now=NOW, lifetime=600.0, after=NOW - 200)
+    assert credential.unpack(late.credential).not_before == NOW - 199

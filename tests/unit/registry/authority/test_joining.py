@@ -77,7 +77,7 @@ async def test_a_request_may_name_its_own_identity_and_a_p256_key(standing: Stan
     csr = request(joiner.tls, uri(ORDERS), subject="admin")
     answer = await join(api, joiner.raw(standing.token("orders"), csr=csr))
     held = x509.load_pem_x509_certificate(answer.json()["certificate"].encode())
-    assert [each.value for each in held.subject] == [joiner.instance]
+    assert [each.value for each in held.subject] == ["default", "orders", joiner.instance]
     assert str(identity_of(held)) == ORDERS
 
 

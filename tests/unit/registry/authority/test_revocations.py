@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from crossply_registry.authority import certificates
 from crossply_registry.authority.refusal import Refused
 from crossply_registry.authority.revocations import Revocations
 from crossply_registry.authority.state import State, StateFault
@@ -65,3 +66,12 @@ async def test_what_another_issuer_signed_is_refused() -> None:
     await revocations(store, chain()).bar(ORDERS, "stolen")
     with pytest.raises(StateFault, match="not signed by the issuer"):
         await revocations(store, chain()).refresh()
+
+
+async def test_what_is_issued_right_after_a_decision_is_not_void_and_the_next_decision_voids_it() -> None:
+    made = revocations(FakeStore(), chain())
+    await made.void(ORDERS, "rotated")
+    first = certificates.begins(NOW, made.void_until(ORDERS))
+    assert first + certificates.BACKDATE > made.verdict(ORDERS).before
+    await made.void(ORDERS, "rotated again, in the same second")
+    assert first + certificates.BACKDATE <= made.verdict(ORDERS).before

@@ -167,10 +167,11 @@ def test_a_caller_goes_by_its_own_claims() -> None:
     assert guard("web").called(rules, "orders", "create") is not None
 
 
-def test_no_document_is_between_a_process_and_the_renewal_of_its_identity() -> None:
+@pytest.mark.parametrize("endpoint", ["renew", "keys"])
+def test_no_document_is_between_a_process_and_its_identity_and_its_keys(endpoint: str) -> None:
     rules = snapshot(none=said("deny", ["*"], to("*")))
-    assert guard("web").called(rules, "authority", "renew") is None
-    assert guard("authority", member=False).served(rules, "renew") is None
+    assert guard("web").called(rules, "authority", endpoint) is None
+    assert guard("authority", member=False).served(rules, endpoint) is None
     assert guard("authority", member=False).served(rules, "other") is not None
 
 

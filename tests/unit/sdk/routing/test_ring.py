@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from crossply.routing.instances import Instance
 from crossply.routing.picker import LeastLatency
@@ -30,13 +32,18 @@ def placed(picker: ByKey, instances: list[Instance]) -> dict[str, str]:
     return {key: picker.pick(instances, request(key=key), 0.0).id for key in KEYS}
 
 
-@pytest.mark.parametrize("count", [2, 3, 5, 10, 32, 64])
-def test_when_one_leaves_at_most_two_nths_of_the_keys_move_and_only_its_own(count: int) -> None:
-    instances = many(count)
-    before, after = placed(by_key(), instances), placed(by_key(), instances[1:])
+@settings(max_examples=25, deadline=None)
+@given(st.sets(st.from_regex(r"[a-z2-7]{12}", fullmatch=True), min_size=2, max_size=64), st.data())
+def test_when_one_leaves_at_most_two_nths_of_the_keys_move_and_only_its_own(
+    names: set[str], draw: st.DataObject
+) -> None:
+    instances = [instance(name, "create") for name in sorted(names)]
+    gone = draw.draw(st.sampled_from(instances))
+    before, after = placed(by_key(), instances), placed(by_key(), [each for each in instances if each is not gone])
     moved = [key for key in KEYS if before[key] != after[key]]
-    assert len(moved) <= 2 / count * len(KEYS)
-    assert {before[key] for key in moved} == {instances[0].id}
+    assert len(moved) <= 2 / len(instances) * len(KEYS)
+    assert {before[key] for key in moved} <= {gone.id}
+    assert moved or len(instances) > 2
 
 
 @pytest.mark.parametrize("count", [3, 10])

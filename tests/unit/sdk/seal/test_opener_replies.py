@@ -51,8 +51,9 @@ def test_a_reply_is_opened_once(pair: Pair) -> None:
 
 def test_a_refusal_is_told_from_all_else(pair: Pair) -> None:
     assert refused(pair.open_reply, refusal(MID)) is Reason.REFUSED
-    assert refused(pair.open_reply, refusal(bytes(16))) is Reason.UNSUPPORTED
-    assert refused(pair.open_reply, refusal(MID) + b"\0") is Reason.UNSUPPORTED
+    # Shorter than anything that is sealed.
+    assert refused(pair.open_reply, refusal(bytes(16))) is Reason.MALFORMED
+    assert refused(pair.open_reply, refusal(MID) + b"\0") is Reason.MALFORMED
 
 
 def test_a_reply_is_unsealed_for_the_one_that_asked_alone(pair: Pair) -> None:

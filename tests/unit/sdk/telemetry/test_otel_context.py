@@ -61,7 +61,7 @@ async def test_a_call_is_a_child_of_the_span_it_is_made_in(
             token = context.attach(baggage.set_baggage("user", "7"))
             assert await web.call("orders.create") == "7"
             context.detach(token)
-        [call, attempt], [served] = taken(web.running.recorder), taken(orders.running.recorder)
+        [attempt, call], [served] = taken(web.running.recorder), taken(orders.running.recorder)
 
     inside, outside = theirs.get_finished_spans()
     assert (inside.name, outside.name) == ("inside", "outside")
@@ -99,11 +99,41 @@ async def test_a_call_in_a_users_span_in_a_handler_is_a_child_of_that_span(
         seen = await web.call("orders.create")
         await web.call("orders.pay")
         spans = taken(orders.running.recorder)
-        called = next(each for each in spans if each.side is Side.CALLER)
+        called = next(each for each in spans if each.side is Side.CALLER and each.cause is None)
     assert seen == next(each for each in spans if each.operation == "orders.create").span_id
     [paying] = theirs.get_finished_spans()
     assert paying.context is not None
     assert called.parent_id == f"{paying.context.span_id:016x}"
+
+
+async def test_an_event_published_in_a_users_span_is_handled_as_part_of_it_with_its_baggage(
+    broker: MemoryBroker, tracer: Tracer, theirs: InMemorySpanExporter
+) -> None:
+    mailer, handled = mesh(broker, "mailer"), asyncio.Event()
+    seen: list[str] = []
+
+    @mailer.on("orders.created")
+    async def created(order: str) -> None:
+        with tracer.start_as_current_span("mailing"):
+            seen.append(f"{order} of {baggage.get_baggage('user')}, {current().baggage['user']}")
+        handled.set()
+
+    async with mailer, mesh(broker, "web") as web:
+        sampling_all(web.running.recorder)
+        with tracer.start_as_current_span("outside"):
+            token = context.attach(baggage.set_baggage("user", "7"))
+            await web.publish("orders.created", "o-1")
+            context.detach(token)
+        await handled.wait()
+        await asyncio.sleep(0.1)
+        [published], [handling] = taken(web.running.recorder), taken(mailer.running.recorder)
+    assert seen == ["o-1 of 7, 7"]
+    mailing, outside = sorted(theirs.get_finished_spans(), key=lambda each: each.name)
+    assert mailing.parent is not None
+    assert outside.context is not None
+    assert f"{mailing.parent.span_id:016x}" == handling.span_id
+    assert handling.parent_id == published.span_id
+    assert published.parent_id == f"{outside.context.span_id:016x}"
 
 
 async def test_after_a_handler_nothing_of_it_is_current(broker: MemoryBroker) -> None:
