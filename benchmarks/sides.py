@@ -77,8 +77,8 @@ class Pair:
         self.call: Callable[[Request], Awaitable[Response]] = plain.call
         serving = None
         if sealed:
-            far = SealedLink(callee, keyring(authority, "orders", _CALLEE), theirs, clock)
-            near = SealedLink(caller, keyring(authority, "web", _CALLER), ours, clock)
+            far = self.far = SealedLink(callee, keyring(authority, "orders", _CALLEE), theirs, clock)
+            near = self.near = SealedLink(caller, keyring(authority, "web", _CALLER), ours, clock)
             member = near.sealing.keys.credentials.learn(far.sealing.keys.own.raw)
             near.sealing.hear(member.peer, member.raw)
             self.call, serving = near.caller(plain, broker, self.mux, senders).call, far.server
@@ -88,9 +88,14 @@ class Pair:
     async def calls(self, number: int) -> None:
         """Make calls, one after the other."""
         for _ in range(number):
-            request = Request("orders.quote", _BODY, id=new_id(), instance=_CALLEE, traceparent=_TRACE)
-            request.deadline = time.monotonic() + 5.0
-            await self.call(request)
+            await self.call(a_request())
+
+
+def a_request() -> Request:
+    """Return a traced call to the callee's instance."""
+    request = Request("orders.quote", _BODY, id=new_id(), instance=_CALLEE, traceparent=_TRACE)
+    request.deadline = time.monotonic() + 5.0
+    return request
 
 
 async def _answer(request: Request) -> Response:

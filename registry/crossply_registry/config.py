@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from crossply_policy import names
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    from crossply.identity.signers import Signers
 
 T = TypeVar("T")
 
@@ -41,6 +44,7 @@ class RegistryConfig:
     tenant: str = "default"
     trust_domain: str = "mesh.local"
     signing_seed: bytes | None = field(default=None, repr=False)
+    former_keys: tuple[bytes, ...] = ()
     replicas: int = 1
     log_level: str = "info"
     log_format: str = "json"
@@ -54,6 +58,8 @@ class RegistryConfig:
         host, port = read("CROSSPLY_REGISTRY_LISTEN", _listen, (default.host, default.port))
         files, faults = tls.from_mapping(mapping)
         read.faults += faults
+        none: tuple[bytes, ...] = ()
+        signing = read("CROSSPLY_SIGNING_KEY", _signing, none)
         config = cls(
             servers=read("CROSSPLY_NATS_URL", _servers, default.servers),
             tls=files,
@@ -61,7 +67,8 @@ class RegistryConfig:
             port=port,
             tenant=read("CROSSPLY_TENANT", names.service, default.tenant),
             trust_domain=read("CROSSPLY_TRUST_DOMAIN", _domain, default.trust_domain),
-            signing_seed=read("CROSSPLY_SIGNING_KEY", _seed, None),
+            signing_seed=signing[0] if signing else None,
+            former_keys=signing[1:],
             replicas=read("CROSSPLY_REPLICAS", _replicas, default.replicas),
             log_level=read("CROSSPLY_LOG_LEVEL", _one_of(_LEVELS), default.log_level),
             log_format=read("CROSSPLY_LOG_FORMAT", _one_of(_FORMATS), default.log_format),
@@ -78,6 +85,15 @@ class RegistryConfig:
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415 - slow to import
 
         return Ed25519PrivateKey.from_private_bytes(self.signing_seed)
+
+    def known_keys(self) -> Signers:
+        """Return by what this registry believes what lies in the store: its own key and those before it."""
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415 - as above
+
+        from crossply.identity.signers import Signer, Signers  # noqa: PLC0415 - as above
+
+        former = map(Ed25519PublicKey.from_public_bytes, self.former_keys)
+        return Signers(Signer(key, 0.0, math.inf) for key in (self.signing_key().public_key(), *former))
 
 
 class _Reading:
@@ -122,14 +138,18 @@ def _domain(text: str) -> str:
     return text
 
 
-def _seed(text: str) -> bytes:
+def _signing(text: str) -> tuple[bytes, ...]:
+    """Return the seed of the key that signs, then the public keys of those before it."""
     try:
-        seed = Path(text).read_text(encoding="ascii").strip()
+        lines = Path(text).read_text(encoding="ascii").split()
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"cannot read {text!r}: {error}") from error
-    if _SEED(seed) is None:
-        raise ValueError(f"{text!r} does not hold 64 hexadecimal digits, the seed of an Ed25519 key")
-    return bytes.fromhex(seed)
+    if not lines or any(_SEED(line) is None for line in lines):
+        raise ValueError(
+            f"{text!r} does not hold 64 hexadecimal digits, the seed of an Ed25519 key, and below it the public keys"
+            " of those before it, if any"
+        )
+    return tuple(map(bytes.fromhex, lines))
 
 
 def _replicas(text: str) -> int:

@@ -12,8 +12,7 @@ from crossply.wire.link import ConnectionEvent, StoreUnavailable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
+    from crossply.control.record import VerifyKey
     from crossply.tasks import Tasks
     from crossply.wire.link import Closable, Link
     from crossply_registry.revisions.log import RevisionLog
@@ -26,7 +25,7 @@ _log = get_logger("registry.feed")
 class Feed:
     """Says every 2 s where the head is, and reads the store when another replica, or the broker, moved on."""
 
-    def __init__(self, link: Link, key: Ed25519PublicKey, tasks: Tasks) -> None:
+    def __init__(self, link: Link, key: VerifyKey, tasks: Tasks) -> None:
         self._link = link
         self._key = key
         self._tasks = tasks

@@ -97,8 +97,9 @@ class Registry:
             self._clock,
         )
         key = self._config.signing_key()
-        feed = Feed(link, key.public_key(), self._tasks)
-        revisions = RevisionLog(link.store, key, feed.announce)
+        known = self._config.known_keys()
+        feed = Feed(link, known, self._tasks)
+        revisions = RevisionLog(link.store, key, feed.announce, known=known)
         await self._read(link, revisions, deadline)
         catalog = Catalog(self._clock)
         provisioning = Provisioning(link.streams, self._config.replicas, self._tasks, self._clock)
@@ -135,6 +136,7 @@ class Registry:
             try:
                 await link.streams.ensure_bucket(self._config.replicas)
                 await revisions.refresh()
+                await revisions.sign_again()
                 return
             except StoreUnavailable as error:
                 if self._clock() + TRY_AGAIN >= deadline:

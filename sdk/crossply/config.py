@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from crossply import local, tls
@@ -14,6 +14,9 @@ from crossply.local import LocalMesh
 from crossply.telemetry.logs import FORMATS, LEVELS
 from crossply.tls import TlsFiles
 from crossply_policy import names
+
+if TYPE_CHECKING:
+    from crossply.control.record import VerifyKey
 
 T = TypeVar("T")
 _OTLP = "OTEL_EXPORTER_OTLP_ENDPOINT"
@@ -33,7 +36,7 @@ class MeshConfig:
     instance: str | None = None
     zone: str = ""
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
-    registry_key: bytes | None = None
+    registry_key: VerifyKey | bytes | None = None
     connect_timeout: float = 30.0
     max_in_flight: int = 1024
     log_level: str = "info"

@@ -149,8 +149,7 @@ class Running:
         self._standing = self.member.standing(self._place())
         await self._feed.start()
         await self._feed.want(service)
-        joined = self.member, self.link, self._declared
-        self.keys = following(*joined, self.routes.outbound, self.around, self._tasks)
+        self.keys = following(self.member, self.link, self._declared, self.routes, self._feed, self.around, self._tasks)
         if self.keys is not None:
             self.routes.keys, self.publishing.keys = self.keys, self.keys
         await self._standing.start()

@@ -11,7 +11,7 @@ import pytest
 
 from crossply import Mesh
 from crossply.config import MeshConfig
-from crossply.errors import CallError, ConfigError, PermissionDenied, Unavailable
+from crossply.errors import CallError, ConfigError, Origin, PermissionDenied, Unavailable
 from crossply.handler import Request
 from crossply.identity.asking import asking
 from crossply.identity.member import Member
@@ -73,9 +73,9 @@ async def test_a_member_that_no_document_lets_in_reaches_nothing_and_is_told_at_
         with pytest.raises(PermissionDenied) as caught:
             await web.call("orders.quote", {"number": 1}, timeout=5.0)
         assert caught.value.rule == "default"
-        with pytest.raises(PermissionDenied):
-            # The broker refuses as well: what reaches no callee is nobody's to decide.
+        with pytest.raises(PermissionDenied) as broker:
             await web.link.call(Request("orders.quote", b"\x80", id=new_id(), deadline=began + 5.0))
+        assert (broker.value.rule, broker.value.origin) == ("broker", Origin.WIRE)
         assert web.running.now() - began < 4.0, "it was told by waiting"
         await renewed(orders)
 

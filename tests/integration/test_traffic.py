@@ -61,12 +61,15 @@ class Load:
     def __init__(self, web: Mesh) -> None:
         self._web = web
         self._tasks: set[asyncio.Task[None]] = set()
+        self.going = True
         self.ended: list[tuple[float, float, str]] = []
 
     async def run(self, seconds: float) -> None:
-        """Call for so long, and wait for the last answer."""
+        """Call for so long, or while it is going, and wait for the last answer."""
         began = time.monotonic()
         for number in range(round(seconds * RATE)):
+            if not self.going:
+                break
             await asyncio.sleep(max(0.0, began + number / RATE - time.monotonic()))
             task = asyncio.create_task(self._call())
             self._tasks.add(task)
@@ -92,7 +95,7 @@ async def test_weights_changed_under_load_fail_no_call(registry: RegistryProcess
     await meshes.start(*orders.meshes, web)
     await put(registry, {"subsets": SUBSETS, "routes": [{"split": {"v1": 100, "v2": 0}}]})
     load = Load(web)
-    running = asyncio.create_task(load.run(5.0))
+    running = asyncio.create_task(load.run(60.0))
     changed = time.monotonic()
     for number in range(20):
         await asyncio.sleep(0.2)
@@ -101,9 +104,11 @@ async def test_weights_changed_under_load_fail_no_call(registry: RegistryProcess
             registry, {"subsets": SUBSETS, "routes": [{"split": split}], "failover": ["v1", "v2"][: 1 + number % 2]}
         )
         changed = time.monotonic()
+    await asyncio.sleep(1.0)  # on a busy machine the changes take as long as they take
+    load.going = False
     await running
     assert Counter(said for _, _, said in load.ended).keys() <= {"1", "2"}, "no call failed"
-    assert len(load.ended) == 5 * RATE
+    assert len(load.ended) >= 4 * RATE
     last = Counter(said for _, said in load.since(changed + 0.2))
     assert last["2"] / last.total() == pytest.approx(0.95, abs=0.06)
 

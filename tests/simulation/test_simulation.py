@@ -51,6 +51,14 @@ def test_a_life_has_all_that_it_must_have(seed: int) -> None:
     assert {"ok", "aborted", "deadline_exceeded"} <= {call.outcome for call in world.calls.values()}
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_life_in_which_all_is_sealed_goes_well_and_nothing_that_is_delivered_twice_runs_twice(seed: int) -> None:
+    world = lived(seed, sealed=True)
+    assert world.wrong == []
+    assert world.broker.doubled
+    assert {"ok", "aborted"} <= {call.outcome for call in world.calls.values()}
+
+
 @pytest.mark.soak
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("half", [0, 1])

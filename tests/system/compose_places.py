@@ -67,9 +67,11 @@ class Places:
 
     def broker_file(self, service: Service, number: int) -> Path:
         """Return a copy of the broker's configuration that keeps to this machine's ports and paths."""
-        copy = self.folder(service, number) / BROKER_FILE
+        copy, folder = self.folder(service, number) / BROKER_FILE, self.working(service, number)
         if not copy.exists():
-            text = (self.working(service, number) / BROKER_FILE).read_text(encoding="utf-8")
+            for beside in folder.glob("*.conf"):  # what it includes, which names neither ports nor paths
+                copy.with_name(beside.name).write_bytes(beside.read_bytes())
+            text = (folder / BROKER_FILE).read_text(encoding="utf-8")
             text = re.sub(r"(?m)^port: (\d+)$", lambda each: f"port: {self._port(service.name, int(each[1]))}", text)
             copy.write_text(self.local(service, number, text), encoding="utf-8")
         return copy

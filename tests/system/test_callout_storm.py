@@ -6,7 +6,7 @@ import asyncio
 import ssl
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,7 +93,7 @@ def made(issuer: Issuer, out: Path, folder: Path, url: str) -> Idle:
 
 
 @asynccontextmanager
-async def opened(idle: list[Idle]) -> AsyncIterator[None]:
+async def opened(idle: list[Idle]) -> AsyncGenerator[None]:
     room = asyncio.Semaphore(AT_ONCE)
 
     async def one(each: Idle) -> None:
@@ -125,8 +125,8 @@ async def test_a_thousand_idle_connections_are_back_after_their_broker_started_a
             )
             for name in ("one", "two")
         ]
-        for each in authorities:
-            await each.ready()
+        for replica in authorities:
+            await replica.ready()
         async with Closed(broker, authorities[0], out, tmp_path / "state").policies() as policies:
             await policies.apply(access("web-orders", ["web"], {"service": "orders"}))
         folder = Folder(out / "authority")
@@ -138,8 +138,8 @@ async def test_a_thousand_idle_connections_are_back_after_their_broker_started_a
         assert admitted(*authorities).total() >= CONNECTIONS
 
         before = admitted(*authorities)
-        for each in idle:
-            each.attempts = 0
+        for one in idle:
+            one.attempts = 0
         broker.kill()
         await eventually(lambda: not any(each.supervisor.connected for each in idle), WITHIN)
         broker.start()

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -91,17 +92,21 @@ def test_two_that_start_at_once_have_each_its_own_parts(tmp_path: Path) -> None:
         assert "ended with code" not in one.err + other.err
 
 
-def test_it_recovers_a_directory_that_a_crash_left(tmp_path: Path) -> None:
-    with RunningUp(tmp_path) as up:
-        up.ready()
-        children = up.children()
-        os.kill(up.process.pid, signal.SIGKILL)
-        up.process.wait()
-        assert gone(children, 5.0)
-        assert (up.data / "mesh.json").exists()
-    with RunningUp(tmp_path) as up:
-        up.ready()
-        assert crossply(tmp_path, "check").returncode == ExitCode.OK
+def test_it_recovers_a_directory_that_a_crash_left_and_services_that_outlived_it(tmp_path: Path) -> None:
+    with contextlib.ExitStack() as later:
+        with RunningUp(tmp_path) as up:
+            up.ready()
+            later.enter_context(hello(tmp_path))
+            greeted(tmp_path)
+            children = up.children()
+            os.kill(up.process.pid, signal.SIGKILL)
+            up.process.wait()
+            assert gone(children, 5.0)
+            assert (up.data / "mesh.json").exists()
+        with RunningUp(tmp_path) as up:
+            up.ready()
+            greeted(tmp_path)
+            assert crossply(tmp_path, "check").returncode == ExitCode.OK
 
 
 def test_a_mesh_that_crashed_comes_back_on_the_ports_it_had(tmp_path: Path) -> None:
@@ -143,19 +148,33 @@ def test_a_first_service_beside_it_needs_no_configuration(tmp_path: Path) -> Non
         up.ready()
         below = tmp_path / "hello"
         below.mkdir()
-        hello = subprocess.Popen([sys.executable, str(ROOT / "examples" / "hello.py")], cwd=below, env=environ())
-        try:
-            until = time.monotonic() + 10.0
-            while True:
-                called = crossply(below, "call", "hello.greet", "-d", '{"name": "Ada"}')
-                if called.returncode == ExitCode.OK:
-                    break
-                assert time.monotonic() < until, called.stderr
-            assert called.stdout.strip() == '"Hello, Ada!"'
+        with hello(below) as process:
+            greeted(below)
             assert "hello" in crossply(below, "services").stdout
-        finally:
-            hello.terminate()
-            assert hello.wait(10) == 0
+            process.terminate()
+            assert process.wait(10) == 0
+
+
+@contextlib.contextmanager
+def hello(folder: Path) -> Generator[subprocess.Popen[bytes]]:
+    """The smallest service, started in a folder as a user would."""
+    process = subprocess.Popen([sys.executable, str(ROOT / "examples" / "hello.py")], cwd=folder, env=environ())
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def greeted(folder: Path) -> None:
+    """Call it, until it is there and answers."""
+    until = time.monotonic() + 15.0
+    while True:
+        called = crossply(folder, "call", "hello.greet", "-d", '{"name": "Ada"}')
+        if called.returncode == ExitCode.OK:
+            break
+        assert time.monotonic() < until, called.stderr
+    assert called.stdout.strip() == '"Hello, Ada!"'
 
 
 def cmdline(pid: int) -> str:

@@ -120,13 +120,12 @@ async def test_a_closed_start_lets_nobody_reach_anything_until_a_document_says_s
         async with greeter(closed):
             denied = await asyncio.to_thread(crossply, tmp_path, "call", "greeter.greet")
             assert denied.returncode == ExitCode.DENIED, denied.stderr
-        (tmp_path / "access.yaml").write_text(
-            "kind: Access\nname: mine\nspec:\n"
-            "  effect: allow\n  from: [crossply-cli]\n  to: [{service: greeter, endpoints: [greet]}]\n"
-        )
-        applied = await asyncio.to_thread(crossply, tmp_path, "policy", "apply", "-f", "access.yaml")
-        assert applied.returncode == ExitCode.OK, applied.stderr
-        async with greeter(closed):
+            (tmp_path / "access.yaml").write_text(
+                "kind: Access\nname: mine\nspec:\n"
+                "  effect: allow\n  from: [crossply-cli]\n  to: [{service: greeter, endpoints: [greet]}]\n"
+            )
+            applied = await asyncio.to_thread(crossply, tmp_path, "policy", "apply", "-f", "access.yaml")
+            assert applied.returncode == ExitCode.OK, applied.stderr
             called = await asyncio.to_thread(crossply, tmp_path, "call", "greeter.greet")
             assert (called.returncode, called.stdout.strip()) == (ExitCode.OK, '"Hello!"'), called.stderr
 

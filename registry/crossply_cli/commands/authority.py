@@ -52,6 +52,7 @@ def authority() -> None:
 @click.option(
     "--broker-monitor", type=click.IntRange(1, 65_535), metavar="PORT", help="Have the broker serve its health there."
 )
+@click.option("--new-signing-key", is_flag=True, help="Make another key that signs revisions; see docs/authority.md.")
 @format_option()
 def init(  # noqa: PLR0913 - one for each option
     *,
@@ -63,6 +64,7 @@ def init(  # noqa: PLR0913 - one for each option
     broker_port: int,
     broker_store: str,
     broker_monitor: int | None,
+    new_signing_key: bool,
     output: Format,
 ) -> None:
     """Write what a mesh needs for its first start: root, issuer, certificates, tokens. What is there is kept.
@@ -75,6 +77,7 @@ def init(  # noqa: PLR0913 - one for each option
         broker_port=broker_port,
         broker_store=broker_store,
         broker_monitor=broker_monitor,
+        new_signing_key=new_signing_key,
     )
     try:
         made = Bootstrap(wanted).run()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from cryptography import x509
@@ -21,12 +22,13 @@ class JoinedBody(Struct, frozen=True, kw_only=True):
     trust: Annotated[str, Meta(description="PEM: the root, by which it knows the others")]
     credential: Annotated[bytes, Meta(description="the credential of docs/protocol.md, in base64")]
     not_after: Annotated[float, Meta(description="seconds since 1970, UTC")]
+    now: Annotated[float, Meta(description="the authority's time: by it `not_after` is to be read")]
     keyring: Annotated[bytes, Meta(description="keys of its service and its channels, wrapped for it, in base64")]
-    registry: Annotated[str, Meta(description="PEM: the registry's signing key, certified by the root; may be empty")]
+    registry: Annotated[str, Meta(description="PEM: the registry's signing keys, by the issuer; may be empty")]
 
 
-def answer(issued: Issued, issuer: Issuer, registry: x509.Certificate | None) -> JoinedBody:
-    """Return it."""
+def answer(issued: Issued, issuer: Issuer, registry: Iterable[x509.Certificate], now: float) -> JoinedBody:
+    """Return it; `now` is unix seconds."""
     opened = credential.unpack(issued.credential)
     return JoinedBody(
         identity=opened.identity,
@@ -35,6 +37,7 @@ def answer(issued: Issued, issuer: Issuer, registry: x509.Certificate | None) ->
         trust=pem(issuer.root).decode(),
         credential=issued.credential,
         not_after=issued.not_after,
+        now=now,
         keyring=issued.keyring,
-        registry="" if registry is None else pem(registry).decode(),
+        registry=pem(*registry).decode(),
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from crossply import wire
@@ -41,6 +41,7 @@ from crossply_registry.authority.keyring.asked import Asking
 from crossply_registry.authority.keyring.granting import Granting
 from crossply_registry.authority.keyring.judging import Judging
 from crossply_registry.authority.keyring.publishing import Publishing
+from crossply_registry.authority.keyring.registry_keys import SigningKeys
 from crossply_registry.authority.keyring.turning import Keys
 from crossply_registry.authority.keyring.vault import Vault
 from crossply_registry.authority.kubernetes import ApiServer, Reviewer
@@ -82,6 +83,7 @@ class Parts:
     asking: Asking
     judging: Judging
     effect: Effect
+    signing: SigningKeys
 
 
 class Authority:
@@ -129,19 +131,6 @@ class Authority:
             raise Starting("authority is starting: waiting for the broker")
         return self._parts
 
-    @property
-    def registry(self) -> x509.Certificate | None:
-        """Return the certificate of the registry's signing key, if there is one."""
-        path = self._config.folder.registry
-        return certificate(path) if path.exists() else None
-
-    @property
-    def registry_key(self) -> bytes | None:
-        """Return the key that signs revisions here; None is the development key."""
-        held = self.registry
-        key = None if held is None else held.public_key()
-        return key.public_bytes_raw() if isinstance(key, Ed25519PublicKey) else None
-
     async def start(self) -> None:
         """Connect, agree with the other replicas on the issuer, take over the first tokens.
 
@@ -158,7 +147,11 @@ class Authority:
         revocations = Revocations(kept, issuer, now=self._now)
         await revocations.refresh()
         journal = Journal(kept, now=self._now)
-        keys = self._keys(link, kept, issuer)
+        publishing = Publishing(link, issuer, self._config.tenant)
+        vault = Vault(kept, self._config.kek, now=lambda: int(self._now() * 1000))
+        keys = Keys(vault, publishing, self._config.epoch, chance_of_loop())
+        signing = SigningKeys(self._config.folder, link.store, issuer, publishing, self._config.tenant, now=self._now)
+        await signing.refresh()
         judging = Judging(lambda service: str(Identity(issuer.trust_domain, self._config.tenant, service)))
         granting, credentials = Granting(issuer, keys, may=judging.may), IssuedCredentials(link.keys.credentials)
         joining = Joining(
@@ -172,20 +165,27 @@ class Authority:
         )
         entries = await journal.refresh()
         renewing = Renewing(issuer, joining, revocations, now=self._now)
-        asking = Asking(renewing, granting)
         effect = self._effect = Effect(link, issuer, revocations, self._config.tenant, self._now)
         self._parts = Parts(
-            link, issuer, tokens, revocations, journal, joining, renewing, keys, asking, judging, effect
+            link=link,
+            issuer=issuer,
+            tokens=tokens,
+            revocations=revocations,
+            journal=journal,
+            joining=joining,
+            renewing=renewing,
+            keys=keys,
+            asking=Asking(renewing, granting),
+            judging=judging,
+            effect=effect,
+            signing=signing,
         )
-        self._tasks.for_ever(keys.turning, "turn keys")
         if self._callout is not None:
-            await self._callout.follow(link, self.registry_key, revocations, effect.adopt)
+            await self._callout.follow(link, signing.signers, revocations, effect.adopt)
+        self._tasks.for_ever(keys.turning, "turn keys")
+        self._tasks.for_ever(signing.looking, "the registry's keys")
         await effect.begin(self._target(), self._connect_system if self._callout is not None else None)
         _log.info("ready", instance=self.instance, trust_domain=issuer.trust_domain, entries=entries)
-
-    def _keys(self, link: Link, kept: State, issuer: Issuer) -> Keys:
-        vault = Vault(kept, self._config.kek, now=lambda: int(self._now() * 1000))
-        return Keys(vault, Publishing(link, issuer, self._config.tenant), self._config.epoch, chance_of_loop())
 
     async def aclose(self) -> None:
         """Close the connections; a broker that does not answer is not waited for."""

@@ -92,6 +92,15 @@ class Folder:
         """Return where the certificate of the registry's signing key lies."""
         return self.path / "registry.pem"
 
+    def read_registry(self) -> list[x509.Certificate]:
+        """Return the certificates of the keys that sign revisions, newest first; raise CertificateFault."""
+        if not self.registry.exists():
+            return []
+        try:
+            return x509.load_pem_x509_certificates(self.registry.read_bytes())
+        except ValueError as error:
+            raise CertificateFault(f"{self.registry} holds no certificates in PEM: {error}") from error
+
     def read_issuer(self, kek: Kek) -> Issuer:
         """Return the issuer; raise OSError, KekFault or CertificateFault."""
         key = Ed25519PrivateKey.from_private_bytes(kek.open(self.issuer_key.read_bytes(), ISSUER_CONTEXT))

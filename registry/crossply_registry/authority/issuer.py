@@ -25,6 +25,7 @@ from crossply_registry.authority.certificates import (
     trust_domain_of,
 )
 from crossply_registry.authority.identity import Identity
+from crossply_registry.authority.signer_certificate import make_signer
 
 LABEL: Final = b"crossply-cred-v1\0"
 KID_LABEL: Final = b"crossply-ikid-v1\0"
@@ -126,6 +127,20 @@ class Issuer:
             instance=instance,
             hosts=hosts,
             after=after,
+        )
+
+    def certify_signer(
+        self, identity: Identity, key: Ed25519PublicKey, *, now: float, lifetime: float
+    ) -> x509.Certificate:
+        """Return the certificate of a key that signs revisions and nothing else."""
+        return make_signer(
+            key,
+            identity,
+            issuer=self.certificate,
+            issuer_key=self._key,
+            serial=new_serial(),
+            now=now,
+            lifetime=lifetime,
         )
 
 

@@ -74,7 +74,7 @@ def serving(authority: Authority, config: AuthorityConfig, connect: Connect) -> 
             nats=config.servers,
             tenant=config.tenant,
             trust_domain=parts.issuer.trust_domain,
-            registry_key=authority.registry_key,
+            registry_key=parts.signing.signers,
         ),
         connect=connect,
     )
@@ -93,7 +93,7 @@ def serving(authority: Authority, config: AuthorityConfig, connect: Connect) -> 
             issued = await parts.renewing.renew(renewal)
         except (Refused, StoreUnavailable, StateFault) as error:
             raise _told(error) from error
-        return msgspec.json.encode(answer(issued, parts.issuer, authority.registry))
+        return msgspec.json.encode(answer(issued, parts.issuer, parts.signing.certificates, authority.now()))
 
     @mesh.endpoint(idempotent=True)
     async def keys(asked: bytes) -> bytes:  # pyright: ignore[reportUnusedFunction]  # as above

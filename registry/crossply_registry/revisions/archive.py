@@ -17,6 +17,7 @@ from crossply.control.record import (
     Kept,
     Record,
     RecordFault,
+    VerifyKey,
     digest,
     open_checkpoint,
     open_record,
@@ -27,8 +28,6 @@ from crossply_policy.faults import PolicyInvalid
 from crossply_registry.revisions.contents import Contents, Held
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
     from crossply.wire.link import Entry, Store
 
 _AT_ONCE: Final = 16
@@ -54,9 +53,9 @@ class _Manifest:
 class Archive:
     """Reads a tenant's history; raises ``StoreUnavailable``, and ``RecordFault`` for what does not verify."""
 
-    def __init__(self, store: Store, key: Ed25519PublicKey) -> None:
+    def __init__(self, store: Store, key: VerifyKey) -> None:
         self._store = store
-        self._key = key
+        self.key = key
 
     async def head(self) -> StoredHead | None:
         """Return the newest head, None in an empty store."""
@@ -67,7 +66,7 @@ class Archive:
             head = msgspec.msgpack.decode(entry.value, type=Head)
         except msgspec.DecodeError as error:
             raise RecordFault(f"head does not decode: {error}") from error
-        verify_head(head, self._key)
+        verify_head(head, self.key)
         return StoredHead(head, entry)
 
     async def contents(self, head: Head, known: Contents | None) -> Contents:
@@ -134,7 +133,7 @@ class Archive:
         entry = await self._store.get(place, leader=True)
         if entry is None:
             raise RecordFault(f"checkpoint {place} is missing: the store has lost a part of its history")
-        checkpoint = open_checkpoint(entry.value, self._key)
+        checkpoint = open_checkpoint(entry.value, self.key)
         if (checkpoint.generation, checkpoint.revision) != (generation, revision):
             raise RecordFault(f"checkpoint {place} says that it is {checkpoint.generation}.{checkpoint.revision}")
         return _Manifest(revision, checkpoint.record_hash, checkpoint.documents)

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from crossply.clock import Chance, chance
-from crossply.control.record import Announcement, Head, RecordFault, encode
+from crossply.control.record import Announcement, Head, RecordFault, VerifyKey, encode
 from crossply.wire.link import Conflict, StoreUnavailable
 from crossply_registry.revisions.archive import Archive, StoredHead
 from crossply_registry.revisions.contents import Contents
 from crossply_registry.revisions.next_revision import Changes, next_revision
 from crossply_registry.revisions.origin import ensure_origin
+from crossply_registry.revisions.signing_again import sign_again
 from crossply_registry.revisions.writing import Occupied, write_revision
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ class Written:
 class RevisionLog:
     """One replica's view of the history; every write begins with the newest head and ends with a newer one.
 
-    ``announce`` does not raise: what it could not say, the repeated head says. ``now`` is unix seconds.
+    ``announce`` does not raise: what it could not say, the repeated head says. ``known`` is by what the history is
+    believed, the key itself unless said; ``now`` is unix seconds.
     """
 
     def __init__(
@@ -59,13 +61,14 @@ class RevisionLog:
         key: Ed25519PrivateKey,
         announce: Announce,
         *,
+        known: VerifyKey | None = None,
         now: Callable[[], float] = time.time,
         pause: Pause = asyncio.sleep,
         luck: Chance | None = None,
     ) -> None:
         self._store = store
         self._key = key
-        self._archive = Archive(store, key.public_key())
+        self._archive = Archive(store, known or key.public_key())
         self._announce = announce
         self._now = now
         self._pause = pause
@@ -105,6 +108,20 @@ class RevisionLog:
         """
         async with self._lock:
             return (await self._follow())[1]
+
+    async def sign_again(self) -> None:
+        """Put this registry's own signature where that of a key before it stands; others may be doing the same."""
+        async with self._lock:
+            for _ in range(_TRIES):
+                stored, contents = await self._follow()
+                try:
+                    head = await sign_again(self._store, self._archive, stored, self._key)
+                except Conflict:
+                    await self._pause(_CONTENDED * (1 + self._luck.random()))
+                    continue
+                self._adopt(head, contents)
+                return
+            raise StoreUnavailable(f"head: other replicas wrote first {_TRIES} times")
 
     async def apply(self, decide: Decide, *, author: str, reason: str) -> Written:
         """Make one revision of what ``decide(contents)`` says to change, none where it says nothing.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from crossply.control import record
 from crossply.control.history import History, Position
-from crossply.control.record import Announcement, Kept, RecordFault
+from crossply.control.record import Announcement, Kept, RecordFault, VerifyKey
 from crossply.telemetry.logs import get_logger
 from crossply.wire.link import StoreUnavailable
 from crossply_policy.canonical import digest, from_canonical
@@ -34,7 +34,9 @@ class PolicyFeed:
     process neither serves nor calls is not fetched until ``want`` names one of them.
     """
 
-    def __init__(self, link: Link, key: bytes | None, adopt: Callable[[Snapshot], None], tasks: Tasks) -> None:
+    def __init__(
+        self, link: Link, key: VerifyKey | bytes | None, adopt: Callable[[Snapshot], None], tasks: Tasks
+    ) -> None:
         self._link = link
         self._raw_key = key
         self._adopt = adopt
@@ -66,7 +68,8 @@ class PolicyFeed:
 
     async def start(self) -> None:
         """Listen to announcements and load what is in force; an absent registry leaves the compiled defaults."""
-        self._key = record.public_key(self._raw_key)
+        raw = self._raw_key
+        self._key: VerifyKey = record.public_key(raw) if raw is None or isinstance(raw, bytes) else raw
         self._history = History(self._link.store, self._key)
         self._watching = await self._link.watch_head(self._announced)
         await self.catch_up()

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-
-    VerifyKey: TypeAlias = Ed25519PublicKey
 
 RECORD_LIMIT = 64 * 1024
 CARRIED_DOCUMENT = 4 * 1024
@@ -21,6 +19,14 @@ _DEVELOPMENT = b"crossply development registry key"
 
 class RecordFault(ValueError):
     """A record, a head or a checkpoint is not what it must be: wrong form, wrong hash or wrong signature."""
+
+
+class VerifyKey(Protocol):
+    """What knows the registry's signatures: one Ed25519 key, or all that may sign now."""
+
+    def verify(self, signature: bytes, data: bytes, /) -> None:
+        """Raise ``InvalidSignature`` unless it is one over ``data``."""
+        ...
 
 
 class Change(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -125,13 +131,19 @@ def sign_head(record: Record, key: Ed25519PrivateKey) -> tuple[bytes, Head]:
     return raw, Head(record.generation, record.revision, name, signature)
 
 
+def sign_place(head: Head, key: Ed25519PrivateKey) -> Head:
+    """Return a head as another key signs it."""
+    signature = key.sign(_head_bytes(head.generation, head.revision, head.hash))
+    return Head(head.generation, head.revision, head.hash, signature)
+
+
 def sign_checkpoint(checkpoint: Checkpoint, key: Ed25519PrivateKey) -> bytes:
     """Return a signed checkpoint as one blob."""
     body = encode(checkpoint)
     return encode(Signed(body, key.sign(_CHECKPOINT + body)))
 
 
-def verify_head(head: Head, key: Ed25519PublicKey) -> None:
+def verify_head(head: Head, key: VerifyKey) -> None:
     """Raise ``RecordFault`` unless ``head`` was signed by ``key``."""
     _verify(key, head.signature, _head_bytes(head.generation, head.revision, head.hash), "head")
 
@@ -146,7 +158,7 @@ def open_record(raw: bytes, expected: str) -> Record:
         raise RecordFault(f"record does not decode: {error}") from error
 
 
-def open_checkpoint(raw: bytes, key: Ed25519PublicKey) -> Checkpoint:
+def open_checkpoint(raw: bytes, key: VerifyKey) -> Checkpoint:
     """Return the checkpoint in ``raw``; raise ``RecordFault`` unless ``key`` signed it."""
     try:
         signed = msgspec.msgpack.decode(raw, type=Signed)
@@ -164,7 +176,7 @@ def open_announcement(raw: bytes) -> Announcement:
         raise RecordFault(f"announcement does not decode: {error}") from error
 
 
-def _verify(key: Ed25519PublicKey, signature: bytes, body: bytes, what: str) -> None:
+def _verify(key: VerifyKey, signature: bytes, body: bytes, what: str) -> None:
     from cryptography.exceptions import InvalidSignature
 
     try:

@@ -14,6 +14,8 @@ from crossply.errors import Unavailable
 from crossply.identity.issued import Issued, IssuedFault, trusting
 
 _LONGEST = 256 * 1024
+_BY_THE_CLOCK = {9: "not in force yet", 10: "over"}
+"""What OpenSSL says of certificates that were verified at a moment outside their validity."""
 _OK, _REFUSED = 200, range(400, 500)
 
 
@@ -43,6 +45,10 @@ class Authority:
                 status, answer = await self._post(msgspec.json.encode(body))
         except (OSError, ssl.SSLError, TimeoutError, ValueError, asyncio.IncompleteReadError) as error:
             why = str(error) or type(error).__name__
+            if isinstance(error, ssl.SSLCertVerificationError) and error.verify_code in _BY_THE_CLOCK:
+                why = (
+                    f"its certificate is {_BY_THE_CLOCK[error.verify_code]} by this machine's clock, which may be wrong"
+                )
             raise Unavailable(f"authority {self.url} does not answer: {why}; is CROSSPLY_AUTHORITY right?") from error
         if status in _REFUSED:
             raise Refused(_detail(answer) or f"status {status}")

@@ -23,7 +23,7 @@ class IssuedFault(Exception):
 
 
 class Issued(msgspec.Struct, frozen=True, kw_only=True):
-    """An authority's answer to a join; `not_after` is unix seconds."""
+    """An authority's answer to a join; `not_after`, and `now` by the authority's clock, are unix seconds."""
 
     identity: str
     instance: str
@@ -33,6 +33,7 @@ class Issued(msgspec.Struct, frozen=True, kw_only=True):
     not_after: float
     registry: str = ""
     keyring: bytes = b""
+    now: float = 0.0
 
 
 def checked(issued: Issued, keys: Keys, identity: str, root: bytes) -> Issued:
@@ -64,28 +65,18 @@ def holding(issued: Issued, keys: Keys) -> Holder:
         raise IssuedFault(str(error)) from error
 
 
-def authorities(issued: Issued) -> dict[bytes, Ed25519PublicKey]:
-    """Return whose signatures count, by ``issuer_kid``: the issuer's that the root vouches for, as ``checked`` saw."""
+def issuer_of(issued: Issued) -> x509.Certificate:
+    """Return the certificate of who issued it, for which the root vouches, as ``checked`` saw."""
     _, issuer = x509.load_pem_x509_certificates(issued.certificate.encode())
-    key = issuer.public_key()
+    return issuer
+
+
+def authorities(issued: Issued) -> dict[bytes, Ed25519PublicKey]:
+    """Return whose signatures count, by ``issuer_kid``: the issuer's."""
+    key = issuer_of(issued).public_key()
     if not isinstance(key, Ed25519PublicKey):
         raise IssuedFault("the issuer's key is not Ed25519")
     return {issuer_kid(key.public_bytes_raw()): key}
-
-
-def registry_key(issued: Issued) -> bytes | None:
-    """Return the key that signs revisions, if the root vouches for it; raise IssuedFault when it does not."""
-    if not issued.registry:
-        return None
-    try:
-        held = x509.load_pem_x509_certificate(issued.registry.encode())
-        held.verify_directly_issued_by(x509.load_pem_x509_certificate(issued.trust.encode()))
-        key = held.public_key()
-    except (ValueError, TypeError, InvalidSignature) as error:
-        raise IssuedFault("the root does not vouch for the registry's key") from error
-    if not isinstance(key, Ed25519PublicKey):
-        raise IssuedFault("the registry's key is not Ed25519")
-    return key.public_bytes_raw()
 
 
 def trusting(root: Path) -> ssl.SSLContext:

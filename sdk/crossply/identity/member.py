@@ -13,10 +13,13 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from crossply.errors import CallError, ConfigError, Unavailable
 from crossply.identity.authority import Authority, Refused, opened
-from crossply.identity.issued import Issued, IssuedFault, authorities, checked, holding, registry_key, show, trusting
+from crossply.identity.issued import Issued, IssuedFault, authorities, checked, holding, show, trusting
 from crossply.identity.kept import Held, Kept
 from crossply.identity.keys import Keys
+from crossply.identity.life import Life
+from crossply.identity.signers import Signers, named
 from crossply.identity.standing import Standing
+from crossply.identity.token import token
 from crossply.keyring.keyring import Keyring
 from crossply.keyring.signed import KeyFault
 from crossply.names import new_instance
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 
     from crossply.clock import Chance
     from crossply.config import MeshConfig
+    from crossply.control.record import VerifyKey
     from crossply.identity.place import Place
 
 Ask: TypeAlias = Callable[[bytes], Awaitable[bytes]]
@@ -76,12 +80,15 @@ class Member:
         self._wall = wall
         self._pause = pause
         self._log = get_logger("identity").bind(service=service)
+        self._life = Life(wall, self._log)
         self.renewals = Renewals()
         self._kept = None if config.state is None else Kept(config.state, service, config.state_key)
         if self._kept is not None and not self._kept.take():
             self._kept = None
         self._held = self._usable()
         self._keyring: Keyring | None = None
+        self.signers = Signers(wall=wall)
+        self.registry_identity = identity(config.trust_domain, config.tenant, "registry")
         self.instance = config.instance or (self._held.issued.instance if self._held else new_instance())
 
     @property
@@ -125,9 +132,9 @@ class Member:
         return self
 
     @property
-    def registry_key(self) -> bytes | None:
-        """Return the key by which revisions are known: what the configuration says, else what the authority named."""
-        return self._config.registry_key or registry_key(self.issued)
+    def registry_key(self) -> VerifyKey | bytes:
+        """Return by what revisions are known: the configuration's key, else those that the issuer certified."""
+        return self._config.registry_key or self.signers
 
     @property
     def authorities(self) -> dict[bytes, Ed25519PublicKey]:
@@ -171,8 +178,8 @@ class Member:
     async def renew_for_ever(self, ask: Ask) -> None:
         """Renew at half of what is left, again and again; what fails is tried again until it works."""
         while True:
-            left = self.issued.not_after - self._wall()
-            await self._pause(max(0.0, left * (0.5 + _JITTER * (2 * self._chance.random() - 1))))
+            left = self._life.left(self.issued)
+            await self._pause(max(_FIRST_PAUSE, left * (0.5 + _JITTER * (2 * self._chance.random() - 1))))
             await self.renew_until_it_works(ask)
 
     async def renew_until_it_works(self, ask: Ask) -> None:
@@ -180,7 +187,7 @@ class Member:
         pause = _FIRST_PAUSE
         while not await self.renew(ask):
             await self._pause(pause * (0.5 + self._chance.random()))
-            pause = min(2 * pause, _LONGEST_PAUSE, max(_FIRST_PAUSE, (self.issued.not_after - self._wall()) / 4))
+            pause = min(2 * pause, _LONGEST_PAUSE, max(_FIRST_PAUSE, self._life.left(self.issued) / 4))
 
     def close(self) -> None:
         """Leave the file of the identity to the next process."""
@@ -205,7 +212,7 @@ class Member:
 
     async def _joined_again(self) -> bool:
         """Join with the token instead, as at a start; return whether that worked."""
-        if not self._token():
+        if not token(self._config, self._log):
             return False
         try:
             await self._join()
@@ -216,12 +223,12 @@ class Member:
         return True
 
     async def _join(self) -> None:
-        token = self._token()
-        if not token:
+        proof = token(self._config, self._log)
+        if not proof:
             raise Unavailable("there is no token: set CROSSPLY_TOKEN or CROSSPLY_TOKEN_FILE")
         keys = Keys.make()
         body, _ = self._body(keys)
-        self._take(keys, await self._authority.join({**body, "token": token}, _ONE_TRY))
+        self._take(keys, await self._authority.join({**body, "token": proof}, _ONE_TRY))
 
     def _body(self, keys: Keys) -> tuple[dict[str, Any], bytes]:
         request = keys.request()
@@ -242,6 +249,7 @@ class Member:
         checked(issued, keys, self._identity, self._root)
         if issued.instance != self.instance:
             raise IssuedFault(f"it is for instance {ascii(issued.instance)[:40]} instead of {self.instance}")
+        self._life.issued(issued)
         self._hold(keys, issued)
         self.keep()
         self._log.info("identity", identity=issued.identity, until=issued.not_after)
@@ -249,6 +257,8 @@ class Member:
     def _hold(self, keys: Keys, issued: Issued, *, resumed: bool = False) -> None:
         """Be who was issued; ``resumed`` says that these keys were in use before this process began."""
         own = holding(issued, keys)
+        if self.signers.number == 0:  # no list of the registry's keys was read yet: they are newer than an answer
+            self.signers.adopt(named(issued, self.registry_identity), 0)
         seen: Mapping[str, int] = {} if self._held is None else self._held.seen
         if self._keyring is None:
             since = round(self._wall() * 1000) + _LOST if resumed else 0
@@ -271,17 +281,6 @@ class Member:
             issued = msgspec.structs.replace(held.issued, keyring=keyring.wrapped)
             self._held = Held(held.keys, issued, keyring.seen)
             self._kept.save(*self._held)
-
-    def _token(self) -> str:
-        path = self._config.token_file
-        if path is None:
-            return self._config.token
-        try:
-            # Read each time: the file may be rotated under us.
-            return path.read_text(encoding="ascii").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            self._log.warning("token_not_read", path=str(path), why=str(error))
-            return ""
 
     def _usable(self) -> Held | None:
         """Return what was kept, if it still is who this process is to be."""

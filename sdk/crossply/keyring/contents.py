@@ -46,6 +46,13 @@ class Bundle(msgspec.Struct, frozen=True):
     groups: dict[str, KeySet] = {}
 
 
+class RegistryKeys(msgspec.Struct, frozen=True):
+    """What lies at ``registry``: DER certificates of the keys that sign revisions, newest first."""
+
+    number: int
+    certificates: tuple[bytes, ...]
+
+
 class Changed(msgspec.Struct, frozen=True):
     """What is announced: the numbers of what changed, by service, by group, and of the registry's keys."""
 
@@ -62,7 +69,7 @@ class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     subscribes: tuple[str, ...] = ()
 
 
-def encode(value: PublicKeys | Bundle | Changed | Asked) -> bytes:
+def encode(value: PublicKeys | Bundle | RegistryKeys | Changed | Asked) -> bytes:
     """Return the bytes that are signed, wrapped or sent."""
     return msgspec.msgpack.encode(value)
 

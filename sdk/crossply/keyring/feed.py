@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from crossply.clock import Chance, Clock
     from crossply.keyring.contents import Changed
     from crossply.keyring.keyring import Keyring
+    from crossply.keyring.registry_keys import SignerFeed
     from crossply.seal.credentials import Member, Recipient
     from crossply.seal.group import Group
     from crossply.tasks import Tasks
@@ -63,10 +64,14 @@ class KeyFeed:
         self._absent: dict[str, float] = {}
         self._announced: dict[str, int] = {}
         self._asking: asyncio.Task[None] | None = None
+        self._signers: SignerFeed | None = None
         self._lookup = CredentialLookup(link.keys.credentials, keyring.credentials, now, tasks)
 
-    def start(self, subscriptions: Iterable[str] = ()) -> None:
+    def start(self, subscriptions: Iterable[str] = (), signers: SignerFeed | None = None) -> None:
         """Listen, and ask for what is not here yet: neither authority nor store is waited for."""
+        if signers is not None:
+            self._signers = signers
+            self._tasks.spawn(self._read_signers(), "the registry's keys")
         self._keyring.subscribes.update(subscriptions)
         self._link.keys.notices.watch(self._heard)
         self._link.on_event(self._happened)
@@ -120,6 +125,8 @@ class KeyFeed:
 
     async def _follow(self, changed: Changed) -> None:
         await self._pause(SPREAD * self._chance.random())
+        if self._signers is not None and self._signers.behind(changed.registry):
+            self._tasks.spawn(self._read_signers(), "the registry's keys")
         if self._keyring.behind(changed):
             self._fetch_private()
         for service, number in changed.services.items():
@@ -138,6 +145,11 @@ class KeyFeed:
         self._fetch_private()
         for service in self._wanted:
             self._fetch(service)
+        await self._read_signers()
+
+    async def _read_signers(self) -> None:
+        if self._signers is not None and await self._signers.read():
+            self._keep()
 
     async def _look(self) -> None:
         """Ask again for what should have a successor by now: an announcement may have been lost."""
@@ -145,6 +157,8 @@ class KeyFeed:
         private, services = self._keyring.outlived()
         if self._lacking(private):
             self._fetch_private()
+        if self._signers is not None and self._signers.missed:
+            await self._read_signers()
         for service in services:
             if service in self._wanted:
                 self._fetch(service)

@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from crossply.identity.asking import KEYS, asking
+from crossply.identity.stranger import Stranger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from crossply.control.feed import PolicyFeed
     from crossply.declared import Declared
-    from crossply.handler import Handler
     from crossply.identity.member import Member
-    from crossply.identity.stranger import Stranger
     from crossply.keyring.feed import KeyFeed
+    from crossply.routing.routes import Routes
     from crossply.stacks import Surroundings
     from crossply.tasks import Tasks
     from crossply.wire.link import Link
@@ -23,16 +22,21 @@ def following(
     who: Member | Stranger,
     link: Link,
     declared: Declared,
-    outbound: Callable[[str], Handler],
+    routes: Routes,
+    policy: PolicyFeed,
     around: Surroundings,
     tasks: Tasks,
 ) -> KeyFeed | None:
     """Return it, started; the keys of what is subscribed to are asked for with the first question."""
-    if who.keyring is None:
+    if isinstance(who, Stranger):
         return None
+    from crossply.identity.issued import issuer_of
     from crossply.keyring.feed import KeyFeed
+    from crossply.keyring.registry_keys import SignerFeed
 
-    ask = asking(outbound, around.now, KEYS)
-    feed = KeyFeed(link, who.keyring, ask, who.keep, tasks=tasks, now=around.now, chance=around.chance)
-    feed.start(declared.subscriptions)
+    keyring, issuer, registry = who.keyring, issuer_of(who.issued), who.registry_identity
+    ask = asking(routes.outbound, around.now, KEYS)
+    feed = KeyFeed(link, keyring, ask, who.keep, tasks=tasks, now=around.now, chance=around.chance)
+    signers = SignerFeed(link.store, keyring, who.signers, issuer, registry, policy.catch_up)
+    feed.start(declared.subscriptions, signers)
     return feed

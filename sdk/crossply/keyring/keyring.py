@@ -81,6 +81,11 @@ class Keyring:
         raise never_copied(self)
 
     @property
+    def private(self) -> Bundle | None:
+        """Return the private keys that were given to this process."""
+        return self._bundle
+
+    @property
     def authorities(self) -> Mapping[bytes, Ed25519PublicKey]:
         """Return whose signatures are believed, by ``issuer_kid``."""
         return self._authorities

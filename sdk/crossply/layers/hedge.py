@@ -168,7 +168,7 @@ class Race:
         if not self._repeats or self._paid or self._sent > self._policy.attempts:
             return
         jitter = self._policy.base * 2.0 ** (self._sent - 1) * self._chance.random()
-        due = self._now() + max(jitter, error.retry_after or 0.0)
+        due = self._now() + jitter + (error.retry_after or 0.0)
         if due < self._deadline and self._budget.withdraw():
             self._due, self._paid = due, True
 

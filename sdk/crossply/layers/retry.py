@@ -29,7 +29,7 @@ def retry(
     *,
     spans: Layer | None = None,
 ) -> Handler:
-    """Send up to ``policy.attempts`` further attempts, after pauses with full jitter or as long as the callee asks.
+    """Send up to ``policy.attempts`` further attempts, after pauses with full jitter and what the callee asks for.
 
     Those of sampled calls go through ``spans``, so that the others do not pay for it.
     """
@@ -47,7 +47,8 @@ def retry(
                 return await send(attempted)
             except CallError as error:
                 jitter = policy.base * 2.0 ** (number - 1) * chance.random()
-                pause = max(jitter, error.retry_after or 0.0)
+                # On top of what the callee asks for, as it asks the same of all whom it refuses.
+                pause = jitter + (error.retry_after or 0.0)
                 if (
                     number > policy.attempts
                     or not safe_to_repeat(error, policy, idempotent=idempotent(request))

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from crossply import stacks
+from crossply.context import AMBIENT
 from crossply.handler import Request, Response
 from crossply.names import new_id
 from crossply.routing.chooser import chooser
@@ -114,7 +115,10 @@ class Routes:
         key = _FROM.join((*via, operation))
 
         async def calling_first(request: Request) -> Response:
-            await self._prepare(service, request.deadline)
+            ambient = AMBIENT.get()
+            # What the call inherits bounds this as well: the layer that sees to it comes later.
+            latest = request.deadline if ambient is None else min(request.deadline, ambient.deadline)
+            await self._prepare(service, latest)
             stack = self._compose(service, endpoint, via)
             if service in self._known:
                 self._stacks[key] = stack

@@ -125,7 +125,7 @@ def of_registry(tenant: str) -> AllowList:
 
 
 def of_authority(tenant: str) -> AllowList:
-    """Return what authorities may: they serve renewals to all, follow policy, and keep what they issued.
+    """Return what authorities may: they serve renewals to all, follow policy, keep what they issued, publish keys.
 
     Their certificate is one for all replicas, so that no instance is named here.
     """
@@ -134,10 +134,8 @@ def of_authority(tenant: str) -> AllowList:
         *_own(AUTHORITY),
         subjects.who(AUTHORITY),
         subjects.KEYS,
-        f"$KV.{bucket}.authority.>",
-        f"$KV.{bucket}.revoked",
+        *(f"$KV.{bucket}.{place}" for place in ("authority.>", "revoked", "keys.>", "registry")),
         subjects.REVOKED,
-        f"$KV.{bucket}.keys.>",
         *_reads(bucket),
         *_keeps(credentials),
         *(f"$JS.API.STREAM.{verb}.KV_{each}" for verb in ("CREATE", "INFO") for each in (bucket, credentials)),

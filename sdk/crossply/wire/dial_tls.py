@@ -19,7 +19,8 @@ _ALERTS: Final = {
     "CERTIFICATE_REQUIRED": f"the broker wants a certificate of this process: set {CERTIFICATE} and {KEY}",
     "CERTIFICATE_EXPIRED": f"the broker says that {CERTIFICATE} has expired",
     "UNKNOWN_CA": f"the broker does not know the authority that signed {CERTIFICATE}",
-    "BAD_CERTIFICATE": f"the broker refuses {CERTIFICATE}, or wants one: has it expired, or another signer?",
+    "BAD_CERTIFICATE": f"the broker refuses {CERTIFICATE}, or wants one: has it expired, does it begin later by the"
+    " broker's clock, or has it another signer?",
     "PROTOCOL_VERSION": "the broker speaks no TLS of version 1.2 or newer",
 }
 

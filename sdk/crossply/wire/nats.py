@@ -93,10 +93,8 @@ class NatsLink:
         self._caller = plain if sealed is None else sealed.caller(plain, broker, self._mux, self._senders)
         pack = partial(message.pack_event, self._sender) if sealed is None else sealed.events.pack
         self._publisher = Publisher(broker, jetstream, pack, now, self._stream_missing)
-        self._server = Server(
-            config, broker, self._sender, self._senders, self._tasks, self._report, sealed.server if sealed else None
-        )
-        sealing = None if sealed is None else sealed.sealing
+        server, sealing = (None, None) if sealed is None else (sealed.server, sealed.sealing)
+        self._server = Server(config, broker, self._sender, self._senders, self._tasks, self._report, server)
         self._announcer = Announcer(config, broker, self._mux, self._sender, self._senders, self._report, sealing)
         self._observer = Observer(config, broker, self._sender, self._senders, self._report)
         self._store = Bucket(jetstream, subjects.bucket(config.tenant))

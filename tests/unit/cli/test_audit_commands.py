@@ -62,7 +62,8 @@ def stream(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stream]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, format: str, *args: Any) -> None: ...  # noqa: A002 - the base class names it
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base names it so
+            """Say nothing on stderr."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from crossply.control.record import development_key
 from crossply.errors import ConfigError
@@ -64,10 +66,9 @@ def test_all_faults_are_reported_together_and_no_secret_with_them(tmp_path: Path
     }
     with pytest.raises(ConfigError) as raised:
         RegistryConfig.from_mapping(wrong)
-    assert [fault.partition(":")[0] for fault in raised.value.faults] == [
-        "CROSSPLY_REGISTRY_LISTEN",
-        *[name for name in wrong if name != "CROSSPLY_REGISTRY_LISTEN"],
-    ]
+    first = ["CROSSPLY_REGISTRY_LISTEN", "CROSSPLY_SIGNING_KEY"]
+    told = [fault.partition(":")[0] for fault in raised.value.faults]
+    assert told == [*first, *(name for name in wrong if name not in first)]
     assert "secret" not in str(raised.value)
 
 
@@ -84,3 +85,15 @@ def test_a_strange_address_is_refused(listen: str) -> None:
 def test_a_wrong_configuration_ends_the_process_with_64(capsys: pytest.CaptureFixture[str]) -> None:
     assert main({"CROSSPLY_REPLICAS": "2", "CROSSPLY_LOG_LEVEL": "loud"}) == 64
     assert capsys.readouterr().err.count("crossply registry: CROSSPLY_") == 2
+
+
+def test_a_signing_keys_file_names_below_the_seed_whose_signatures_count_as_well(tmp_path: Path) -> None:
+    former = Ed25519PrivateKey.generate()
+    path = tmp_path / "signing.key"
+    path.write_text(f"{'ab' * 32}\n{former.public_key().public_bytes_raw().hex()}\n")
+    config = RegistryConfig.from_mapping({"CROSSPLY_SIGNING_KEY": str(path)})
+    assert config.signing_seed == bytes.fromhex("ab" * 32)
+    for key in (config.signing_key(), former):
+        config.known_keys().verify(key.sign(b"it"), b"it")
+    with pytest.raises(InvalidSignature):
+        config.known_keys().verify(Ed25519PrivateKey.generate().sign(b"it"), b"it")

@@ -26,4 +26,4 @@ async def join(request: Request[Any, Any, Any], authority: NamedDependency[Autho
         await parts.joining.refused(refused)
         raise refused from error
     issued = await parts.joining.join(raw)
-    return answer(issued, parts.issuer, authority.registry)
+    return answer(issued, parts.issuer, parts.signing.certificates, authority.now())

@@ -16,11 +16,12 @@ from typing import Final
 
 import msgspec
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from crossply_registry.authority import kek as keks
 from crossply_registry.authority.bootstrap.places import Places
+from crossply_registry.authority.bootstrap.signing import SigningKey
 from crossply_registry.authority.callout.keys import CalloutKeys
 from crossply_registry.authority.certificates import (
     CertificateFault,
@@ -29,7 +30,6 @@ from crossply_registry.authority.certificates import (
     key_pem,
     make_issuer,
     make_root,
-    make_workload,
     pem,
     trust_domain_of,
 )
@@ -66,6 +66,7 @@ class Wanted:
     grant: bool = False
     of: Path | None = None
     """The folder of the mesh's first tenant, where this is another's: root, issuer and brokers are the same."""
+    new_signing_key: bool = False
 
 
 class Bootstrap:
@@ -96,7 +97,7 @@ class Bootstrap:
         self._server(issuer, REGISTRY, where / "tls.pem", where / "tls.key", ())
         for each in (folder.path, where):
             self._copy_root(root, each)
-        self._signing_key(root)
+        self._signing_key(issuer)
         self._operator()
         self._tokens(root)
         self._grant(root)
@@ -197,28 +198,15 @@ class Bootstrap:
             tenants_come=True,
         )
 
-    def _signing_key(self, root: x509.Certificate) -> None:
-        """Make the key that signs revisions, certified by the root itself; no authority, it signs no credential."""
-        seed, path = self._places.registry / "signing.key", self._places.registry / "signing.pem"
-        copy = self._places.authority.registry
-        if not (seed.exists() and path.exists()):
-            key = Ed25519PrivateKey.generate()
-            made = self._certified_by_root(key.public_key(), root)
-            self._put(seed, f"{key.private_bytes_raw().hex()}\n".encode())
-            self._put(path, pem(made), PUBLIC)
-        if not copy.exists() or copy.read_bytes() != path.read_bytes():
-            self._put(copy, path.read_bytes(), PUBLIC)
-
-    def _certified_by_root(self, key: Ed25519PublicKey, root: x509.Certificate) -> x509.Certificate:
-        return make_workload(
-            key,
-            Identity(self._wanted.trust_domain, self._wanted.tenant, REGISTRY),
-            issuer=root,
-            issuer_key=self._root_key("the registry's signing key"),
-            serial=int.from_bytes(new_serial(), "big"),
-            now=self._now(),
-            lifetime=5 * YEAR,
-        )
+    def _signing_key(self, issuer: Issuer) -> None:
+        """See to the key that signs revisions, and tell the authority whose it is."""
+        places, copy = self._places.registry, self._places.authority.registry
+        signing = SigningKey(places / "signing.key", places / "signing.pem")
+        identity = Identity(issuer.trust_domain, self._wanted.tenant, REGISTRY)
+        signing.ensure(issuer, identity, self._put, self._now(), another=self._wanted.new_signing_key)
+        told = signing.certificates.read_bytes()
+        if not copy.exists() or copy.read_bytes() != told:
+            self._put(copy, told, PUBLIC)
 
     def _operator(self) -> None:
         path, hashed = self._places.operator_token, self._places.authority.operators

@@ -19,6 +19,7 @@ from crossply_registry.connecting import TRY_AGAIN, connected
 
 if TYPE_CHECKING:
     from crossply.clock import Clock
+    from crossply.control.record import VerifyKey
     from crossply.wire.link import Link, LinkConfig
     from crossply_policy.snapshot import Snapshot
     from crossply_registry.authority.callout.admitting import Admitting
@@ -56,7 +57,7 @@ class CalloutService:
             ) from error
 
     async def follow(
-        self, link: Link, key: bytes | None, revocations: Revocations, adopted: Callable[[Access], None]
+        self, link: Link, key: VerifyKey, revocations: Revocations, adopted: Callable[[Access], None]
     ) -> None:
         """Let services in by the policy that lies in the store, and by what follows on it; ``adopted`` hears of it."""
         self._tell = adopted

@@ -13,10 +13,7 @@ if TYPE_CHECKING:
 
 
 class Judging:
-    """Decides by the snapshot of the authority's own place in the mesh; before it has one, nobody may.
-
-    Where no `Access` document is in force, everybody may, as everywhere.
-    """
+    """Decides by the snapshot of the authority's own place in the mesh: what no document allows, nobody may."""
 
     def __init__(self, identify: Callable[[str], str]) -> None:
         self._identify = identify
@@ -33,7 +30,7 @@ class Judging:
             return False
         caller = Caller(service=service, identity=self._identify(service))
         decide = may_publish if verb == PUBLISH else may_subscribe
-        return not now.guarded or decide(now.access, caller, channel).allowed
+        return decide(now.access, caller, channel).allowed
 
 
 def _none() -> None:

@@ -13,7 +13,7 @@ from crossply.wire import envelope, message, subjects
 from crossply.wire.calling import late, refuse_size, refused, unconnected
 from crossply.wire.envelope import EnvelopeFault
 from crossply.wire.link import Pong
-from crossply.wire.sealed.forms import KEY, TOKEN, TRACEPARENT, ReplyReader, RequestWriter
+from crossply.wire.sealed.forms import KEY, TRACEPARENT, ReplyReader, RequestWriter
 from crossply.wire.sealed.message import request_block, request_content
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class SealedCaller:
             form = RequestWriter(content_type, operation, self._mux.prefix)
             place.requests[request.content_type] = form
         trace = parent.encode()
-        if len(trace) != TRACEPARENT or len(token) != TOKEN:
+        if len(trace) != TRACEPARENT:
             return request_block(self._sender, request, introduction, self._mux.prefix + token)
         return form.block(trace, introduction, request.attempt, token)
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 KEY: Final = 16
 """The first bytes of a message, up to the recipient's key: they name its form."""
-TOKEN: Final = 8
+_TOKEN: Final = 8
+"""What is compared apart from the rest of the reply subject: its end, with as much of its token as there is."""
 TRACEPARENT: Final = 55
 HIGHEST: Final = 255
 ATTEMPTS: Final = tuple(tlv(envelope.ATTEMPT, bytes((number,))) for number in range(HIGHEST + 1))
@@ -44,18 +45,23 @@ _OF_REPLY: Final = frozenset((envelope.CONTENT_TYPE, envelope.IN_REPLY_TO, envel
 class RequestWriter:
     """Writes the TLVs of requests with a traceparent in one content type to one endpoint."""
 
-    __slots__ = ("_before", "_operation", "_place")
+    __slots__ = ("_before", "_inbox", "_operation", "_places")
 
     def __init__(self, content_type: bytes, operation: bytes, inbox: bytes) -> None:
         """Take what stays the same; ``inbox`` is the reply subject up to its token."""
         self._before = content_type + _TRACE_HEAD
         self._operation = operation
-        self._place = tlv(envelope.REPLY_SUBJECT, inbox + bytes(TOKEN))[:-TOKEN]
+        self._inbox = inbox
+        self._places: dict[int, bytes] = {}
 
     def block(self, trace: bytes, introduction: bytes, attempt: int, token: bytes) -> bytes:
         """Return the TLVs of an attempt; ``introduction`` is TLV 7, or nothing for who knows it."""
         number = ATTEMPTS[min(HIGHEST, attempt)]
-        return b"".join((self._before, trace, self._operation, introduction, number, self._place, token))
+        length = len(token)
+        place = self._places.get(length)
+        if place is None:
+            place = self._places[length] = tlv(envelope.REPLY_SUBJECT, self._inbox + token)[:-length]
+        return b"".join((self._before, trace, self._operation, introduction, number, place, token))
 
 
 class RequestReader:
@@ -78,12 +84,12 @@ class RequestReader:
         """Take what stays the same from a request that ``fits`` and was believed."""
         self.member = member
         self._operation = operation
-        self._inbox = reply[:-TOKEN]
+        self._inbox = reply[:-_TOKEN]
         self._before = _tlv(first, envelope.CONTENT_TYPE) + _TRACE_HEAD
         self._names = _tlv(first, envelope.OPERATION) + _tlv(first, envelope.CREDENTIAL) + _ATTEMPT_HEAD
-        self._place = tlv(envelope.REPLY_SUBJECT, reply)[:-TOKEN]
+        self._place = tlv(envelope.REPLY_SUBJECT, reply)[:-_TOKEN]
         before, names, place = len(self._before), len(self._names), len(self._place)
-        layout = struct.Struct(f">72xI{_ID}s{before}s{TRACEPARENT}s{names}sB{place}s{TOKEN}sH")
+        layout = struct.Struct(f">72xI{_ID}s{before}s{TRACEPARENT}s{names}sB{place}s{_TOKEN}sH")
         self._unpack, self._size = layout.unpack_from, layout.size
         self._content_type = content_types.read(first.tlvs[envelope.CONTENT_TYPE])
         self._introduced = first.tlvs[envelope.CREDENTIAL] is None
@@ -97,7 +103,7 @@ class RequestReader:
             and _has_only(first, _OF_REQUEST)
             and len(tlvs[envelope.TRACEPARENT] or b"") == TRACEPARENT
             and len(tlvs[envelope.ATTEMPT] or b"") == 1
-            and len(reply) > TOKEN
+            and len(reply) > _TOKEN
         )
 
     def open(self, message: bytes, reply: bytes, now: float) -> Request | None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final
 
-from crossply.handler import Kind, Request, Response
 from crossply.wire import envelope, message, metadata
 from crossply.wire.envelope import text_tlv, tlv
 from crossply.wire.sealed.forms import ATTEMPTS, HIGHEST
 
 if TYPE_CHECKING:
+    from crossply.handler import Request
     from crossply.wire.senders import Sender
 
 _LENGTH: Final = struct.Struct(">H")
@@ -57,8 +57,3 @@ def content(operation: str, said: bytes, body: bytes, block: bytes) -> bytes:
     if len(body) > message.MAX_BODY or head > message.MAX_HEAD or tlvs > envelope.MAX_TLVS:
         raise message.too_large(operation, len(body), head, tlvs)
     return b"".join((_LENGTH.pack(len(said)), said, body)) if said else _EMPTY + body
-
-
-def kind_of(response: Response) -> Kind:
-    """Return whether a reply tells of a failure."""
-    return Kind.RESPONSE if response.failure is None else Kind.ERROR

@@ -16,7 +16,7 @@ from crossply.wire import envelope, foreign, message
 from crossply.wire import headers as header_block
 from crossply.wire.envelope import EnvelopeFault
 from crossply.wire.sealed.forms import KEY, RequestReader
-from crossply.wire.sealed.message import content, kind_of, reply_block
+from crossply.wire.sealed.message import content, reply_block
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,6 +119,9 @@ class SealedServer:
     def _refuse(self, operation: str, reply: bytes, data: bytes, fault: EnvelopeFault, member: Member | None) -> None:
         """Answer the same for every reason; the reason is this side's own."""
         self._sealing.tell(operation, fault, member)
+        if isinstance(fault, SealFault) and fault.reason is Reason.REPLAYED:
+            # What it repeats is answered: a refusal would come to the same inbox, and maybe sooner.
+            return
         mid = data[_MID]
         if len(mid) == message.ID and reply.startswith(_INBOXES):
             self._answer(reply, refusal(mid), b"")
@@ -137,11 +140,10 @@ class SealedServer:
 
     def pack(self, request: Request, reply: bytes, response: Response) -> bytes:
         """Return a reply, sealed to the instance that asked; raise ``PayloadTooLarge``."""
-        sender = self._sender
-        said = sender.reply_metadata(response)
+        sender, kind = self._sender, Kind.RESPONSE if response.failure is None else Kind.ERROR
         block = reply_block(sender.content_type(response.content_type), request.id, self._introduction(request))
-        sealed = content("reply", said, response.body, block)
-        return self._seal(request, kind_of(response), reply, block, sealed)
+        sealed = content("reply", sender.reply_metadata(response), response.body, block)
+        return self._seal(request, kind, reply, block, sealed)
 
     def pong(self, request: Request, reply: bytes, body: bytes) -> bytes:
         """Return the answer to a ping."""

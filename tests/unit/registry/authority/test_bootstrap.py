@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from crossply_registry.authority.bootstrap.init import Bootstrap, Wanted
 from crossply_registry.authority.certificates import CertificateFault, expires, identity_of
 from crossply_registry.authority.folder import Folder, certificate
 from crossply_registry.authority.kek import KekFault
+from crossply_registry.authority.signer_certificate import signs
 from tests.unit.registry.authority.standing import ENVIRONMENT, KEK, Time
 
 SECRET = {
@@ -76,7 +78,9 @@ def test_everything_leads_to_one_root(tmp_path: Path) -> None:
     assert [str(name.value) for name in names.value][1:] == ["10.0.0.7", "nats"]
 
     signing = certificate(tmp_path / "registry/signing.pem")
-    signing.verify_directly_issued_by(root)
+    signing.verify_directly_issued_by(issuer.certificate)
+    assert signs(signing)
+    assert not any(map(signs, (certificate(tmp_path / place / "tls.pem") for place in ("authority", "registry"))))
     assert not signing.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
     seed = bytes.fromhex((tmp_path / "registry/signing.key").read_text())
     assert Ed25519PrivateKey.from_private_bytes(seed).public_key() == signing.public_key()
@@ -130,3 +134,43 @@ def test_a_folder_of_another_mesh_and_a_wrong_key_are_refused_and_left_alone(tmp
     with pytest.raises(KekFault, match="another key-encryption key"):
         Bootstrap(Wanted(out=tmp_path), {"CROSSPLY_AUTHORITY_KEK": "00" * 32}).run()
     assert files(tmp_path) == before
+
+
+def test_another_signing_key_comes_before_the_one_that_there_was_which_counts_for_a_day_more(tmp_path: Path) -> None:
+    time = Time()
+    wanted = Wanted(out=tmp_path)
+    Bootstrap(wanted, ENVIRONMENT, now=time).run()
+    (tmp_path / "root/ca.key").unlink()
+    first = certificate(tmp_path / "registry/signing.pem")
+    time.seconds += 10.0
+    made = Bootstrap(replace(wanted, new_signing_key=True), ENVIRONMENT, now=time).run()
+    assert made == ["registry/signing.key", "registry/signing.pem", "authority/registry.pem"]
+    new, former = Folder(tmp_path / "authority").read_registry()
+    assert former.public_key() == first.public_key() != new.public_key()
+    assert expires(former) == time.seconds + 86_400
+    assert expires(new) > time.seconds + 364 * 86_400
+    seed, *publics = (tmp_path / "registry/signing.key").read_text().split()
+    assert Ed25519PrivateKey.from_private_bytes(bytes.fromhex(seed)).public_key() == new.public_key()
+    key = former.public_key()
+    assert isinstance(key, Ed25519PublicKey)
+    assert publics == [key.public_bytes_raw().hex()]
+    assert Bootstrap(wanted, ENVIRONMENT, now=time).run() == []
+
+
+def test_a_signing_key_that_the_root_certified_is_certified_by_the_issuer(tmp_path: Path) -> None:
+    wanted = Wanted(out=tmp_path)
+    Bootstrap(wanted, ENVIRONMENT).run()
+    seed, path = (tmp_path / "registry" / name for name in ("signing.key", "signing.pem"))
+    before = seed.read_bytes()
+    path.write_bytes((tmp_path / "registry/tls.pem").read_bytes())
+    assert Bootstrap(wanted, ENVIRONMENT).run() == ["registry/signing.pem", "authority/registry.pem"]
+    assert seed.read_bytes() == before
+    assert signs(certificate(path))
+
+
+def test_a_signing_key_that_is_none_is_said(tmp_path: Path) -> None:
+    wanted = Wanted(out=tmp_path)
+    Bootstrap(wanted, ENVIRONMENT).run()
+    (tmp_path / "registry/signing.key").write_text("mine")
+    with pytest.raises(CertificateFault, match="does not hold the seed"):
+        Bootstrap(wanted, ENVIRONMENT).run()

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from crossply_policy.access.rules import Access
 from crossply_registry.authority.callout.admitting import Admitting
+from crossply_registry.authority.callout.answering import Answering
 from crossply_registry.authority.callout.jwt import Claims, verified
 from crossply_registry.authority.callout.nkeys import Kind, NkeyFault, opened, public
 from crossply_registry.authority.callout.question import QuestionFault
@@ -156,13 +157,20 @@ def test_certificates_that_prove_nobody_here_are_refused() -> None:
         ("not made by an authority", [asking.chain(by_root)[0]] * 2),
         ("not made by an authority", ["no", "PEM"]),
         ("not in force", asking.chain(asking.certificate(now=NOW - 1_000))),
-        ("is not of trust domain", asking.chain(asking.certificate(tenant="another"))),
         ("no certificate was shown", []),
     ]
     for why, chain in strangers:
         question = made.asked(token(asking.broker, asking.claims(chain)))
         with pytest.raises(CertificateFault, match=why):
             made.connecting(question)
+
+
+async def test_about_another_tenants_certificate_its_own_authority_is_asked_and_this_one_is_silent() -> None:
+    asking = Asking()
+    answering = Answering(admitting(asking), lambda: 0.0)
+    chain = asking.chain(asking.certificate(tenant="another"))
+    assert await answering.answer(token(asking.broker, asking.claims(chain))) is None
+    await answering.aclose()
 
 
 @pytest.mark.parametrize("info", [{"kind": "Leafnode", "type": "nats"}, {"kind": "Client", "type": "websocket"}])

@@ -62,7 +62,7 @@ async def test_a_process_with_its_token_gets_certificate_and_credential(
     assert body["not_after"] == NOW + 86_400
 
     [registry] = x509.load_pem_x509_certificates(body["registry"].encode())
-    registry.verify_directly_issued_by(root)
+    registry.verify_directly_issued_by(issuing)
     assert identity_of(registry).service == "registry"
 
     [entry] = await journal(authority)

@@ -26,7 +26,7 @@ def test_a_certificate_of_another_instance_than_the_answer_says_is_not_believed(
     named = parse(ORDERS)
     own = WorkloadKeys(keys.tls.public_key(), bytes(32), bytes(32))
     made = issuer.issue(named, "k7q2mzp4x3ab", own, now=NOW, lifetime=600.0)
-    said = opened(msgspec.json.encode(answer(made, issuer, None)))
+    said = opened(msgspec.json.encode(answer(made, issuer, (), NOW)))
     lying = msgspec.structs.replace(said, instance="otherinstanc")
     assert checked(said, keys, ORDERS, certificates.pem(root)) == said
     with pytest.raises(IssuedFault, match="not of instance otherinstanc"):

@@ -75,7 +75,7 @@ class FakeAuthority:
         made = self.issuer.issue(
             identity, self.instance or body["instance"], keys, now=self.time(), lifetime=self.lifetime
         )
-        return opened(msgspec.json.encode(answer(made, self.issuer, None)))
+        return opened(msgspec.json.encode(answer(made, self.issuer, (), self.time())))
 
 
 @pytest.fixture

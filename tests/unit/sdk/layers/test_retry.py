@@ -239,3 +239,12 @@ async def test_a_call_may_have_run_when_one_of_its_attempts_may_have() -> None:
     with pytest.raises(Unavailable) as refused:
         await call(retrying(idempotent=True), Script(then=Unavailable("nobody")))
     assert refused.value.executed is Executed.NO
+
+
+async def test_those_who_were_told_the_same_time_do_not_all_come_back_at_once() -> None:
+    back: list[float] = []
+    for chance in (0.0, 0.5, 0.9):
+        began = now()
+        await call(retrying(chance=Always(chance)), Script([Overloaded("full", retry_after=0.5)], then=Response()))
+        back.append(now() - began)
+    assert back == pytest.approx([0.5, 0.5125, 0.5225])

@@ -89,10 +89,10 @@ async def test_before_the_authority_has_its_place_in_the_mesh_nobody_is_given_a_
     assert (await process.ask(publishes=("orders.created",))).groups == {}
 
 
-async def test_where_nothing_is_said_of_access_every_channels_keys_are_given_by_family(
-    standing: Standing, authority: Authority
-) -> None:
-    authority.parts.judging.watch(Snapshot)
+async def test_a_channels_keys_are_given_by_family(standing: Standing, authority: Authority) -> None:
+    everything = (access(each, "allow", "publish", "subscribe", channel=f"{each}.>") for each in ("orders", "stock"))
+    allowed = in_force(*everything)
+    authority.parts.judging.watch(lambda: allowed)
     process = await joined(standing, authority, publishes=["orders.created"], subscribes=["stock.*"])
     assert set(process.opened(process.wrapped).groups) == {"orders.>", "stock.>"}
     found = await process.ask(publishes=("orders.created", "orders.paid"), subscribes=("orders.>",))
@@ -103,13 +103,14 @@ async def test_where_nothing_is_said_of_access_every_channels_keys_are_given_by_
 @pytest.mark.parametrize(
     ("documents", "given"),
     [
+        ([], False),
         ([access("a", "allow", "publish")], True),
         ([access("a", "allow", "subscribe")], False),
         ([access("a", "allow", "publish"), access("b", "deny", "publish")], False),
         ([access("a", "allow", "publish", channel="stock.>")], False),
     ],
 )
-async def test_once_access_documents_speak_only_what_they_allow_is_given(
+async def test_only_what_access_documents_allow_is_given(
     standing: Standing, authority: Authority, documents: list[dict[str, Any]], given: bool
 ) -> None:
     authority.parts.judging.watch(lambda: in_force(*documents))
