@@ -100,6 +100,10 @@ class RegistryApi:
         """Return one document in force."""
         return await self._get(_document_path(kind, name), f"document {kind}/{name}")
 
+    async def explain(self, **asked: str) -> dict[str, Any]:
+        """Return what holds for a caller's calls to an operation."""
+        return await self._get(f"/v1/explain?{urlencode(asked)}", "what holds")
+
     async def warnings(self) -> list[dict[str, str]]:
         """Return the warnings about the documents in force."""
         found: list[dict[str, str]] = (await self._get("/v1/warnings", "the warnings"))["warnings"]

@@ -14,6 +14,7 @@ from crossply.errors import Unavailable
 from crossply.names import new_instance
 from crossply.tasks import Tasks
 from crossply.telemetry.logs import get_logger
+from crossply.wire.credential import identity
 from crossply.wire.link import Connect, LinkConfig, StoreUnavailable
 from crossply_registry.audit import AuditLog
 from crossply_registry.catalog.catalog import Catalog
@@ -70,6 +71,10 @@ class Registry:
         if self._parts is None:
             raise Starting("registry is starting: waiting for the broker")
         return self._parts
+
+    def identity_of(self, service: str) -> str:
+        """Return who a service of this mesh is."""
+        return identity(self._config.trust_domain, self._config.tenant, service)
 
     async def start(self) -> None:
         """Connect, read or begin the history, listen.

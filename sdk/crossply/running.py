@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from crossply.access.guard import guarding
 from crossply.audit.audit import Audit
-from crossply.audit.shipping import Shipping, spool_of
+from crossply.audit.shipping import shipping
 from crossply.clock import chance_of_loop, of_loop
 from crossply.codec import Decoder
 from crossply.connecting import Joined, reached
@@ -155,8 +155,7 @@ class Running:
         await self._standing.start()
         self.begun = True
         await self.rejoin()
-        self._shipping = Shipping(self.audit, spool_of(self._config, service), self.link.audit.store)
-        self._tasks.for_ever(self._shipping.step, "audit")
+        self._shipping = shipping(self.audit, self._config, service, self.link.audit, self._tasks)
         self._tasks.for_ever(self._beat, "heartbeat")
         self._tasks.for_ever(Leases(self.link.shares, self.rates, self.now).renewing, "shares of rates")
         self._tasks.for_ever(self._presence.say_hello, "hello")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from crossply_cli import acknowledged, warned
+from crossply_cli.commands.policy_explain import explain
 from crossply_cli.commands.policy_preview import diff, lint
 from crossply_cli.exit_codes import ExitCode
 from crossply_cli.failure import Failure
@@ -33,6 +34,7 @@ def policy() -> None:
 
 policy.add_command(lint)
 policy.add_command(diff)
+policy.add_command(explain)
 
 
 @policy.command

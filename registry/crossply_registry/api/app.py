@@ -15,6 +15,7 @@ from crossply_registry.api.audit import read_audit
 from crossply_registry.api.authorship import authorship
 from crossply_registry.api.document_text import LONGEST
 from crossply_registry.api.documents import Documents, list_documents
+from crossply_registry.api.explaining import explain_call
 from crossply_registry.api.health import live, ready
 from crossply_registry.api.history import list_revisions
 from crossply_registry.api.observed import list_traces, metrics, read_stat, read_trace
@@ -39,6 +40,7 @@ def build(registry: Registry) -> Litestar:
             Documents,
             list_warnings,
             compare,
+            explain_call,
             list_revisions,
             Services,
             read_status,

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from crossply.audit.audit import Audit
     from crossply.config import MeshConfig
+    from crossply.tasks import Tasks
+    from crossply.wire.auditing import AuditStream
 
 _EVERY: Final = 1.0
 _LONGEST: Final = 30.0
@@ -109,3 +111,10 @@ def spool_of(config: MeshConfig, service: str) -> Spool:
     """Return where a process spools: in its state where it has one that no other process of the service uses."""
     kept = None if config.state is None else FileSpool.at(config.state / f"{service}.{_FILE}")
     return kept or MemorySpool()
+
+
+def shipping(audit: Audit, config: MeshConfig, service: str, stream: AuditStream, tasks: Tasks) -> Shipping:
+    """Begin to ship what a process decides; return what is to be closed after the tasks."""
+    made = Shipping(audit, spool_of(config, service), stream.store)
+    tasks.for_ever(made.step, "audit")
+    return made

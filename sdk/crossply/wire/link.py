@@ -250,10 +250,8 @@ class Link(Protocol):
         """The tenant's key-value bucket."""
         ...
 
-    @property
-    def replies(self) -> Store:
-        """The tenant's bucket of kept replies, each of which goes after ten minutes."""
-        ...
+    replies: Store
+    """The tenant's bucket of kept replies, each of which goes after ten minutes."""
 
     @property
     def shares(self) -> SharesOfRates:
@@ -270,10 +268,8 @@ class Link(Protocol):
         """What the authority says of keys, and the credentials that it keeps."""
         ...
 
-    @property
-    def audit(self) -> AuditStream:
-        """The audit stream."""
-        ...
+    audit: AuditStream
+    """The audit stream."""
 
     @property
     def streams(self) -> Streams:

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any, cast
 import httpx
 
 from crossply.handler import Peer
-from crossply.wire.auditing import AuditPlan
-from crossply.wire.auditing import Kept as KeptBatch
 from crossply.wire.link import Conflict, ConnectionEvent, Entry, Link, LinkConfig, StoreUnavailable
 from crossply.wire.plans import ConsumerPlan, ConsumerState, CredentialsPlan, RepliesPlan, StreamPlan
 from crossply_registry.api.app import build
 from crossply_registry.registry import Registry
+from tests.unit.registry.fake_audit import FakeAudit
 from tests.unit.registry.notices import FakeNotices, Open
 
 if TYPE_CHECKING:
@@ -154,35 +153,6 @@ class FakeKeys:
 
     async def ensure_credentials(self, plan: CredentialsPlan) -> bool:
         return True
-
-
-@dataclass
-class FakeAudit:
-    """The audit stream: batches by their sequence, with who wrote each."""
-
-    batches: list[tuple[Peer, bytes | None]] = field(default_factory=list)
-    first: int = 1
-    available: bool = True
-    ensured: int = 0
-
-    async def store(self, batch: bytes, batch_id: bytes) -> None:
-        self.batches.append((Peer("orders", "a" * 12), batch))
-
-    async def ensure(self, plan: AuditPlan) -> bool:
-        self._reach()
-        self.ensured += 1
-        return self.ensured == 1
-
-    async def bounds(self) -> tuple[int, int]:
-        self._reach()
-        return self.first, len(self.batches)
-
-    async def read(self, sequence: int) -> KeptBatch | None:
-        return KeptBatch(sequence, *self.batches[sequence - 1]) if sequence >= self.first else None
-
-    def _reach(self) -> None:
-        if not self.available:
-            raise StoreUnavailable("no leader")
 
 
 @dataclass

@@ -11,7 +11,8 @@ from crossply.audit.entry import Batch, Entry, Outcome, encode
 from crossply.handler import Peer
 from crossply.tasks import Tasks
 from crossply_registry.audit import MOST_READ, AuditLog
-from tests.unit.registry.fakes import FakeAudit, FakeLink, Pauses
+from tests.unit.registry.fake_audit import FakeAudit
+from tests.unit.registry.fakes import FakeLink, Pauses
 
 ORDERS = Peer("orders", "b" * 12)
 

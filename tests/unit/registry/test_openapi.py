@@ -29,6 +29,7 @@ async def test_every_route_is_described(described: dict[str, Any]) -> None:
         "/v1/stat": {"get"},
         "/v1/traces": {"get"},
         "/v1/traces/{trace_id}": {"get"},
+        "/v1/explain": {"get"},
         "/v1/audit": {"get"},
         "/metrics": {"get"},
         "/healthz": {"get"},

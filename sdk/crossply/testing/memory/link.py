@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from crossply.handler import Handler, Request, Response
     from crossply.testing.memory.broker import MemoryBroker
+    from crossply.wire.auditing import AuditStream
     from crossply.wire.link import (
         AnnouncementHandler,
         AskedHandler,
@@ -79,7 +80,7 @@ class MemoryLink:
         self.shares = MemoryShares(self)
         self.revoked = MemoryNotices(self)
         self.keys = MemoryKeys(self, config.tenant)
-        self.audit = MemoryAudit(self)
+        self.audit: AuditStream = MemoryAudit(self)
         self.streams: Streams = MemoryStreams(self, broker.events)
 
     # What the broker does with it.
