@@ -95,8 +95,6 @@ async def test_a_caller_seals_to_a_service_by_its_epoch_and_any_instance_of_it_o
 
 
 async def test_keys_turn_under_traffic_and_every_call_opens(closed: Closed) -> None:
-    async with closed.policies() as policies:
-        await policies.apply(WEB_TO_ORDERS)
     async with closed.orders() as orders, closed.web() as web:
         await feed(web).want("orders")
         sealing = Sealing(web, orders)
