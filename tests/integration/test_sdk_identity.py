@@ -158,19 +158,21 @@ async def test_policy_signed_by_a_key_that_the_root_does_not_vouch_for_is_refuse
             assert orders.status()["revision"] == 0
 
 
-async def test_a_service_restarts_with_its_kept_identity_while_every_authority_is_down(
-    closed: Closed, tmp_path: Path
+async def test_a_service_restarts_with_its_kept_identity_while_every_authority_is_down_and_opens_what_it_gets(
+    open_to_web: Closed, tmp_path: Path
 ) -> None:
+    closed = open_to_web
     async with closed.orders() as orders:
         instance = orders.instance
-    async with CalloutProcess(closed.out, tmp_path / "callout", closed.broker.url) as callout:
+    async with CalloutProcess(closed.out, tmp_path / "callout", closed.broker.url) as callout, closed.web() as web:
         await callout.ready()
         closed.authority.program.kill()
         async with closed.orders() as again:
             assert again.instance == instance
             assert again.link.connected
+            assert await web.call("orders.quote", {"number": 1}, timeout=5.0) == 2
     with pytest.raises(Unavailable, match="does not answer"):
-        async with closed.web():
+        async with closed.web(state=None):
             raise AssertionError("it had no identity")
 
 

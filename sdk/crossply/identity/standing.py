@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from crossply.control.revocations import RevocationFeed
 from crossply.identity.moving import Moving, Wanted
+from crossply.seal.sealer import unix_ms
 from crossply.telemetry.logs import get_logger
 from crossply.wire import credential
 from crossply.wire.link import ConnectionEvent
@@ -38,10 +39,14 @@ class Standing:
         self._looked = float("-inf")
 
     async def start(self) -> None:
-        """Learn what is revoked, and begin to renew."""
+        """Learn what is revoked, and begin to renew; return once this process opens what is sealed to it."""
         self._place.link.on_event(self._happened)
         await self._feed.start()
         self._place.tasks.spawn(self._member.renew_for_ever(self._place.ask), "renewal of the identity")
+        if (wait := (self._member.keyring.since - unix_ms()) / 1000) > 0.0:
+            # Nobody is to call an instance that would refuse everything: it is not there yet.
+            self._log.info("waiting", seconds=round(wait, 1), why="these keys were in use before this process began")
+            await asyncio.sleep(wait)
 
     async def catch_up(self) -> None:
         """Learn what was revoked while nothing could be heard."""
