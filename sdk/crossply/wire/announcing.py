@@ -11,7 +11,7 @@ from crossply.handler import MSGPACK, Kind
 from crossply.names import new_id
 from crossply.wire import envelope, presence, subjects
 from crossply.wire.envelope import EnvelopeFault
-from crossply.wire.presence import Bye
+from crossply.wire.presence import Bye, Hello
 from crossply_policy import names
 
 if TYPE_CHECKING:
@@ -120,7 +120,8 @@ class Announcer:
             return
         if self._sealing is not None:
             try:
-                self._sealing.hear(peer, opened.tlvs.get(envelope.CREDENTIAL), leaving=isinstance(said, Bye))
+                raw, started = opened.tlvs.get(envelope.CREDENTIAL), said.started if isinstance(said, Hello) else None
+                self._sealing.hear(peer, raw, started=started, leaving=isinstance(said, Bye))
             except EnvelopeFault as fault:
                 self._report("presence refused", fault)
                 return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from crossply.audit.entry import Action, Entry, Outcome
 from crossply.errors import Executed, NoResponders, Origin, Unauthenticated
@@ -30,6 +30,13 @@ _UNVOUCHED: Final = 1024
 _SECOND: Final = 1000
 
 
+class Heard(NamedTuple):
+    """An instance: to whom to seal, and when it said it started, in unix seconds."""
+
+    recipient: Recipient
+    started: float | None
+
+
 class Sealing:
     """The seam between the wire and ``crossply.seal``, the same over all connections of one instance.
 
@@ -46,7 +53,7 @@ class Sealing:
         self.clock = clock
         self._service = service
         self._audit = audit
-        self._instances: dict[tuple[str, str], Recipient] = {}
+        self._instances: dict[tuple[str, str], Heard] = {}
         self._unvouched: dict[str, None] = {}
         self._changed: list[Callable[[], None]] = []
         self._securities = Securities()
@@ -84,7 +91,8 @@ class Sealing:
         if said == "off":
             return None
         if instance is not None:
-            found = self._instances.get((service, instance))
+            heard = self._instances.get((service, instance))
+            found = None if heard is None else heard.recipient
         elif self._securities.service(service).replay == "strict":
             found = None
         else:
@@ -101,9 +109,10 @@ class Sealing:
         whom = f"instance {instance}" if instance is not None else "its instances"
         raise NoResponders(f"{service}: the keys of {whom} are not known here yet", origin=Origin.LOCAL)
 
-    def hear(self, peer: Peer, raw: bytes | None, *, leaving: bool = False) -> None:
+    def hear(self, peer: Peer, raw: bytes | None, *, started: float | None = None, leaving: bool = False) -> None:
         """Take the credential of an instance that said something of itself; one that is ``leaving`` is forgotten.
 
+        One that has ``started`` anew since it was heard of knows nobody any more: who calls it introduces itself again.
         Raise ``EnvelopeFault`` where encryption to it is strict and no authority vouches for it.
         """
         service, instance = peer.service, peer.instance
@@ -120,14 +129,20 @@ class Sealing:
         self._unvouched.pop(service, None)
         if leaving:
             self._instances.pop((service, instance), None)
+            self.sealer.forgotten(member.recipient)
             return
         known = self._instances.get((service, instance))
-        if known is member.recipient:
+        if known is not None and known.recipient is member.recipient and started in {None, known.started}:
             return
         if len(self._instances) >= _INSTANCES:
             self._instances.pop(next(iter(self._instances)))
-        self._instances[service, instance] = member.recipient
-        self._tell_changed()
+        if known is not None and started is None:
+            started = known.started
+        self._instances[service, instance] = Heard(member.recipient, started)
+        if known is not None and known.recipient is member.recipient:
+            self.sealer.forgotten(member.recipient)
+        else:
+            self._tell_changed()
 
     def tell(
         self, operation: str, fault: EnvelopeFault, member: Member | None = None, action: Action = Action.CALL

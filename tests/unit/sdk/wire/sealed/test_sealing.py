@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from benchmarks.vouched import keyring
 from crossply.audit.audit import Audit
 from crossply.errors import Executed, NoResponders, Unauthenticated
-from crossply.handler import Peer
+from crossply.handler import Kind, Peer
 from crossply.seal.credentials import Recipient
 from crossply.seal.faults import Reason, SealFault
 from crossply.wire.envelope import EnvelopeFault
@@ -95,6 +97,24 @@ def test_an_instance_that_has_left_is_sealed_nothing() -> None:
     made.hear(Peer("orders", ORDERS), own.raw, leaving=True)
     with pytest.raises(NoResponders):
         made.recipient("orders", ORDERS)
+
+
+@pytest.mark.parametrize(
+    ("word", "again"), [({"started": 2.0}, True), ({"started": 1.0}, False), ({}, False), ({"leaving": True}, True)]
+)
+def test_to_an_instance_that_began_anew_with_the_same_keys_one_introduces_oneself_again(
+    word: dict[str, Any], again: bool
+) -> None:
+    made = sealing()
+    own = keyring(AUTHORITY, "orders", ORDERS).own
+    to = made.keys.credentials.learn(own.raw).recipient
+    made.hear(Peer("orders", ORDERS), own.raw, started=1.0)
+    made.sealer.seal_request(to, Kind.REQUEST, b"s", 1000, bytes(16), b"", b"")
+    made.sealer.introduced(to)
+    assert made.sealer.introduction(to) == b""
+
+    made.hear(Peer("orders", ORDERS), own.raw, **word)
+    assert bool(made.sealer.introduction(to)) is again
 
 
 def test_who_asks_is_told_when_the_answer_may_be_another() -> None:
