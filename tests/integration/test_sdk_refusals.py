@@ -10,6 +10,7 @@ import pytest
 from structlog.typing import EventDict
 
 from crossply import CallError, Mesh
+from crossply.errors import PermissionDenied
 from crossply.wire.link import ConnectionEvent
 from tests.support.broker import Broker
 from tests.support.meshes import Meshes
@@ -103,12 +104,12 @@ async def test_what_the_broker_permits_nobody_to_send_or_to_hear_costs_nothing_e
             caller = await meshes.client()
             assert await caller.call("orders.quote") == 3
             kept = current(caller)
-            with pytest.raises(CallError):
+            with pytest.raises(PermissionDenied) as denied:
                 await caller.call("secret.quote", timeout=1.0)
+            assert denied.value.rule == "broker"
             assert await caller.call("orders.quote") == 3
             assert current(caller) is kept
             said = " ".join(str(each.get("error")) for each in logs)
-            assert "permissions violation for publish" in said
             assert "permissions violation for subscription" in said
 
 
