@@ -7,7 +7,7 @@ import contextlib
 import logging
 import signal
 import socket
-from collections.abc import Generator
+from collections.abc import Awaitable, Callable, Generator
 from typing import Final, Protocol
 
 import uvicorn
@@ -46,16 +46,20 @@ class HttpServer(uvicorn.Server):
         yield
 
 
-async def run(served: Served, config: uvicorn.Config, listener: socket.socket) -> None:
-    """Start the parts and serve HTTP until SIGINT or SIGTERM; raise what ``start`` raises."""
+async def run(
+    served: Served, config: uvicorn.Config, listener: socket.socket, stop: asyncio.Event | None = None
+) -> None:
+    """Start the parts and serve HTTP until SIGINT or SIGTERM, or ``stop``; raise what ``start`` raises."""
     logging.getLogger("uvicorn.error").addFilter(_forward)
     http = HttpServer(config)
-    stop = asyncio.Event()
+    ends = _signals if stop is None else contextlib.nullcontext
+    stop = stop or asyncio.Event()
     tasks = Tasks(lambda _name, _error: stop.set())
     serving = tasks.spawn(http.serve(sockets=[listener]), "serve HTTP")
     _log.info("listening", address="{}:{}".format(*listener.getsockname()[:2]), instance=served.instance)
     try:
-        await _until_stopped(served, stop, tasks)
+        with ends(stop):
+            await _until_stopped(served, stop, tasks)
     finally:
         http.should_exit = True
         await asyncio.wait({serving})
@@ -69,21 +73,33 @@ async def run_silently(served: Served) -> None:
     stop = asyncio.Event()
     tasks = Tasks(lambda _name, _error: stop.set())
     try:
-        await _until_stopped(served, stop, tasks)
+        with _signals(stop):
+            await _until_stopped(served, stop, tasks)
     finally:
         await served.aclose()
         await tasks.aclose()
 
 
+async def together(*runs: Callable[[asyncio.Event], Awaitable[None]]) -> None:
+    """Run several in one process until SIGINT or SIGTERM; where one ends, all do. Raise what the first one raised."""
+    stop = asyncio.Event()
+    with _signals(stop):
+        running = [asyncio.ensure_future(each(stop)) for each in runs]
+        await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        stop.set()
+        await asyncio.wait(running)
+    for each in running:
+        each.result()
+
+
 async def _until_stopped(served: Served, stop: asyncio.Event, tasks: Tasks) -> None:
     starting = tasks.spawn(served.start(), "start")
     try:
-        with _signals(stop):
-            stopping = tasks.spawn(stop.wait(), "wait for a signal")
-            await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            if starting.done():
-                starting.result()
-            await stop.wait()
+        stopping = tasks.spawn(stop.wait(), "wait for the end")
+        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            starting.result()
+        await stop.wait()
         _log.info("stopping")
     finally:
         starting.cancel()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 import uvicorn
@@ -16,15 +17,15 @@ from crossply_registry.registry import Registry
 _GRACE: Final = 1
 
 
-async def serve(config: RegistryConfig) -> None:
-    """Serve until SIGINT or SIGTERM, through every absence of the broker but a first one that is too long.
+async def serve(config: RegistryConfig, stop: asyncio.Event | None = None) -> None:
+    """Serve until SIGINT or SIGTERM, or ``stop``, through every absence of the broker but a first one that is too long.
 
     Raise ``Unavailable`` when the address is taken or no broker answers within ``connect_timeout``, and
     ``RecordFault`` when the stored history does not verify.
     """
     listener = listen(config.host, config.port, "CROSSPLY_REGISTRY_LISTEN")
     registry = Registry(config)
-    await run(registry, http_config(registry), listener)
+    await run(registry, http_config(registry), listener, stop)
 
 
 def http_config(registry: Registry) -> uvicorn.Config:

@@ -6,17 +6,11 @@ import asyncio
 import os
 import sys
 from collections.abc import Mapping
-from typing import Final
 
-from crossply.errors import ConfigError, Unavailable
+from crossply.errors import ConfigError
 from crossply.telemetry import logs
-from crossply_registry.authority.certificates import CertificateFault
 from crossply_registry.authority.config import AuthorityConfig
-from crossply_registry.authority.kek import KekFault
-from crossply_registry.authority.state import StateFault
-
-BAD_STATE: Final = 65
-NO_BROKER: Final = 69
+from crossply_registry.authority.faults import FAULTS, told
 
 
 def main(environ: Mapping[str, str] | None = None, *, callout: bool = False) -> int:
@@ -33,12 +27,8 @@ def main(environ: Mapping[str, str] | None = None, *, callout: bool = False) -> 
 
     try:
         asyncio.run(server.answer_brokers(config) if callout else server.serve(config))
-    except Unavailable as error:
-        return _said(NO_BROKER, error.message)
-    except (CertificateFault, KekFault, OSError, ValueError) as error:
-        return _said(ConfigError.exit_code, f"{config.folder.path}: {error}")
-    except StateFault as error:
-        return _said(BAD_STATE, str(error))
+    except FAULTS as error:
+        return _said(*told(error, config))
     return 0
 
 

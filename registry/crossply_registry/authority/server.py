@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from typing import Final
 
@@ -19,11 +20,11 @@ from crossply_registry.http_serving import listen, run, run_silently
 _GRACE: Final = 1
 
 
-async def serve(config: AuthorityConfig) -> None:
-    """Serve until SIGINT or SIGTERM; raise ``Unavailable``, ``CertificateFault``, ``KekFault`` or ``StateFault``."""
+async def serve(config: AuthorityConfig, stop: asyncio.Event | None = None) -> None:
+    """Serve until SIGINT or SIGTERM, or ``stop``; raise one of ``authority.faults.FAULTS`` when it cannot."""
     process = AuthorityProcess(config)
     listener = listen(config.host, config.port, "CROSSPLY_AUTHORITY_LISTEN")
-    await run(process, https_config(process.authority, config.folder), listener)
+    await run(process, https_config(process.authority, config.folder), listener, stop)
 
 
 async def answer_brokers(config: AuthorityConfig) -> None:
