@@ -21,7 +21,7 @@ from tests.support.authority_process import AuthorityProcess, CalloutProcess, in
 from tests.support.closed_broker import ClosedBroker
 from tests.support.closed_mesh import WEB_TO_ORDERS, Closed, access
 from tests.support.raw_client import RawClient
-from tests.support.waiting import eventually_awaited
+from tests.support.waiting import eventually, eventually_awaited
 
 AT_ONCE, LAG = 0.05, 1.0
 SIBLING = "otherinstanc"
@@ -204,13 +204,17 @@ async def test_a_client_without_the_sdk_asks_what_its_rule_allows_and_nothing_el
         assert not await reports.may_subscribe(">")
 
 
-async def test_who_is_revoked_connects_no_more(closed: Closed) -> None:
+async def test_who_is_revoked_connects_no_more_and_is_told_so_in_our_words_alone(
+    closed: Closed, caplog: pytest.LogCaptureFixture
+) -> None:
     async with closed.web() as web:
         async with RawClient(closed.broker.url, stolen(web)) as raw:
             assert raw.connected
         operator = {"Authorization": f"Bearer {(closed.out / 'operator' / 'token').read_text().strip()}"}
         await closed.authority.api.post("/v1/identities/web/revoke", json={}, headers=operator)
         await refused(closed, stolen(web))
+        await eventually(lambda: closed.authority.program.log.count("connection_refused") >= 4)
+    assert "eof_received" not in caplog.text, "asyncio warns of what nobody can help"
 
 
 async def test_while_one_replica_answers_services_connect_and_with_none_nobody_does(
