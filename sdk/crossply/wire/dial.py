@@ -70,9 +70,9 @@ class Handshake(Client):
         streams: Any = self._transport
         if self._encrypted and streams._io_writer.get_extra_info("ssl_object") is None:
             raise NoTls
-        if self._encrypted:
+        if self._encrypted and (stream := streams._io_writer.transport.get_protocol()) is not None:
             # As asyncio's own start_tls does: TLS is never half open, and asyncio warns where the stream asks to be.
-            streams._io_writer.transport.get_protocol()._over_ssl = True
+            stream._over_ssl = True
         self.options["connect_timeout"] = self.answer_within
         patient: Any = _Patient(streams)
         self._transport = patient
