@@ -161,10 +161,6 @@ class SimTransport:
     def set_write_buffer_limits(self, high: int) -> None:
         assert high == HIGH_WATER
 
-    def get_extra_info(self, name: str) -> object:
-        assert name == "ssl_object"
-        return None
-
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         assert protocol is self._connection
 

@@ -15,7 +15,6 @@ import msgspec
 
 from crossply.errors import NotConnected, Origin
 from crossply.wire import frames
-from crossply.wire.buffered import Buffered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,7 +86,7 @@ class Connection(asyncio.Protocol):
         """Take over a transport, and what was read from it already."""
         self._transport = transport
         transport.set_write_buffer_limits(HIGH_WATER)
-        transport.set_protocol(self if transport.get_extra_info("ssl_object") is None else Buffered(self))
+        transport.set_protocol(self)
         if read:
             self.data_received(read)
 

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crossply.errors import Unavailable
-from crossply.wire.buffered import Buffered
 from crossply.wire.connection import HIGH_WATER, Connection
 
 Message = tuple[bytes, bytes, bytes, bytes]
@@ -43,17 +42,12 @@ class Told:
 class Pipe:
     """A transport that keeps what is written to it."""
 
-    def __init__(self, tls: object = None) -> None:
-        self.tls = tls
+    def __init__(self) -> None:
         self.written: list[bytes] = []
         self.aborted = False
 
     def set_write_buffer_limits(self, high: int) -> None:
         assert high == HIGH_WATER
-
-    def get_extra_info(self, name: str) -> object:
-        assert name == "ssl_object"
-        return self.tls
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         self.protocol = cast("Connection", protocol)
@@ -68,9 +62,9 @@ class Pipe:
     close = abort
 
 
-def opened(tls: object = None) -> tuple[Connection, Pipe, Told, list[Message]]:
+def opened() -> tuple[Connection, Pipe, Told, list[Message]]:
     """Return a connection that listens to subscription 7."""
-    told, pipe, got = Told(), Pipe(tls), list[Message]()
+    told, pipe, got = Told(), Pipe(), list[Message]()
     connection = Connection("127.0.0.1:4222", {"max_payload": 1000}, told)
     connection.begin(cast("asyncio.Transport", pipe), b"")
 
@@ -115,28 +109,6 @@ def test_messages_arrive_whole_and_in_order_however_they_are_cut(sent: list[Mess
         assert b"".join(pipe.written).count(b"PONG\r\n") == len(sent)
 
     asyncio.run(run())
-
-
-async def test_over_tls_it_is_read_into_one_buffer_and_nothing_else_is_different() -> None:
-    connection, pipe, told, got = opened(tls="a session")
-    reader = cast("Buffered", pipe.protocol)
-    assert isinstance(reader, Buffered)
-    sent = [(b"a.1", b"", b"x" * size, b"") for size in (1, 300, 70_000)]
-    stream = b"".join(frame(each) for each in sent)
-    while stream:
-        room = reader.get_buffer(-1)
-        part = stream[: min(len(room), 1000)]
-        room[: len(part)] = part
-        reader.buffer_updated(len(part))
-        stream = stream[len(part) :]
-    assert got == sent
-    reader.pause_writing()
-    paused = connection.full
-    reader.resume_writing()
-    assert (paused, connection.full) == (True, False)
-    assert not reader.eof_received()
-    reader.connection_lost(None)
-    assert told.said == [("lost", "the broker closed the connection")]
 
 
 @settings(max_examples=300)
