@@ -123,12 +123,12 @@ class RequestReader:
             deadline=now + ttl / 1000 if ttl else math.inf,
             introduced=self._introduced,
         )
-        if said and not _told(request, payload, at, at + said):
+        if said and not told(request, payload, at, at + said):
             return None
         return request
 
 
-def _told(request: Request, payload: bytes, at: int, end: int) -> bool:
+def told(request: Request, payload: bytes, at: int, end: int) -> bool:
     """Fill in a request's metadata; return False when it cannot be read."""
     if end > len(payload):
         return False

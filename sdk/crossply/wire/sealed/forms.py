@@ -11,8 +11,9 @@ import struct
 from typing import TYPE_CHECKING, Final
 
 from crossply.handler import Kind, Request, Response
-from crossply.wire import content_types, envelope, metadata
-from crossply.wire.envelope import EnvelopeFault, Parts, tlv
+from crossply.wire import content_types, envelope
+from crossply.wire.envelope import Parts, tlv
+from crossply.wire.forms import told
 
 if TYPE_CHECKING:
     from crossply.seal.credentials import Member
@@ -134,20 +135,9 @@ class RequestReader:
             introduced=self._introduced,
             member=self.member,
         )
-        if said and not _told(request, message, at, at + said):
+        if said and not told(request, message, at, at + said):
             return None
         return request
-
-
-def _told(request: Request, message: bytes, at: int, end: int) -> bool:
-    """Fill in a request's metadata; return False when it cannot be read."""
-    if end > len(message):
-        return False
-    try:
-        metadata.unpack_request(message[at:end], request)
-    except EnvelopeFault:
-        return False
-    return True
 
 
 class ReplyReader:
