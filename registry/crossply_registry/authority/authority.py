@@ -172,7 +172,7 @@ class Authority:
         entries = await journal.refresh()
         renewing = Renewing(issuer, joining, revocations, now=self._now)
         effect = self._effect = Effect(link, issuer, revocations, self._config.tenant, self._now)
-        self._parts = Parts(
+        parts = Parts(
             link=link,
             issuer=issuer,
             tokens=tokens,
@@ -188,13 +188,14 @@ class Authority:
         )
         if self._callout is not None:
             self._callout.begin(revocations)
-        await self._go_on(self._parts, terms)
+        await self._go_on(parts, terms)
         _log.info("ready", instance=self.instance, trust_domain=issuer.trust_domain, entries=entries)
 
     async def _go_on(self, parts: Parts, terms: Terms) -> None:
         """Follow policy, turn keys, look for others: what goes on until the end."""
         self._policy = Policy(parts.link, parts.signing.signers, partial(self._adopt, terms, parts.effect))
         await self._policy.start()
+        self._parts = parts  # from here on it issues, by the policy that there is
         self._tasks.for_ever(parts.keys.turning, "turn keys")
         self._tasks.for_ever(parts.signing.looking, "the registry's keys")
         await parts.effect.begin(self._target(), self._connect_system if self._callout is not None else None)
