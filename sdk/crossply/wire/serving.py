@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from crossply.wire.link import LinkConfig
     from crossply.wire.listening import Listening
     from crossply.wire.sealed.forms import RequestReader as SealedReader
-    from crossply.wire.sealed.serving import SealedServer
+    from crossply.wire.sealed.serving import Answer, Late, SealedServer
     from crossply.wire.senders import Sender, Senders
     from crossply.wire.supervisor import Supervisor
 
@@ -45,7 +45,7 @@ class Server:
         senders: Senders,
         tasks: Tasks,
         report: Callable[[str, BaseException], None],
-        sealed: Callable[[Callable[[bytes, bytes, bytes], None]], SealedServer] | None = None,
+        sealed: Callable[[Answer, Late], SealedServer] | None = None,
     ) -> None:
         self._config = config
         self._broker = broker
@@ -56,7 +56,7 @@ class Server:
         self._endpoints: dict[bytes, Endpoint] = {}
         self._own: Listening | None = None
         self._loop = asyncio.get_running_loop()
-        self._sealed = None if sealed is None else sealed(self._send)
+        self._sealed = None if sealed is None else sealed(self._send, self._take_late)
 
     def serve(self, endpoint: str, handler: Handler, *, prompt: bool = False) -> Serving:
         """Join the service's queue group for an endpoint, and take what addresses this instance."""
@@ -91,8 +91,7 @@ class Server:
         name = subject[subject.rfind(b".") + 1 :]
         endpoint = self._endpoints.get(name)
         if endpoint is None:
-            absent = _nobody if self._own is not None else _gone
-            endpoint = Endpoint(name.decode(), f"{self._config.service}.{name.decode()}", absent)
+            endpoint = self._absent(name)
         form = endpoint.requests.get(data[:KEY])
         request = None if form is None else form.open(data, reply, received)
         if request is None:
@@ -102,6 +101,16 @@ class Server:
         if endpoint.prompt:
             self._answer_now(endpoint, request, reply)
         else:
+            self._hold(endpoint, request, reply, endpoint.handler(request), None)
+
+    def _absent(self, name: bytes) -> Endpoint:
+        absent = _nobody if self._own is not None else _gone
+        return Endpoint(name.decode(), f"{self._config.service}.{name.decode()}", absent)
+
+    def _take_late(self, request: Request, reply: bytes) -> None:
+        name = request.endpoint.encode()
+        endpoint = self._endpoints.get(name) or self._absent(name)
+        if self._asked(request, reply) is not None:
             self._hold(endpoint, request, reply, endpoint.handler(request), None)
 
     def _opened(

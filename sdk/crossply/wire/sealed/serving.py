@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from crossply.errors import InvalidArgument, Unauthenticated
 from crossply.handler import Kind, Request, Response
@@ -25,26 +25,42 @@ if TYPE_CHECKING:
     from crossply.seal.credentials import Member
     from crossply.seal.holder import Holder
     from crossply.seal.opener import Unsealed
+    from crossply.wire.sealed.lookup import CredentialLookup
     from crossply.wire.sealed.sealing import Sealing
     from crossply.wire.senders import Sender
+
+    Answer: TypeAlias = Callable[[bytes, bytes, bytes], None]
+    Late: TypeAlias = Callable[[Request, bytes], None]
 
 _FORMS: Final = 1024
 _PAIR: Final = layout.begin(schedule.PAIR)
 _INBOXES: Final = b"_INBOX."
+_CID: Final = slice(8, 16)
 _KID: Final = slice(16, 24)
 _MID: Final = slice(layout.SIZE - message.ID, layout.SIZE)
 
 
 class SealedServer:
-    """Opens requests and seals replies; ``answer(reply, payload, headers)`` sends."""
+    """Opens requests and seals replies; ``answer(reply, payload, headers)`` sends.
+
+    ``late(request, reply)`` serves a request whose sender had to be looked up.
+    """
 
     def __init__(
-        self, sealing: Sealing, sender: Sender, answer: Callable[[bytes, bytes, bytes], None], now: Clock
+        self,
+        sealing: Sealing,
+        sender: Sender,
+        answer: Answer,
+        late: Late,
+        now: Clock,
+        lookup: CredentialLookup | None = None,
     ) -> None:
         self._sealing = sealing
         self._sender = sender
         self._answer = answer
+        self._late = late
         self._now = now
+        self._lookup = lookup
         self._renewed_at = -math.inf
         sealing.keys.on_renewal(self._renewed)
 
@@ -65,7 +81,9 @@ class SealedServer:
         try:
             unsealed = self._sealing.opener.unseal_request(data, subject, reply)
         except SealFault as fault:
-            self._refuse(operation, reply, data, fault, None)
+            missing = fault.reason is Reason.CREDENTIAL_MISSING
+            if not (missing and self._set_aside(forms, operation, subject, reply, data, now)):
+                self._refuse(operation, reply, data, fault, None)
             return None
         if self._sealing.addressed and not unsealed.strict:
             why = "message is sealed to the service; replay: strict takes none such"
@@ -81,6 +99,28 @@ class SealedServer:
         except EnvelopeFault as fault:
             self._refuse(operation, reply, data, fault, unsealed.member)
             return None
+
+    def _set_aside(
+        self, forms: dict[bytes, RequestReader], operation: str, subject: bytes, reply: bytes, data: bytes, now: float
+    ) -> bool:
+        """Have a request opened again once its sender has been looked up; return False where that is not done.
+
+        Nothing of it is believed yet: what is not for a key of this instance, or for no inbox, is not asked about.
+        """
+        lookup, sealing = self._lookup, self._sealing
+        if (
+            lookup is None
+            or not reply.startswith(_INBOXES)
+            or sealing.keys.ring.find(data[_KID], sealing.clock()) is None
+        ):
+            return False
+
+        def opening() -> None:
+            request = self.open(forms, operation, subject, reply, data, now)
+            if request is not None:
+                self._late(request, reply)
+
+        return lookup.set_aside(data[_CID], len(data), opening)
 
     def _met(self, request: Request | None, data: bytes) -> Request | None:
         """Note when a request was sealed to another key than this instance's newest: its sender knows no other."""
