@@ -29,7 +29,7 @@ class Looking:
         self.pair = Pair(sealed=True)
         self.store = FakeStore()
         self.failed: list[BaseException] = []
-        tasks = Tasks(lambda _name, error: self.failed.append(error))
+        self.tasks = Tasks(lambda _name, error: self.failed.append(error))
         for link in (self.pair.near, self.pair.far):
             own = link.sealing.keys.own
             self.store.put(place(own.cid), own.raw)
@@ -38,10 +38,13 @@ class Looking:
         takes = self.pair.broker.takes
         taking: Any = next(take for at, take in takes.items() if at.startswith(b"mesh.rpc."))
         calling: Any = self.pair.call
-        server: Any = vars(taking.__self__)["_sealed"]
-        caller: Any = calling.__self__
-        for part, link in ((server, self.pair.far), (caller, self.pair.near)):
-            vars(part)["_lookup"] = CredentialLookup(self.store, link.sealing.keys.credentials, time.monotonic, tasks)
+        self.give(vars(taking.__self__)["_sealed"], self.pair.far)
+        self.give(calling.__self__, self.pair.near)
+
+    def give(self, part: object, link: SealedLink) -> None:
+        """Have what serves, or calls, look up who is not known."""
+        credentials = link.sealing.keys.credentials
+        vars(part)["_lookup"] = CredentialLookup(self.store, credentials, time.monotonic, self.tasks)
 
     def noting(self, subject: bytes, payload: bytes, reply: bytes = b"", headers: bytes = b"") -> None:
         """Send, and note it."""
