@@ -38,7 +38,8 @@ class Looking:
         takes = self.pair.broker.takes
         taking: Any = next(take for at, take in takes.items() if at.startswith(b"mesh.rpc."))
         calling: Any = self.pair.call
-        self.give(vars(taking.__self__)["_sealed"], self.pair.far)
+        serving: Any = vars(taking.__self__)["_sealed"]
+        self.give(serving, self.pair.far)
         self.give(calling.__self__, self.pair.near)
 
     def give(self, part: object, link: SealedLink) -> None:
