@@ -12,6 +12,7 @@ from tests.support.authority_process import AuthorityProcess, initialised
 from tests.support.betrayed_mesh import DOCUMENTS, SERVICES, Betrayed, connections
 from tests.support.closed_broker import ClosedBroker
 from tests.support.closed_mesh import Closed
+from tests.support.lies import Denying, ForgedPresence
 from tests.support.malice import (
     Again,
     ElsewhereToo,
@@ -27,6 +28,7 @@ from tests.support.malice import (
     twice,
 )
 from tests.support.malicious_broker import Malice, MaliciousBroker
+from tests.support.waiting import eventually
 
 SEED = 20261125
 ROUNDS, MIXED = 4, 24
@@ -90,10 +92,26 @@ async def test_nothing_wrong_comes_of_a_broker_that_does_all_of_it_at_once(mesh:
     await mesh.speak(MIXED)
     await mesh.works_again()
     failed = mesh.failed.copy()
-    await mesh.speak(1, first=MIXED)
+    await mesh.speak(1)
     mesh.check()
     assert malice.done > 200
     assert mesh.right > 100
     assert failed
     assert mesh.failed == failed, "calls fail though the broker is honest again"
-    assert "forged" in mesh.reasons()
+
+
+async def test_a_broker_that_lies_about_who_listens_has_calls_run_again_and_nothing_else_go_wrong(
+    mesh: Betrayed,
+) -> None:
+    """As docs/security.md says: whether anybody listens, and what presence says of an endpoint, are its words."""
+    mesh.broker.malice = Denying(mesh.broker)
+    await mesh.speak(ROUNDS)
+    mesh.broker.malice = presence = ForgedPresence(random.Random(SEED))
+    for each in mesh.orders:
+        mesh.broker.session("orders", each.instance).cut()
+    await eventually(lambda: presence.forged >= 4, 15.0)
+    await mesh.speak(ROUNDS)
+    await mesh.works_again()
+    mesh.check(once=False)
+    assert mesh.most > 1
+    assert mesh.right > 100
