@@ -132,7 +132,7 @@ async def test_who_is_revoked_stays_refused_though_the_list_that_is_shown_is_old
     await scene.revoke("shop")
     number = await eventually(lambda: sealing(scene.orders).keys.credentials.revoked.number)
     old = await scene.remember(keys.REVOKED)
-    before, _ = scene.injected(scene.stock, scene.orders, 1)
+    before, _ = scene.injected(scene.stock, scene.orders, 101)
     assert (await scene.answer(before))[3] == Kind.RESPONSE, "before, it is served"
     await scene.revoke("stock")
     await eventually(lambda: sealing(scene.orders).keys.credentials.revoked.number > number)
@@ -146,10 +146,10 @@ async def test_who_is_revoked_stays_refused_though_the_list_that_is_shown_is_old
         lambda: scene.broker.session("orders", scene.orders.instance).sid(OWN.format(scene.orders.instance))
     )
     scene.mesh.reasons()
-    after, mid = scene.injected(scene.stock, scene.orders, 3)
+    after, mid = scene.injected(scene.stock, scene.orders, 103)
     assert await scene.answer(after) == refusal(mid)
     assert scene.mesh.reasons()["credential_revoked"] == 1
-    assert (scene.orders.instance, "square", 3, "stock") not in scene.mesh.ran
+    assert (scene.orders.instance, "square", 103, "stock") not in scene.mesh.ran
 
 
 OWN = "mesh.rpc.orders.i-{}.square"
