@@ -16,16 +16,17 @@ import pytest
 
 from benchmarks.sides import Here, Pair, a_request
 from crossply.errors import IntegrityFailed, Unauthenticated
-from crossply.handler import Kind, Request
+from crossply.handler import Kind, Request, Response
 from crossply.names import new_id
 from crossply.seal import layout
 from crossply.seal.pace import Pace
 from crossply.seal.received import ReceivedSessions
-from crossply.wire import credential
+from crossply.wire import credential, envelope
 from crossply.wire.credential import Credential
-from crossply.wire.envelope import EnvelopeFault
+from crossply.wire.envelope import EnvelopeFault, tlv
 from crossply.wire.link import LinkConfig
 from crossply.wire.sealed.link import SealedLink
+from crossply.wire.sealed.message import content
 from crossply.wire.senders import Sender
 from tests.support.vouched import Vouching
 
@@ -63,6 +64,7 @@ class Wire:
 
     def __init__(self) -> None:
         self.pair = Pair(sealed=True)
+        self.inbox = self.pair.mux.prefix
         self.caught: list[Frame] | None = None
         self.sent: list[Frame] = []
         self.change: Change = bytes
@@ -76,7 +78,7 @@ class Wire:
         frame = Frame(subject, payload, reply)
         self.sent.append(frame)
         if not reply:
-            if subject.startswith(self.pair.mux.prefix):
+            if subject.startswith(self.inbox):
                 Here.send(self.pair.broker, subject, self.change(payload))
         elif self.caught is None:
             self.deliver(frame)
@@ -228,6 +230,11 @@ async def test_no_request_runs_where_another_was_sent_nor_is_it_answered_elsewhe
         assert all(each.subject == reply and reply in inboxes for each in wire.sent), "an answer is for inboxes"
 
 
+async def test_no_member_has_its_answers_sent_to_another(wire: Wire) -> None:
+    wire.pair.mux.prefix = b"_INBOX.stock.otherinstanc."  # what it seals agrees with where it asks to be answered
+    assert wire.ran([await wire.catch()]) == 0
+
+
 async def test_a_request_said_again_does_not_run_again(wire: Wire) -> None:
     frames = [await wire.catch() for _ in range(5)]
     assert wire.ran(frames) == 5
@@ -274,6 +281,26 @@ async def test_no_reply_answers_another_call(wire: Wire) -> None:
     await met(wire, 2)
     earlier = await wire.reply()
     assert not await wire.believed(lambda _sent: earlier)
+
+
+@pytest.mark.parametrize("calls", [1, 3], ids=["in a session", "like those before"])
+async def test_no_callee_answers_one_call_with_what_it_sealed_for_another(wire: Wire, calls: int) -> None:
+    await met(wire, calls)
+    near, far = wire.pair.near.sealing, wire.pair.far.sealing
+    said = vars(wire.pair.far)["_sender"].reply_metadata(Response(b"a lie"))
+    to = far.keys.credentials.learn(near.keys.own.raw).recipient
+
+    def answering(sent: bytes, answered: bytes | None = None) -> bytes:
+        """Seal the reply anew, as an answer to another call; its credential is left out, as in the one before."""
+        end = layout.SIZE + int.from_bytes(sent[6:8], "big")
+        asked = tlv(envelope.IN_REPLY_TO, answered or new_id())
+        at = sent.index(asked[:3], layout.SIZE, end)
+        block = sent[layout.SIZE : at] + asked + sent[at + len(asked) : end]
+        sealed = content("reply", said, b"a lie", block)
+        return far.sealer.seal_reply(to, Kind.RESPONSE, wire.sent[-1].subject, new_id(), block, sealed)
+
+    assert not await wire.believed(answering)
+    assert await wire.believed(lambda sent: answering(sent, wire.sent[-2].payload[76:92])), "the right one passes"
 
 
 def a_link(vouching: Vouching, service: str, instance: str) -> SealedLink:
