@@ -74,12 +74,12 @@ class Wire:
             link.sealing.opener.pace = Pace(rate=MANY)
             link.sealing.opener.sessions = ReceivedSessions(limit=MANY, each=MANY)
 
-    def _send(self, subject: bytes, payload: bytes, reply: bytes = b"", _headers: bytes = b"") -> None:
+    def _send(self, subject: bytes, payload: bytes, reply: bytes = b"", headers: bytes = b"") -> None:
         frame = Frame(subject, payload, reply)
         self.sent.append(frame)
         if not reply:
             if subject.startswith(self.inbox):
-                Here.send(self.pair.broker, subject, self.change(payload))
+                Here.send(self.pair.broker, subject, self.change(payload), reply, headers)
         elif self.caught is None:
             self.deliver(frame)
         else:
@@ -249,7 +249,7 @@ async def test_no_bit_of_a_reply_may_be_another(wire: Wire, keeps: bool) -> None
     reply = await wire.reply()
     if keeps:
         # As one that does not begin anew after each that it refused: else there would be no session to attack.
-        wire.pair.near.sealing.sealer.forgotten = lambda _to: None  # type: ignore[method-assign]
+        wire.pair.near.sealing.sealer.forgotten = lambda to: None  # type: ignore[method-assign]
         reply = await wire.reply()
     believed = [await wire.believed(partial(flipped, bit=bit)) for bit in range(len(reply) * 8)]
     assert (sum(believed), len(believed) > 2000) == (0, True)
