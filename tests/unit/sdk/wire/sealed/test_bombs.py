@@ -23,7 +23,7 @@ from crossply.seal import layout
 from crossply.wire import envelope
 from crossply.wire.envelope import Envelope, EnvelopeFault, tlv
 from tests.support.vouched import Vouching
-from tests.unit.sdk.wire.sealed.test_attacks import Frame, Wire, a_link, an_event, met
+from tests.unit.sdk.wire.sealed.held import Frame, Wire, a_link, an_event, met
 
 DEEP = b"\x91" * 900_000
 WIDE = b"\xdd\xff\xff\xff\xff" + b"\x80" * 900_000

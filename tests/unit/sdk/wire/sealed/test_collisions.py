@@ -16,7 +16,7 @@ from crossply.wire.sealed.link import SealedLink
 from crossply.wire.sealed.message import content, request_block, request_content
 from crossply.wire.sealed.serving import SealedServer
 from tests.support.vouched import Vouching
-from tests.unit.sdk.wire.sealed.test_attacks import a_link, an_event, opens
+from tests.unit.sdk.wire.sealed.held import a_link, an_event, opens
 
 CID = b"collide!"
 WEB, SPY, ORDERS = "k7q2mzp4x3ab", "p7q2mzp4x3ad", "m7q2mzp4x3ac"
