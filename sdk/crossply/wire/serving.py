@@ -123,15 +123,13 @@ class Server:
                 sealed.open(endpoint.requests, endpoint.operation, subject, reply, data, received), reply
             )
         if not envelope.is_envelope(data):
-            said = header_block.unpack(headers)
-            request = foreign.request(endpoint.operation, data, said, id=new_id(), now=received)
-            self._tasks.spawn(self._answer_foreign(endpoint, request, reply), endpoint.operation)
+            self._take_foreign(endpoint, reply, data, headers, received)
             return None
         try:
             request = message.open_request(data, endpoint.operation, reply, self._senders, received, endpoint.requests)
         except Unintroduced as fault:
             # An answer goes to inboxes only, as nobody is known who would have asked for it.
-            if reply.startswith(b"_INBOX."):
+            if reply.startswith(subjects.INBOXES):
                 self._send(reply, message.pack_credential_needed(self._sender, fault.asked.id, new_id()), b"")
             return None
         except Unreadable:
@@ -140,6 +138,15 @@ class Server:
             self._report(f"{endpoint.operation}: message refused", fault)
             return None
         return self._asked(request, reply)
+
+    def _take_foreign(self, endpoint: Endpoint, reply: bytes, data: bytes, headers: bytes, received: float) -> None:
+        if not reply.startswith(subjects.INBOXES):
+            fault = EnvelopeFault("its reply would go to what is no inbox; who asks listens at _INBOX.>")
+            self._report(f"{endpoint.operation}: message refused", fault)
+            return
+        said = header_block.unpack(headers)
+        request = foreign.request(endpoint.operation, data, said, id=new_id(), now=received)
+        self._tasks.spawn(self._answer_foreign(endpoint, request, reply), endpoint.operation)
 
     def _asked(self, request: Request | None, reply: bytes) -> Request | None:
         """Answer a ping; return what is to be served."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from crossply.wire.sealed.calling import SealedCaller
 from crossply.wire.sealed.events import SealedEvents
+from crossply.wire.sealed.keeping import SealedStore
 from crossply.wire.sealed.sealing import Sealing
 from crossply.wire.sealed.serving import SealedServer
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from crossply.clock import Clock
     from crossply.wire.calling import Caller
-    from crossply.wire.link import LinkConfig
+    from crossply.wire.link import LinkConfig, Store
     from crossply.wire.mux import Mux
     from crossply.wire.sealed.own_keys import OwnKeys
     from crossply.wire.senders import Sender, Senders
@@ -38,3 +39,7 @@ class SealedLink:
     def server(self, answer: Callable[[bytes, bytes, bytes], None], forget: Callable[[], None]) -> SealedServer:
         """Return what opens calls and seals their replies, which ``answer`` sends; ``forget`` drops forms of calls."""
         return SealedServer(self.sealing, self._sender, answer, forget, self._now)
+
+    def store(self, store: Store) -> SealedStore:
+        """Return a store of the service's own, in which everything is sealed to it."""
+        return SealedStore(store, self.sealing)

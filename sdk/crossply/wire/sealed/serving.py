@@ -12,7 +12,7 @@ from crossply.names import new_id
 from crossply.seal import layout, schedule
 from crossply.seal.faults import Reason, SealFault, SessionSpent
 from crossply.seal.refusal import refusal
-from crossply.wire import envelope, foreign, message
+from crossply.wire import envelope, foreign, message, subjects
 from crossply.wire import headers as header_block
 from crossply.wire.envelope import EnvelopeFault
 from crossply.wire.message import Unreadable
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 _FORMS: Final = 1024
 _PAIR: Final = layout.begin(schedule.PAIR)
-_INBOXES: Final = b"_INBOX."
 _KID: Final = slice(16, 24)
 _MID: Final = slice(layout.SIZE - message.ID, layout.SIZE)
 
@@ -131,13 +130,13 @@ class SealedServer:
             # What it repeats is answered: a refusal would come to the same inbox, and maybe sooner.
             return
         mid = data[_MID]
-        if len(mid) == message.ID and reply.startswith(_INBOXES):
+        if len(mid) == message.ID and reply.startswith(subjects.INBOXES):
             self._answer(reply, refusal(mid), b"")
 
     def _refuse_unsealed(self, operation: str, reply: bytes, data: bytes) -> None:
         why = f"{operation}: messages that are not sealed are not taken here (encryption: strict)"
         self._sealing.tell(operation, SealFault(Reason.UNSUPPORTED, why))
-        if not reply.startswith(_INBOXES):
+        if not reply.startswith(subjects.INBOXES):
             return
         if envelope.is_envelope(data):
             with suppress(EnvelopeFault):
