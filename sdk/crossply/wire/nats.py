@@ -92,7 +92,8 @@ class NatsLink:
         self._announcer = Announcer(config, broker, self._mux, self._sender, self._senders, self._report, sealing)
         self._observer = Observer(config, broker, self._sender, self._senders, self._report)
         self._store = Bucket(jetstream, subjects.bucket(config.tenant))
-        self.replies: Store = Bucket(jetstream, subjects.replies(config.tenant, config.service))
+        replies = Bucket(jetstream, subjects.replies(config.tenant, config.service))
+        self.replies: Store = replies if sealed is None else sealed.store(replies)
         self.shares: SharesOfRates = SharesOnWire(
             config, broker, self._mux, self._sender, self._senders, now, self._report
         )

@@ -7,20 +7,23 @@ from typing import TYPE_CHECKING
 from crossply.wire import subjects
 from crossply.wire.sealed.calling import SealedCaller
 from crossply.wire.sealed.events import SealedEvents
+from crossply.wire.sealed.keeping import SealedStore
 from crossply.wire.sealed.lookup import CredentialLookup
 from crossply.wire.sealed.sealing import Sealing
 from crossply.wire.sealed.serving import SealedServer
 from crossply.wire.store import Bucket
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from crossply.clock import Clock
     from crossply.tasks import Tasks
     from crossply.wire.calling import Caller
     from crossply.wire.jetstream import JetStream
-    from crossply.wire.link import LinkConfig
+    from crossply.wire.link import LinkConfig, Store
     from crossply.wire.mux import Mux
     from crossply.wire.sealed.own_keys import OwnKeys
-    from crossply.wire.sealed.serving import Answer, Late
+    from crossply.wire.sealed.serving import Again, Answer
     from crossply.wire.senders import Sender, Senders
     from crossply.wire.supervisor import Supervisor
 
@@ -61,6 +64,12 @@ class SealedLink:
             lookup=self._lookup,
         )
 
-    def server(self, answer: Answer, late: Late) -> SealedServer:
-        """Return what opens calls and seals their replies, which ``answer`` sends; ``late`` serves what had to wait."""
-        return SealedServer(self.sealing, self._sender, answer, late, self._now, self._lookup)
+    def server(self, answer: Answer, again: Again, forget: Callable[[], None]) -> SealedServer:
+        """Return what opens calls and seals their replies; ``SealedServer`` says what it calls."""
+        return SealedServer(
+            self.sealing, self._sender, answer=answer, again=again, forget=forget, now=self._now, lookup=self._lookup
+        )
+
+    def store(self, store: Store) -> SealedStore:
+        """Return a store of the service's own, in which everything is sealed to it."""
+        return SealedStore(store, self.sealing)
