@@ -17,7 +17,6 @@ from tests.support.policies import Policies
 from tests.support.vouched import VouchedMeshes
 from tests.support.waiting import eventually
 
-
 _TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
