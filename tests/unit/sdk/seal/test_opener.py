@@ -186,6 +186,15 @@ def test_a_credential_counts_from_its_beginning_to_its_end(pair: Pair) -> None:
     assert refused(pair.open, pair.request()) is Reason.CREDENTIAL_EXPIRED
 
 
+def test_a_credential_ends_in_a_session_that_runs(pair: Pair) -> None:
+    pair.clock.now = NOW + DAY * 1000 - 2_000
+    pair.open(pair.request())
+    pair.clock.now += 1_999
+    pair.open(pair.request())
+    pair.clock.now += 1
+    assert refused(pair.open, pair.request()) is Reason.CREDENTIAL_EXPIRED
+
+
 def test_a_revoked_credential_ends_in_a_session_that_runs(pair: Pair) -> None:
     serial = pair.open(pair.request()).member.serial
     pair.callee.credentials.revoke(sign(Revoked(1, {serial: NOW // 1000}), pair.authority.key))
