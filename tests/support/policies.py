@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from crossply.control import keys, record
 from crossply.control.record import Announcement, Change, Checkpoint, Head, Kept, Record
-from crossply.wire.link import Link
+from crossply.wire.link import Link, Store
 from crossply_policy import canonical
 from crossply_policy.parse import parse
 from crossply_registry.revisions import contents
@@ -28,6 +28,11 @@ class Policies:
         self._head_at = 0
         self.head = Head(0, 0, "", b"")
         self.revision = 0
+
+    @property
+    def store(self) -> Store:
+        """Return where it lies."""
+        return self._link.store
 
     async def begin(self) -> None:
         """Create the bucket and revision 0, which changes nothing."""

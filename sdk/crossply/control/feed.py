@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from crossply.control import record
-from crossply.control.history import History, Position
+from crossply.control.history import History, Position, WentBack
 from crossply.control.record import Announcement, Kept, RecordFault, VerifyKey
 from crossply.telemetry.logs import get_logger
 from crossply.wire.link import StoreUnavailable
@@ -48,6 +48,7 @@ class PolicyFeed:
         self._moving = asyncio.Lock()
         self._catching_up = False
         self._incomplete = False
+        self._went_back = False
         self._watching: Closable | None = None
         self.refused = ""
 
@@ -103,6 +104,11 @@ class PolicyFeed:
             if self._position.behind(message.head):
                 record.verify_head(message.head, self._key)
                 self._tasks.spawn(self._follow(message), "policy revision")
+            elif self._position.ahead(message.head):
+                # One of several registries may be late by a moment; a store that is, was put back.
+                record.verify_head(message.head, self._key)
+                self._log.info("announcement_older", revision=message.head.revision, than=self.revision)
+                self._tasks.spawn(self.catch_up(), "policy looked at again")
             elif self._incomplete and not self._moving.locked():
                 self._tasks.spawn(self._complete(), "policy completed")
         except RecordFault as fault:
@@ -140,6 +146,7 @@ class PolicyFeed:
         except StoreUnavailable as error:
             self._log.debug("policy_store_unavailable", error=str(error))
         except (RecordFault, PolicyInvalid) as fault:
+            self._went_back = isinstance(fault, WentBack)
             self._refuse(str(fault))
         finally:
             self._catching_up = False
@@ -148,6 +155,8 @@ class PolicyFeed:
         newest = await self._history.newest(self._position, leader=leader)
         if newest is not self._position:
             await self._move_to(newest, {})
+        elif self._went_back:
+            self._went_back, self.refused = False, ""
 
     async def _move_to(self, position: Position, carried: Mapping[str, bytes]) -> None:
         """Bring the documents of a position that concern this process, compile, adopt; all or nothing."""

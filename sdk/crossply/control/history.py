@@ -21,6 +21,10 @@ _MISSING_RETRY = 0.05
 _TRIES = 5
 
 
+class WentBack(RecordFault):
+    """The store shows an older state than was seen before: no registry writes so."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
     """A revision and the documents in force at it, by ``kind/name``; generation 0 is before the first."""
@@ -33,6 +37,10 @@ class Position:
     def behind(self, head: Head) -> bool:
         """Whether ``head`` is newer: a later revision, or any revision of a later generation."""
         return (head.generation, head.revision) > (self.generation, self.revision)
+
+    def ahead(self, head: Head) -> bool:
+        """Whether ``head`` is older."""
+        return (head.generation, head.revision) < (self.generation, self.revision)
 
     def after(self, change: Record, name: str) -> Position:
         """Return the position that the next record leads to; ``name`` is that record's hash.
@@ -63,11 +71,20 @@ class History:
     async def newest(self, known: Position, *, leader: bool) -> Position:
         """Return the newest position, ``known`` itself when nothing is newer.
 
-        Raise ``RecordFault`` when what lies there does not verify, ``StoreUnavailable`` when it cannot be read.
+        Raise ``RecordFault`` when what lies there does not verify, ``WentBack`` when it is older than what is known,
+        ``StoreUnavailable`` when it cannot be read.
         ``leader`` reads the freshest copy: a replica that lags may still hold what was since overwritten.
         """
         head = await self._head(leader=leader)
-        if head is None or not known.behind(head):
+        if head is None and not known.generation:
+            return known
+        if head is None or known.ahead(head):
+            there = "nothing" if head is None else f"revision {head.revision} of generation {head.generation}"
+            raise WentBack(
+                f"the store went back from revision {known.revision} of generation {known.generation} to {there}:"
+                " an older state was put in its place; what was seen stays in force"
+            )
+        if not known.behind(head):
             return known
         at = known
         if head.generation != at.generation or head.revision - at.revision > record.CHECKPOINT_EVERY:

@@ -88,6 +88,8 @@ class RevocationFeed:
         else:
             if held is not None:
                 self._take(held.value)
+            elif self._number:
+                self._log.warning("revocations_refused", why=f"the store holds none; {self._number} was seen before")
         finally:
             self._reading = False
 

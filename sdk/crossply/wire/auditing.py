@@ -6,12 +6,10 @@ from base64 import b64decode
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-import msgspec
-
 from crossply.handler import MSGPACK, Kind, Peer
 from crossply.wire import envelope, subjects
 from crossply.wire.envelope import EnvelopeFault
-from crossply.wire.jetstream import NOT_FOUND, JetStream, JetStreamFault, raise_fault
+from crossply.wire.jetstream import NOT_FOUND, JetStream, JetStreamFault, decoded, raise_fault
 from crossply.wire.link import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -80,8 +78,8 @@ class AuditOnWire:
         packed, headers = envelope.pack(spoken), {"Nats-Msg-Id": batch_id.hex()}
         answer, _ = await self._jetstream.message(self._subject, packed, headers=headers, timeout=STORED_WITHIN)
         try:
-            raise_fault("audit", msgspec.json.decode(answer))
-        except (JetStreamFault, msgspec.DecodeError) as fault:
+            raise_fault("audit", decoded("audit", answer))
+        except JetStreamFault as fault:
             raise StoreUnavailable(str(fault)) from fault
 
     async def ensure(self, plan: AuditPlan) -> bool:

@@ -143,7 +143,7 @@ class Delivery:
                 self._room.release()
 
     def _request(self, event: Event, channel: str) -> Request:
-        delivery, sequence, stored = _place(event.reply)
+        delivery, sequence, stored = place(event.reply)
         age = max(0.0, time.time() - stored) if stored else 0.0
         if self._sealed is not None and self._sealed.takes(event.data):
             request = self._sealed.open(event.data, channel, stored, self._now())
@@ -198,10 +198,13 @@ def _foreign_id(subject: str, sequence: int) -> bytes:
     return hashlib.blake2b(f"{subject}/{sequence}".encode(), digest_size=16).digest()
 
 
-def _place(ack: str) -> tuple[int, int, float]:
+def place(ack: str) -> tuple[int, int, float]:
     """Return delivery count, stream sequence and unix seconds of storing from an ack subject, old form or new."""
     tokens = ack.split(".")
     at = 4 if len(tokens) == _ACK_V1 else 6
     if len(tokens) != _ACK_V1 and len(tokens) < _ACK_V2:
         return 1, 0, 0.0
-    return int(tokens[at]), int(tokens[at + 1]), int(tokens[at + 3]) / _NANOSECONDS
+    try:
+        return int(tokens[at]), int(tokens[at + 1]), int(tokens[at + 3]) / _NANOSECONDS
+    except (ValueError, OverflowError):
+        return 1, 0, 0.0

@@ -77,13 +77,24 @@ class JetStream:
     async def api(self, verb: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """Send an API request such as ``STREAM.INFO.name``; raise ``JetStreamFault`` when it is refused."""
         answer, _ = await self.message(f"$JS.API.{verb}", msgspec.json.encode(body) if body is not None else b"")
-        said: dict[str, Any] = msgspec.json.decode(answer)
+        said = decoded(verb, answer)
         raise_fault(verb, said)
         return said
+
+
+def decoded(what: str, answer: bytes) -> dict[str, Any]:
+    """Return what an answer says; raise ``StoreUnavailable`` for one that says nothing."""
+    try:
+        return msgspec.json.decode(answer, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise StoreUnavailable(f"{what}: the answer is none of JetStream's: {error}") from error
 
 
 def raise_fault(what: str, said: dict[str, Any]) -> None:
     """Raise the fault that an answer holds, if it holds one."""
     error = said.get("error")
+    if isinstance(error, dict):
+        fault = msgspec.convert(error, dict[str, Any])
+        raise JetStreamFault(what, fault.get("code", 500), fault.get("err_code", 0), fault.get("description", ""))
     if error is not None:
-        raise JetStreamFault(what, error.get("code", 500), error.get("err_code", 0), error.get("description", ""))
+        raise JetStreamFault(what, 500, 0, "an error that does not decode")

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
-
-import msgspec
+from typing import TYPE_CHECKING
 
 from crossply.errors import (
     DeadlineExceeded,
@@ -20,7 +18,7 @@ from crossply.errors import (
 from crossply.handler import JSON, Request, Response
 from crossply.wire import subjects
 from crossply.wire.denials import BROKER
-from crossply.wire.jetstream import NotAllowed
+from crossply.wire.jetstream import JetStreamFault, NotAllowed, decoded, raise_fault
 from crossply.wire.link import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -103,19 +101,16 @@ class Publisher:
 
 def _acknowledged(request: Request, raw: bytes, *, first: bool) -> Response:
     try:
-        said: dict[str, Any] = msgspec.json.decode(raw)
-    except msgspec.DecodeError as error:
-        raise IntegrityFailed(f"{request.operation}: the ack does not decode", origin=Origin.WIRE) from error
-    if "error" in said:
-        code = said["error"].get("err_code", 0)
-        text = said["error"].get("description", "")
-        if said["error"].get("code") == 503:  # noqa: PLR2004 - no leader: the same bytes may go again
-            raise StoreUnavailable(text)
+        said = decoded(request.operation, raw)
+        raise_fault(request.operation, said)
+    except JetStreamFault as fault:
+        if fault.code == 503:  # noqa: PLR2004 - no leader: the same bytes may go again
+            raise StoreUnavailable(str(fault)) from fault
         raise EndpointFailed(
-            f"{request.operation}: the stream refused the event: {text} ({code})",
-            executed=Executed.NO,
-            origin=Origin.WIRE,
-        )
+            f"{request.operation}: the stream refused the event: {fault}", executed=Executed.NO, origin=Origin.WIRE
+        ) from fault
+    if said.get("stream") != subjects.stream(request.service):
+        raise StoreUnavailable("the answer is no ack of the channel's stream; somebody at the broker put it there")
     # An id of the caller's own choice is there to be used again; one that was made at random is not.
     if said.get("duplicate") and first and not request.idempotent:
         raise IntegrityFailed(

@@ -24,6 +24,7 @@ _PAUSE = 0.5
 _DENIED_PAUSE = 5.0
 _RECENT = 1024
 _EVENTS = f"{subjects.EVENTS}.".encode()
+_ACKS = b"$JS.ACK."
 _NANOSECONDS = 1_000_000_000
 _IDLE, _NO_MESSAGES, _EXPIRED, _NO_CONSUMER = "100", "404", "408", "503"
 _DENIED = "403"
@@ -117,6 +118,8 @@ class Pulling:
 
     def _arrived(self, subject: bytes, reply: bytes, data: bytes, block: bytes) -> None:
         if subject.startswith(_EVENTS):
+            if not reply.startswith(_ACKS):
+                return  # no consumer delivers so, and its verdict would go wherever somebody at the broker likes
             if reply in self._recent:
                 return  # it came over both connections of a hand-over
             self._recent[reply] = None

@@ -13,7 +13,7 @@ from crossply.names import new_id
 from crossply.wire import envelope, foreign, message, subjects
 from crossply.wire import headers as header_block
 from crossply.wire.envelope import EnvelopeFault
-from crossply.wire.forms import KEY, ReplyWriter, RequestReader
+from crossply.wire.forms import KEY, ReplyWriter
 from crossply.wire.message import Unintroduced, Unreadable
 from crossply.wire.prompt import Rest, begin
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from crossply.handler import Handler
     from crossply.tasks import Tasks
+    from crossply.wire.forms import RequestForm
     from crossply.wire.link import LinkConfig
     from crossply.wire.listening import Listening
-    from crossply.wire.sealed.forms import RequestReader as SealedReader
     from crossply.wire.sealed.serving import SealedServer
     from crossply.wire.senders import Sender, Senders
     from crossply.wire.supervisor import Supervisor
@@ -45,7 +45,7 @@ class Server:
         senders: Senders,
         tasks: Tasks,
         report: Callable[[str, BaseException], None],
-        sealed: Callable[[Callable[[bytes, bytes, bytes], None]], SealedServer] | None = None,
+        sealed: Callable[[Callable[[bytes, bytes, bytes], None], Callable[[], None]], SealedServer] | None = None,
     ) -> None:
         self._config = config
         self._broker = broker
@@ -56,7 +56,7 @@ class Server:
         self._endpoints: dict[bytes, Endpoint] = {}
         self._own: Listening | None = None
         self._loop = asyncio.get_running_loop()
-        self._sealed = None if sealed is None else sealed(self._send)
+        self._sealed = None if sealed is None else sealed(self._send, self.forget)
 
     def serve(self, endpoint: str, handler: Handler, *, prompt: bool = False) -> Serving:
         """Join the service's queue group for an endpoint, and take what addresses this instance."""
@@ -94,11 +94,17 @@ class Server:
             absent = _nobody if self._own is not None else _gone
             endpoint = Endpoint(name.decode(), f"{self._config.service}.{name.decode()}", absent)
         form = endpoint.requests.get(data[:KEY])
-        request = None if form is None else form.open(data, reply, received)
-        if request is None:
-            request = self._opened(endpoint, subject, reply, data, headers, received)
+        try:
+            request = None if form is None else form.open(data, subject, reply, received)
             if request is None:
-                return
+                request = self._opened(endpoint, subject, reply, data, headers, received)
+        except Unreadable as fault:
+            # Who sent it is known, so it is told: it would wait for nothing.
+            refused = Response(failure=InvalidArgument(f"{endpoint.operation}: {fault}"))
+            self._send(reply, self._pack(fault.asked, reply, refused), b"")
+            return
+        if request is None:
+            return
         if endpoint.prompt:
             self._answer_now(endpoint, request, reply)
         else:
@@ -107,10 +113,15 @@ class Server:
     def _opened(
         self, endpoint: Endpoint, subject: bytes, reply: bytes, data: bytes, headers: bytes, received: float
     ) -> Request | None:
-        """Return the request in a message that fits no form; deal with what is none, and return ``None``."""
+        """Return the request in a message that fits no form; deal with what is none, and return ``None``.
+
+        Raise ``Unreadable`` where whoever sent it is to be told.
+        """
         sealed = self._sealed
         if sealed is not None and sealed.takes(data):
-            return self._asked(sealed.open(endpoint.sealed, endpoint.operation, subject, reply, data, received), reply)
+            return self._asked(
+                sealed.open(endpoint.requests, endpoint.operation, subject, reply, data, received), reply
+            )
         if not envelope.is_envelope(data):
             self._take_foreign(endpoint, reply, data, headers, received)
             return None
@@ -119,13 +130,10 @@ class Server:
         except Unintroduced as fault:
             # An answer goes to inboxes only, as nobody is known who would have asked for it.
             if reply.startswith(subjects.INBOXES):
-                self._send(reply, message.pack_credential_needed(self._sender, fault.mid, new_id()), b"")
+                self._send(reply, message.pack_credential_needed(self._sender, fault.asked.id, new_id()), b"")
             return None
-        except Unreadable as fault:
-            # Who sent it is known, so it is told: it would wait for nothing.
-            refused = Response(failure=InvalidArgument(f"{endpoint.operation}: {fault}"))
-            self._send(reply, message.pack_response(self._sender, fault.mid, refused, new_id()), b"")
-            return None
+        except Unreadable:
+            raise
         except EnvelopeFault as fault:
             self._report(f"{endpoint.operation}: message refused", fault)
             return None
@@ -265,9 +273,8 @@ class Endpoint:
     operation: str
     handler: Handler
     prompt: bool = False
-    requests: dict[bytes, RequestReader] = field(default_factory=dict[bytes, RequestReader])
+    requests: dict[bytes, RequestForm] = field(default_factory=dict[bytes, "RequestForm"])
     replies: dict[str, ReplyWriter] = field(default_factory=dict[str, ReplyWriter])
-    sealed: dict[bytes, SealedReader] = field(default_factory=dict[bytes, "SealedReader"])
     short: dict[str, ReplyWriter] = field(default_factory=dict[str, ReplyWriter])
 
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from base64 import b64decode
-from typing import Any
-
 import msgspec
 
 from crossply.wire import headers
-from crossply.wire.jetstream import NOT_FOUND, JetStream, JetStreamFault, raise_fault
+from crossply.wire.jetstream import NOT_FOUND, JetStream, JetStreamFault, decoded, raise_fault
 from crossply.wire.link import Conflict, Entry, StoreUnavailable
 
 _EXPECTED = "Nats-Expected-Last-Subject-Sequence"
-_SEQUENCE, _OPERATION = "Nats-Sequence", "KV-Operation"
+_SUBJECT, _SEQUENCE, _OPERATION = "Nats-Subject", "Nats-Sequence", "KV-Operation"
 _WRONG_LAST = frozenset({10071, 10164})
+
+
+class _Stored(msgspec.Struct):
+    """A message as JetStream tells of it; ``data`` and ``hdrs`` are base64 in JSON."""
+
+    subject: str
+    seq: int
+    data: bytes = b""
+    hdrs: bytes = b""
 
 
 class Bucket:
@@ -36,6 +42,8 @@ class Bucket:
             return await self._from_leader(subject)
         if status:
             raise StoreUnavailable(f"bucket answered {status}")
+        if said.get(_SUBJECT) != subject or not said.get(_SEQUENCE, "").isdecimal():
+            raise _unasked(key)
         if _OPERATION in said:
             return None
         return Entry(answer, int(said[_SEQUENCE]))
@@ -47,10 +55,15 @@ class Bucket:
             if fault.code == NOT_FOUND:
                 return None
             raise StoreUnavailable(str(fault)) from fault
-        found: dict[str, Any] = said["message"]
-        if "hdrs" in found and _OPERATION.encode() in b64decode(found["hdrs"]):
+        try:
+            found = msgspec.convert(said.get("message"), _Stored)
+        except msgspec.ValidationError as error:
+            raise _unasked(subject) from error
+        if found.subject != subject:
+            raise _unasked(subject)
+        if _OPERATION.encode() in found.hdrs:
             return None
-        return Entry(b64decode(found.get("data", "")), int(found["seq"]))
+        return Entry(found.data, found.seq)
 
     async def create(self, key: str, value: bytes) -> int:
         """Write a key that must not exist."""
@@ -62,11 +75,18 @@ class Bucket:
 
     async def _write(self, key: str, value: bytes, expected: int) -> int:
         answer, _ = await self._jetstream.message(self._subject + key, value, headers={_EXPECTED: str(expected)})
-        said: dict[str, Any] = msgspec.json.decode(answer)
+        said = decoded(key, answer)
         try:
             raise_fault(key, said)
         except JetStreamFault as fault:
             if fault.number in _WRONG_LAST:
                 raise Conflict(f"{key} is not at revision {expected} any more") from fault
             raise StoreUnavailable(str(fault)) from fault
-        return int(said["seq"])
+        sequence = said.get("seq")
+        if not isinstance(sequence, int):
+            raise _unasked(key)
+        return sequence
+
+
+def _unasked(key: str) -> StoreUnavailable:
+    return StoreUnavailable(f"{key}: the answer is none to the question; somebody at the broker put it there")

@@ -36,9 +36,9 @@ class SealedLink:
         sender, now = self._sender, self._now
         return SealedCaller(self.sealing, plain, broker=broker, mux=mux, sender=sender, senders=senders, now=now)
 
-    def server(self, answer: Callable[[bytes, bytes, bytes], None]) -> SealedServer:
-        """Return what opens calls and seals their replies, which ``answer`` sends."""
-        return SealedServer(self.sealing, self._sender, answer, self._now)
+    def server(self, answer: Callable[[bytes, bytes, bytes], None], forget: Callable[[], None]) -> SealedServer:
+        """Return what opens calls and seals their replies, which ``answer`` sends; ``forget`` drops forms of calls."""
+        return SealedServer(self.sealing, self._sender, answer, forget, self._now)
 
     def store(self, store: Store) -> SealedStore:
         """Return a store of the service's own, in which everything is sealed to it."""

@@ -126,6 +126,36 @@ async def test_an_older_announcement_is_not_gone_back_to(stage: Stage) -> None:
     assert (stage.attempts, stage.feed.revision) == (5, 2)
 
 
+async def test_a_store_that_went_back_changes_nothing_and_is_said_until_it_is_mended(stage: Stage) -> None:
+    old = stage.written.change(document(4))
+    await stage.link.hear(old)
+    earlier = dict(stage.written.values)
+    await stage.link.hear(stage.written.change(document(5)))
+    newer, stage.written.values = stage.written.values, earlier
+    await stage.link.hear(old)
+    assert (stage.attempts, stage.feed.revision) == (5, 2)
+    assert "went back from revision 2 of generation 1 to revision 1" in stage.feed.refused
+    stage.written.values = newer
+    await stage.link.hear(old)
+    assert (stage.attempts, stage.feed.revision, stage.feed.refused) == (5, 2, "")
+
+
+async def test_a_replica_that_lags_is_not_taken_for_a_store_that_went_back(stage: Stage) -> None:
+    old = stage.written.change(document(4))
+    await stage.link.hear(old)
+    stage.written.stale = {keys.HEAD: stage.written.values[keys.HEAD]}
+    await stage.link.hear(stage.written.change(document(5)))
+    await stage.link.hear(old)
+    assert (stage.feed.revision, stage.feed.refused) == (2, "")
+
+
+async def test_an_older_head_that_no_registry_signed_has_nothing_read(stage: Stage) -> None:
+    await stage.link.hear(stage.written.change(document(4)))
+    stage.written.reads.clear()
+    await stage.link.hear(encode(Announcement(Head(1, 0, "0" * 64, bytes(64)))))
+    assert stage.written.reads == []
+
+
 async def test_a_revision_that_cannot_be_used_leaves_the_last_good_one_and_says_why(stage: Stage) -> None:
     await stage.link.hear(stage.written.change(document(4)))
     await stage.link.hear(stage.written.change(("Service/billing", b"\x81\xa4kind\xa3new")))

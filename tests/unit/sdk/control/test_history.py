@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from crossply.control import keys, record
-from crossply.control.history import History, Position
+from crossply.control.history import History, Position, WentBack
 from crossply.control.record import Head, RecordFault, encode
 from crossply.wire.link import StoreUnavailable
 from tests.unit.sdk.control.histories import KEY, Written, begun, document
@@ -82,7 +82,12 @@ async def test_an_older_head_of_the_same_generation_is_not_gone_back_to() -> Non
     written.change(document(2))
     known = await newest(written)
     written.values = old
-    assert await newest(written, known) is known
+    with pytest.raises(WentBack, match=r"from revision 2 of generation 1 to revision 1 of generation 1"):
+        await newest(written, known)
+    written.values = {}
+    with pytest.raises(WentBack, match="to nothing"):
+        await newest(written, known)
+    assert (await newest(written)).generation == 0
 
 
 async def test_a_later_generation_is_followed_whatever_its_revision() -> None:

@@ -7,6 +7,7 @@ from typing import cast
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from crossply.control import keys
 from crossply.control.revocations import Notice, RevocationFeed
@@ -81,6 +82,17 @@ async def test_an_older_list_is_not_gone_back_to(stage: Stage) -> None:
     stage.link.store.entries[keys.REVOKED] = Entry(stage.signed(1), 9)
     await stage.feed.catch_up()
     assert stage.numbers == [2]
+
+
+async def test_a_store_that_has_no_list_any_more_takes_none_away_and_is_said(stage: Stage) -> None:
+    await stage.feed.start()
+    await stage.hear(2, stage.signed(2))
+    with capture_logs() as logs:
+        await stage.feed.catch_up()
+    assert stage.numbers == [2]
+    assert [each["why"] for each in logs if each["event"] == "revocations_refused"] == [
+        "the store holds none; 2 was seen before"
+    ]
 
 
 async def test_what_no_authority_signed_changes_nothing(stage: Stage) -> None:

@@ -75,7 +75,7 @@ async def test_no_callee_answers_one_call_with_what_it_sealed_for_another(wire: 
         asked = tlv(envelope.IN_REPLY_TO, answered or new_id())
         at = sent.index(asked[:3], layout.SIZE, end)
         block = sent[layout.SIZE : at] + asked + sent[at + len(asked) : end]
-        sealed = content("reply", said, b"a lie", block)
+        sealed = content("reply", said, b"a lie", len(block))
         return far.sealer.seal_reply(to, Kind.RESPONSE, wire.sent[-1].subject, new_id(), block, sealed)
 
     assert not await wire.believed(answering)

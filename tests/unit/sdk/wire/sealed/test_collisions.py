@@ -11,7 +11,8 @@ from crossply.handler import Kind, Request, Response
 from crossply.names import new_id
 from crossply.seal.credentials import Recipient
 from crossply.wire.envelope import EnvelopeFault
-from crossply.wire.sealed.forms import KEY, RequestReader
+from crossply.wire.forms import RequestForm
+from crossply.wire.sealed.forms import KEY
 from crossply.wire.sealed.link import SealedLink
 from crossply.wire.sealed.message import content, request_block, request_content
 from crossply.wire.sealed.serving import SealedServer
@@ -34,15 +35,18 @@ class World:
 
     vouching: Vouching = field(default_factory=Vouching)
     answers: list[tuple[bytes, bytes]] = field(default_factory=list[tuple[bytes, bytes]])
-    forms: dict[bytes, RequestReader] = field(default_factory=dict[bytes, RequestReader])
+    forms: dict[bytes, RequestForm] = field(default_factory=dict[bytes, RequestForm])
 
     def __post_init__(self) -> None:
         self.web, self.spy = a_link(self.vouching, "web", WEB), a_link(self.vouching, "spy", SPY)
         self.orders = a_link(self.vouching, "orders", ORDERS)
-        self.server: SealedServer = self.orders.server(lambda to, payload, _: self.answers.append((to, payload)))
+        self.server: SealedServer = self.orders.server(self._answer, self.forms.clear)
         for link in (self.web, self.spy, self.orders):
             object.__setattr__(link.sealing.keys.own, "cid", CID)  # frozen: nothing but a test may
             vars(link.sealing.keys.credentials)["_identify"] = same_id
+
+    def _answer(self, to: bytes, payload: bytes, _headers: bytes) -> None:
+        self.answers.append((to, payload))
 
     @property
     def to(self) -> Recipient:
@@ -56,13 +60,16 @@ class World:
         request = Request("orders.quote", b"a body", id=new_id(), traceparent=TRACE)
         introduction = link.sealing.keys.own.credential if introduced else b""
         block = request_block(vars(link)["_sender"], request, introduction, inbox + b"00000001")
-        kind, body = Kind.REQUEST, request_content(request, block)
+        kind, body = Kind.REQUEST, request_content(request, len(block))
         return link.sealing.sealer.seal_request(self.to, kind, SUBJECT, 5000, request.id, block, body)
 
     def asked(self, payload: bytes, inbox: bytes) -> str:
         """Have orders take a request; return who it takes its sender for, or nothing where it refuses it."""
         reply = inbox + b"00000001"
-        request = self.server.open(self.forms, "orders.quote", SUBJECT, reply, payload, time.monotonic())
+        form, now = self.forms.get(payload[:KEY]), time.monotonic()
+        request = None if form is None else form.open(payload, SUBJECT, reply, now)
+        if request is None:
+            request = self.server.open(self.forms, "orders.quote", SUBJECT, reply, payload, now)
         return "" if request is None or request.peer is None else request.peer.service
 
 
@@ -122,7 +129,7 @@ def test_the_reply_goes_to_who_asked_and_opens_nowhere_else(world: World) -> Non
     request = world.server.open(world.forms, "orders.quote", SUBJECT, reply, payload, time.monotonic())
     assert request is not None
     answer = world.server.pack(request, reply, Response(b"an answer"))
-    assert content("reply", b"", b"an answer", b"")[2:] not in answer
+    assert content("reply", b"", b"an answer", 0)[2:] not in answer
     with pytest.raises(EnvelopeFault):
         world.spy.sealing.opener.unseal_reply(answer, reply, world.to, request.id)
     world.web.sealing.keys.credentials.learn(world.orders.sealing.keys.own.raw)
