@@ -8,7 +8,7 @@ from crossply.handler import Kind
 from crossply.seal.faults import Reason
 from tests.unit.sdk.seal.members import MID, Instance, Pair, refused, shared_recipient
 
-NAMES = {"under its own name": "m7q2mzp4x3ad", "under the other's name": "m7q2mzp4x3ac"}
+NAMES: dict[str, str] = {"under its own name": "m7q2mzp4x3ad", "under the other's name": "m7q2mzp4x3ac"}
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def pair() -> Pair:
     return Pair()
 
 
-@pytest.fixture(params=NAMES.values(), ids=NAMES)
+@pytest.fixture(params=NAMES.values(), ids=list(NAMES))
 def sibling(pair: Pair, request: pytest.FixtureRequest) -> Instance:
     """An instance with keys of its own, a valid credential, and the key of the service."""
     return pair.instance("orders", request.param, shared=pair.shared)
