@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NoReturn
 
-from crossply.errors import CallError, EndpointFailed, InvalidArgument, NotFound, PayloadTooLarge, Unavailable
+from crossply.errors import CallError, EndpointFailed, InvalidArgument, PayloadTooLarge
 from crossply.handler import Kind, Request, Response
 from crossply.names import new_id
 from crossply.wire import envelope, foreign, message, subjects
@@ -16,6 +15,7 @@ from crossply.wire.envelope import EnvelopeFault
 from crossply.wire.forms import KEY, ReplyWriter
 from crossply.wire.message import Unintroduced, Unreadable
 from crossply.wire.prompt import Rest, begin
+from crossply.wire.served import Endpoint, absent
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -23,10 +23,9 @@ if TYPE_CHECKING:
 
     from crossply.handler import Handler
     from crossply.tasks import Tasks
-    from crossply.wire.forms import RequestForm
     from crossply.wire.link import LinkConfig
     from crossply.wire.listening import Listening
-    from crossply.wire.sealed.serving import SealedServer
+    from crossply.wire.sealed.serving import Again, Answer, SealedServer
     from crossply.wire.senders import Sender, Senders
     from crossply.wire.supervisor import Supervisor
 
@@ -45,7 +44,7 @@ class Server:
         senders: Senders,
         tasks: Tasks,
         report: Callable[[str, BaseException], None],
-        sealed: Callable[[Callable[[bytes, bytes, bytes], None], Callable[[], None]], SealedServer] | None = None,
+        sealed: Callable[[Answer, Again, Callable[[], None]], SealedServer] | None = None,
     ) -> None:
         self._config = config
         self._broker = broker
@@ -56,7 +55,7 @@ class Server:
         self._endpoints: dict[bytes, Endpoint] = {}
         self._own: Listening | None = None
         self._loop = asyncio.get_running_loop()
-        self._sealed = None if sealed is None else sealed(self._send, self.forget)
+        self._sealed = None if sealed is None else sealed(self._send, self._take_again, self.forget)
 
     def serve(self, endpoint: str, handler: Handler, *, prompt: bool = False) -> Serving:
         """Join the service's queue group for an endpoint, and take what addresses this instance."""
@@ -91,17 +90,14 @@ class Server:
         name = subject[subject.rfind(b".") + 1 :]
         endpoint = self._endpoints.get(name)
         if endpoint is None:
-            absent = _nobody if self._own is not None else _gone
-            endpoint = Endpoint(name.decode(), f"{self._config.service}.{name.decode()}", absent)
+            endpoint = self._absent(name)
         form = endpoint.requests.get(data[:KEY])
         try:
             request = None if form is None else form.open(data, subject, reply, received)
             if request is None:
                 request = self._opened(endpoint, subject, reply, data, headers, received)
         except Unreadable as fault:
-            # Who sent it is known, so it is told: it would wait for nothing.
-            refused = Response(failure=InvalidArgument(f"{endpoint.operation}: {fault}"))
-            self._send(reply, self._pack(fault.asked, reply, refused), b"")
+            self._tell(endpoint, reply, fault)
             return
         if request is None:
             return
@@ -109,6 +105,26 @@ class Server:
             self._answer_now(endpoint, request, reply)
         else:
             self._hold(endpoint, request, reply, endpoint.handler(request), None)
+
+    def _absent(self, name: bytes) -> Endpoint:
+        return absent(name.decode(), self._config.service, left=self._own is None)
+
+    def _take_again(self, subject: bytes, reply: bytes, data: bytes, received: float) -> None:
+        """Take a sealed message that waited until its sender was looked up."""
+        name = subject[subject.rfind(b".") + 1 :]
+        endpoint = self._endpoints.get(name) or self._absent(name)
+        try:
+            request = self._opened(endpoint, subject, reply, data, b"", received)
+        except Unreadable as fault:
+            self._tell(endpoint, reply, fault)
+            return
+        if request is not None:
+            self._hold(endpoint, request, reply, endpoint.handler(request), None)
+
+    def _tell(self, endpoint: Endpoint, reply: bytes, fault: Unreadable) -> None:
+        """Answer a request that cannot be read: whoever sent it is known, and would wait for nothing."""
+        failed = Response(failure=InvalidArgument(f"{endpoint.operation}: {fault}"))
+        self._send(reply, self._pack(fault.asked, reply, failed), b"")
 
     def _opened(
         self, endpoint: Endpoint, subject: bytes, reply: bytes, data: bytes, headers: bytes, received: float
@@ -256,31 +272,6 @@ class Server:
             f"{size} bytes are above the broker's limit of {self._broker.max_payload};"
             " raise its max_payload, or send less"
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """What is served under one name, and the forms of what comes and of what goes.
-
-    ``prompt`` says that the handler ends without waiting, but for its turn. ``short`` are the forms of replies that
-    leave this instance's credential out, as their requests left out the caller's.
-    """
-
-    name: str
-    operation: str
-    handler: Handler
-    prompt: bool = False
-    requests: dict[bytes, RequestForm] = field(default_factory=dict[bytes, "RequestForm"])
-    replies: dict[str, ReplyWriter] = field(default_factory=dict[str, ReplyWriter])
-    short: dict[str, ReplyWriter] = field(default_factory=dict[str, ReplyWriter])
-
-
-async def _gone(request: Request) -> Response:
-    return Response(failure=Unavailable(f"{request.operation}: this instance has left"))
-
-
-async def _nobody(request: Request) -> Response:
-    return Response(failure=NotFound(f"{request.operation}: no such endpoint at this instance"))
 
 
 class Serving:

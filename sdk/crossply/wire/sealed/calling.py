@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from crossply.errors import CallError, IntegrityFailed, NoResponders, Origin
@@ -24,10 +26,12 @@ if TYPE_CHECKING:
     from crossply.seal.opener import Unsealed
     from crossply.wire.calling import Caller
     from crossply.wire.mux import Attempt, Mux
+    from crossply.wire.sealed.lookup import CredentialLookup
     from crossply.wire.sealed.sealing import Sealing
     from crossply.wire.senders import Sender, Senders
     from crossply.wire.supervisor import Supervisor
 
+_CID: Final = slice(8, 16)
 _PLACES: Final = 8192
 _FORMS: Final = 64
 
@@ -57,6 +61,7 @@ class SealedCaller:
         sender: Sender,
         senders: Senders,
         now: Clock,
+        lookup: CredentialLookup | None = None,
     ) -> None:
         self._sealing = sealing
         self._broker = broker
@@ -65,6 +70,7 @@ class SealedCaller:
         self._sender = sender
         self._senders = senders
         self._now = now
+        self._lookup = lookup
         self._places: dict[_Address, Place] = {}
         sealing.on_change(self._places.clear)
 
@@ -91,7 +97,7 @@ class SealedCaller:
             try:
                 found = self._unsealed(request, place.to, token, introduction, reply)
             except SealFault as fault:
-                raise self._refused(request, fault) from fault
+                found = await self._looked_up(request, place.to, token, introduction, reply, fault)
             if found is None:
                 return await self._call(request, place)
         return self._read(request, place, found)
@@ -165,6 +171,20 @@ class SealedCaller:
         if introduction:
             sealing.sealer.introduced(to)
         return unsealed
+
+    async def _looked_up(
+        self, request: Request, to: Recipient, token: bytes, introduction: bytes, reply: bytes, fault: SealFault
+    ) -> Unsealed | None:
+        """Return the reply of who is not known here any more, once looked up; raise the error of any other fault."""
+        if self._lookup is not None and fault.reason is Reason.CREDENTIAL_MISSING:
+            with suppress(TimeoutError):
+                # The call ran: what is lost now is its outcome.
+                await asyncio.wait_for(self._lookup.find(reply[_CID]), request.deadline - self._now())
+            try:
+                return self._unsealed(request, to, token, introduction, reply)
+            except SealFault as again:
+                fault = again
+        raise self._refused(request, fault) from fault
 
     def _read(self, request: Request, place: Place, unsealed: Unsealed) -> Response:
         try:

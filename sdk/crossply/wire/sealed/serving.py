@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from crossply.errors import Unauthenticated
 from crossply.handler import Kind, Request, Response
@@ -27,11 +28,16 @@ if TYPE_CHECKING:
     from crossply.seal.holder import Holder
     from crossply.seal.opener import Unsealed
     from crossply.wire.forms import RequestForm
+    from crossply.wire.sealed.lookup import CredentialLookup
     from crossply.wire.sealed.sealing import Sealing
     from crossply.wire.senders import Sender
 
+    Answer: TypeAlias = Callable[[bytes, bytes, bytes], None]
+    Again: TypeAlias = Callable[[bytes, bytes, bytes, float], None]
+
 _FORMS: Final = 1024
 _PAIR: Final = layout.begin(schedule.PAIR)
+_CID: Final = slice(8, 16)
 _KID: Final = slice(16, 24)
 _MID: Final = slice(layout.SIZE - message.ID, layout.SIZE)
 
@@ -39,22 +45,28 @@ _MID: Final = slice(layout.SIZE - message.ID, layout.SIZE)
 class SealedServer:
     """Opens requests and seals replies; ``answer(reply, payload, headers)`` sends.
 
-    ``forget`` drops the forms of requests: they were learned under keys that are not the newest any more.
+    ``again(subject, reply, data, arrived)`` takes a message that waited until its sender was looked up. ``forget``
+    drops the forms of requests: they were learned under keys that are not the newest any more.
     """
 
     def __init__(
         self,
         sealing: Sealing,
         sender: Sender,
-        answer: Callable[[bytes, bytes, bytes], None],
+        *,
+        answer: Answer,
+        again: Again,
         forget: Callable[[], None],
         now: Clock,
+        lookup: CredentialLookup | None = None,
     ) -> None:
         self._sealing = sealing
         self._sender = sender
         self._answer = answer
+        self._again = again
         self._forget = forget
         self._now = now
+        self._lookup = lookup
         self._replies: dict[Member | None, ReplyWriter] = {}
         self._renewed_at = -math.inf
         sealing.keys.on_renewal(self._renewed)
@@ -81,13 +93,29 @@ class SealedServer:
         try:
             unsealed = self._sealing.opener.unseal_request(data, subject, reply)
         except SealFault as fault:
-            self._refuse(operation, reply, data, fault, None)
+            missing = fault.reason is Reason.CREDENTIAL_MISSING
+            if not (missing and self._set_aside(subject, reply, data, now)):
+                self._refuse(operation, reply, data, fault, None)
             return None
         try:
             return self._read(forms, operation, subject, reply, unsealed, now)
         except SealFault as fault:
             self._refuse(operation, reply, data, fault, unsealed.member)
             return None
+
+    def _set_aside(self, subject: bytes, reply: bytes, data: bytes, now: float) -> bool:
+        """Have a request taken again once its sender has been looked up; return False where that is not done.
+
+        Nothing of it is believed yet: what is not for a key of this instance, or for no inbox, is not asked about.
+        """
+        lookup, sealing = self._lookup, self._sealing
+        if (
+            lookup is None
+            or not reply.startswith(subjects.INBOXES)
+            or sealing.keys.ring.find(data[_KID], sealing.clock()) is None
+        ):
+            return False
+        return lookup.set_aside(data[_CID], len(data), partial(self._again, subject, reply, data, now))
 
     def _read(
         self,

@@ -37,13 +37,16 @@ class World:
     def __post_init__(self) -> None:
         self.web, self.spy = a_link(self.vouching, "web", WEB), a_link(self.vouching, "spy", SPY)
         self.orders = a_link(self.vouching, "orders", ORDERS)
-        self.server: SealedServer = self.orders.server(self._answer, self.forms.clear)
+        self.server: SealedServer = self.orders.server(self._answer, self._again, self.forms.clear)
         for link in (self.web, self.spy, self.orders):
             object.__setattr__(link.sealing.keys.own, "cid", CID)  # frozen: nothing but a test may
             vars(link.sealing.keys.credentials)["_identify"] = same_id
 
     def _answer(self, to: bytes, payload: bytes, _headers: bytes) -> None:
         self.answers.append((to, payload))
+
+    def _again(self, _subject: bytes, _reply: bytes, _data: bytes, _arrived: float) -> None:
+        raise AssertionError("nobody is looked up")
 
     @property
     def to(self) -> Recipient:
