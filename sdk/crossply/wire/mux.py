@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import math
+import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -53,7 +54,8 @@ class Mux:
         self._from = len(self.prefix)
         self._now = now
         self._loop = asyncio.get_running_loop()
-        self._tokens = itertools.count(1)
+        # Not from 1: whoever has a callee refuse something to another's inbox is not to know which attempt waits there.
+        self._tokens = itertools.count(1 + secrets.randbits(32))
         self._attempts: dict[bytes, Attempt] = {}
         self._listeners: dict[bytes, Listener] = {}
         self._alarm = Alarm(self._expire, now)
