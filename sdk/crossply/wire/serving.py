@@ -92,7 +92,8 @@ class Server:
         endpoint = self._endpoints.get(name)
         if endpoint is None:
             absent = _nobody if self._own is not None else _gone
-            endpoint = Endpoint(name.decode(), f"{self._config.service}.{name.decode()}", absent)
+            said = name.decode(errors="replace")
+            endpoint = Endpoint(said, f"{self._config.service}.{said}", absent)
         form = endpoint.requests.get(data[:KEY])
         request = None if form is None else form.open(data, reply, received)
         if request is None:
