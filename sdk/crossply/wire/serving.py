@@ -107,7 +107,7 @@ class Server:
             self._hold(endpoint, request, reply, endpoint.handler(request), None)
 
     def _absent(self, name: bytes) -> Endpoint:
-        return absent(name.decode(), self._config.service, left=self._own is None)
+        return absent(name.decode(errors="replace"), self._config.service, left=self._own is None)
 
     def _take_again(self, subject: bytes, reply: bytes, data: bytes, received: float) -> None:
         """Take a sealed message that waited until its sender was looked up."""
