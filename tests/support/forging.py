@@ -81,7 +81,7 @@ class Message:
         """Return it as it travels, its tag and its signature made by a session over all that it is."""
         own: Any = held  # what a session keeps to itself, its member has
         block = b"".join(tlv(kind, value) for kind, value in self.tlvs) if self.block is None else self.block
-        seq = own._next() if self.seq is None else self.seq
+        seq = own.next() if self.seq is None else self.seq
         kept: bytes = own._ids
         ids = b"".join(self.ids.get(name, kept[part]) for name, part in _IDS.items())
         hlen = len(block) if self.hlen is None else self.hlen

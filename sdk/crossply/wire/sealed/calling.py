@@ -110,7 +110,7 @@ class SealedCaller:
             raise late(what)
         if connection is None:
             raise unconnected(what)
-        token, attempt = mux.open(what, pinged, now, deadline, request.id)
+        token, attempt = mux.open(what, pinged, now, deadline, request.id, first=request.attempt == 1)
         try:
             ttl, reply = message.time_to_live(deadline - now), mux.prefix + token
             payload = self._formed(request, place, token, ttl)
