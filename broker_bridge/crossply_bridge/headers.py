@@ -26,8 +26,21 @@ HOP_BY_HOP: Final = frozenset(
 
 _FRAMING: Final = HOP_BY_HOP | {"content-length", "host"}
 _TRACE: Final = frozenset({"traceparent", "tracestate", "baggage"})
-_EDGE: Final = ("crossply-", "nats-", "x-forwarded-")
+_RESERVED: Final = ("crossply-", "nats-")
+_EDGE: Final = (*_RESERVED, "x-forwarded-", "x-envoy-")
 _EDGE_NAMES: Final = frozenset({"forwarded", "x-real-ip"})
+_OVERRIDES: Final = frozenset(
+    {
+        "x-envoy-original-path",
+        "x-http-method",
+        "x-http-method-override",
+        "x-method-override",
+        "x-original-uri",
+        "x-original-url",
+        "x-rewrite-url",
+    }
+)
+"""What applications take for method and path instead of those that were decided about."""
 _NAMES: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _STRANGE: Final = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
 
@@ -48,8 +61,8 @@ def checked(fields: Fields) -> Fields:
 
 def end_to_end(fields: Fields) -> Fields:
     """Return the fields that travel on: not those of the hop, which `Connection` extends, nor the framing."""
-    gone = _FRAMING | named_by_connection(fields)
-    return [field for field in fields if field[0] not in gone]
+    named = named_by_connection(fields)
+    return [field for field in fields if field[0] not in named and _plain(field[0]) not in _FRAMING]
 
 
 def named_by_connection(fields: Fields) -> frozenset[str]:
@@ -64,8 +77,13 @@ def lowered(fields: Fields) -> Fields:
 
 
 def without_reserved(fields: Fields) -> Fields:
-    """Return the fields without those that mean something inside the mesh or to the broker."""
-    return [field for field in fields if not field[0].startswith(("crossply-", "nats-"))]
+    """Return the fields without those that mean something inside the mesh or to the broker, however they are spelt."""
+    return [field for field in fields if not _plain(field[0]).startswith(_RESERVED)]
+
+
+def without_overrides(fields: Fields) -> Fields:
+    """Return the fields of a request without those that would have it mean another method or path."""
+    return [field for field in fields if _plain(field[0]) not in _OVERRIDES]
 
 
 def from_outside(fields: Fields, *, peer: str, host: str | None) -> Fields:
@@ -74,14 +92,19 @@ def from_outside(fields: Fields, *, peer: str, host: str | None) -> Fields:
     Trace context is dropped here and travels with the call itself. What clients say of who forwarded for whom
     is replaced by what the bridge knows: the client's address, plain HTTP, and the host it asked for.
     """
-    kept = [
-        field
-        for field in end_to_end(fields)
-        if field[0] not in _TRACE and field[0] not in _EDGE_NAMES and not field[0].startswith(_EDGE)
-    ]
+    kept = [field for field in without_overrides(end_to_end(fields)) if not _of_the_edge(_plain(field[0]))]
     kept.append(("x-forwarded-for", peer))
     kept.append(("x-forwarded-proto", "http"))
     if host:
         kept.append(("x-forwarded-host", host))
     kept.append(("via", "1.1 crossply"))
     return kept
+
+
+def _of_the_edge(name: str) -> bool:
+    return name in _TRACE or name in _EDGE_NAMES or name.startswith(_EDGE)
+
+
+def _plain(name: str) -> str:
+    """Return a name as applications behind CGI or WSGI read it, to whom `_` and `-` are the same."""
+    return name.replace("_", "-")

@@ -9,7 +9,7 @@ from crossply.errors import InvalidArgument
 from crossply.handler import BYTES, Facts, Handler, Request, Response
 from crossply.telemetry import baggage
 from crossply_bridge.app_reply import AppReply
-from crossply_bridge.headers import HeaderFault, checked, end_to_end, lowered, without_reserved
+from crossply_bridge.headers import HeaderFault, checked, end_to_end, lowered, without_overrides, without_reserved
 from crossply_bridge.http_message import IDEMPOTENT, METHODS, Fields, HttpFault
 from crossply_bridge.request_target import parse_target
 from crossply_bridge.upstream import AppRequest
@@ -50,7 +50,7 @@ def _request(method: str, request: Request) -> AppRequest:
         fields = checked(lowered(request.http.headers))
     except (HttpFault, HeaderFault) as fault:
         raise InvalidArgument(f"HTTP request is refused: {fault}") from fault
-    headers = without_reserved(end_to_end(fields))
+    headers = without_overrides(without_reserved(end_to_end(fields)))
     if request.traceparent is not None:
         headers = [field for field in headers if field[0] not in {"traceparent", "tracestate"}]
         headers.append(("traceparent", request.traceparent))

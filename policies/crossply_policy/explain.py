@@ -96,7 +96,8 @@ def explain_telemetry(documents: Iterable[Document], service: str) -> tuple[Effe
 def explain_security(documents: Iterable[Document], service: str) -> tuple[Effective, ...]:
     """Return every value of how a service's messages are protected; raise PolicyInvalid as `compile_snapshot` does.
 
-    None as the value of `encryption` means `strict` where an authority vouches for the process, and else `off`.
+    None as the value of `encryption` means `strict` where an authority vouches for the process, and else `off`; as that
+    of `key_epoch` or `credential_lifetime`, what the authority's configuration says, which bounds them in any case.
     """
     return _of_process(documents, "Security", service, SecurityPolicy())
 

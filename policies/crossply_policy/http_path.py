@@ -11,7 +11,8 @@ from typing import Final
 from urllib.parse import unquote, unquote_to_bytes
 
 _PATH: Final = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})+")
-_HIDDEN: Final = re.compile(r"%(?:2[EF]|5C|[01][0-9A-F]|7F)", re.IGNORECASE)
+# Behind any number of %25 as well: what decodes a path twice would find it.
+_HIDDEN: Final = re.compile(r"%(?:25)*(?:2[EF]|5C|[01][0-9A-F]|7F)", re.IGNORECASE)
 _DOTS: Final = re.compile(r"/\.{1,2}(?:[/;]|$)")
 
 

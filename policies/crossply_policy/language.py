@@ -211,6 +211,8 @@ DEFAULTS: Final = Section(
     refused={
         "encryption": _OF_SECURITY,
         "replay": _OF_SECURITY,
+        "key_epoch": _OF_SECURITY,
+        "credential_lifetime": _OF_SECURITY,
         "redaction": NOT_YET,
         "sampling": "is said in a Telemetry document; move it to Telemetry/mesh",
         "idempotent": "is said of a service or an endpoint; move it to a Service document",

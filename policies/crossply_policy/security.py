@@ -15,13 +15,16 @@ _MESH: Final = "mesh"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecurityPolicy:
-    """Whether messages to a service are sealed, and to whom.
+    """Whether messages to a service are sealed, and to whom; how long its keys seal, and what it is issued lasts.
 
     An encryption of None is `strict` for a process that an authority vouches for, and `off` for one that has no keys.
+    Epoch and lifetime are in seconds; where they are None, and at most, it is what the authority's configuration says.
     """
 
     encryption: Encryption | None = None
     replay: Replay = "bounded"
+    key_epoch: float | None = None
+    credential_lifetime: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +33,8 @@ class SecuritySpec:
 
     encryption: Encryption | None = None
     replay: Replay | None = None
+    key_epoch: float | None = None
+    credential_lifetime: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,4 +59,9 @@ class Securities:
 def _over(floor: SecurityPolicy, spec: SecuritySpec | None) -> SecurityPolicy:
     if spec is None:
         return floor
-    return SecurityPolicy(encryption=spec.encryption or floor.encryption, replay=spec.replay or floor.replay)
+    return SecurityPolicy(
+        encryption=spec.encryption or floor.encryption,
+        replay=spec.replay or floor.replay,
+        key_epoch=spec.key_epoch or floor.key_epoch,
+        credential_lifetime=spec.credential_lifetime or floor.credential_lifetime,
+    )

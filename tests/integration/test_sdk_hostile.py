@@ -101,6 +101,36 @@ async def test_a_reply_is_sent_to_nobodys_inbox_but_the_senders(
     assert ran == ["before"]
 
 
+DEPUTIES = [
+    "mesh.rpc.orders.any.create",
+    "mesh.evt.orders.created",
+    "mesh.ctl.head",
+    "$JS.API.STREAM.LIST",
+    "_INBOXES.a",
+]
+
+
+async def test_nobody_has_an_answer_sent_to_where_it_would_be_more_than_an_answer(
+    meshes: Meshes, plain: PlainClient, logs: list[EventDict]
+) -> None:
+    orders, caller, ran = await shop(meshes)
+    seen, asked = [await plain.tap(subject) for subject in DEPUTIES], request()
+    for reply in DEPUTIES:
+        for subject in ("mesh.rpc.orders.any.create", f"mesh.rpc.orders.i-{orders.instance}.create"):
+            await plain.publish(subject, b'{"who": "plain"}', reply=reply)
+            await plain.publish(subject, asked, reply=reply)
+        for subject in ("$SRV.PING", "$SRV.INFO.orders", "mesh.hb.orders.who"):
+            await plain.publish(subject, b"", reply=reply)
+    await plain.flush()
+    await eventually(lambda: len([each for each in logs if each["event"] == "wire_fault"]) >= 4 * len(DEPUTIES))
+    assert await caller.call("orders.create", {"who": "after"}) == "created"
+    await plain.flush()
+    assert ran == ["before", "after"]
+    # Those that were said above, and the call.
+    said = [each for heard in seen for each in heard if each not in {b"", asked} and b"plain" not in each]
+    assert len(said) <= 1
+
+
 @pytest.mark.parametrize("lie", [Bye("orders", "?"), Hello("orders", "?")], ids=["bye", "hello"])
 async def test_nobody_can_speak_for_another_instance(meshes: Meshes, plain: PlainClient, lie: Bye | Hello) -> None:
     orders, caller, _ = await shop(meshes)

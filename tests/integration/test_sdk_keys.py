@@ -153,14 +153,6 @@ async def test_subscribers_open_what_publishers_seal_and_no_one_else_is_given_th
         await eventually(lambda: member(web).keyring.group("orders.created") is not before, 3 * EPOCH)
 
 
-async def test_a_credential_is_read_by_its_id(closed: Closed) -> None:
-    async with closed.orders() as orders, closed.web() as web:
-        own = member(orders).keyring.own
-        [found] = await feed(web).credential(own.cid)
-        assert found.raw == own.raw
-        assert await feed(web).credential(bytes(8)) == ()
-
-
 @asynccontextmanager
 async def running(*meshes: Mesh) -> AsyncGenerator[None]:
     """Start them at the same time: each begins to serve some seconds after its start."""

@@ -14,7 +14,7 @@ from crossply.control import keys
 from crossply.control.feed import PolicyFeed
 from crossply.handler import Kind
 from crossply.identity.member import Member
-from crossply.keyring.lookup import public_keys
+from crossply.keyring.places import public_keys
 from crossply.names import new_id
 from crossply.seal.refusal import refusal
 from crossply.wire import envelope, subjects

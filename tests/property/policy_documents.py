@@ -193,6 +193,8 @@ security_specs = st.builds(
     SecuritySpec,
     encryption=said(st.sampled_from(["strict", "permissive", "off"])),
     replay=said(st.sampled_from(["bounded", "strict"])),
+    key_epoch=said(st.floats(60.0, 604_800.0)),
+    credential_lifetime=said(st.floats(60.0, 86_400.0)),
 )
 security = st.builds(Document, kind=st.just("Security"), name=st.just("mesh") | tokens, spec=security_specs)
 

@@ -19,7 +19,7 @@ from crossply_policy.faults import Faults
 
 SERVICES = ("web", "orders", "stock")
 ENDPOINTS = ("create", "quote", "http-get", "http-put")
-PATHS = ("/", "/a", "/a/", "/a/b", "/a/b/c", "/%61", "/a;x", "/a;x/b", "/b")
+PATHS = ("/", "/a", "/a/", "/a/b", "/a/b/c", "/%61", "/%2561", "/a;x", "/a;x/b", "/b")
 TOKENS = ("eu", "paid")
 
 
@@ -83,7 +83,7 @@ def of_path(path: str | None, said: frozenset[str] | None, *, allow: bool) -> bo
     if path is None:
         return False
     plain = unquote(path)
-    bare = "/".join(part.split(";")[0] for part in plain.split("/"))
+    bare = "/".join(part.split(";")[0] for part in unquote(plain).split("/"))
     forms = {plain} if allow else {plain, bare, bare.rstrip("/") or "/"}
     return any(form == one or (one.endswith("/*") and form.startswith(one[:-1])) for form in forms for one in said)
 

@@ -112,12 +112,15 @@ class Arriving:
         self.tasks = Tasks(self._failed)
         self.server = Server(
             orders.config, broker, orders.sender, Senders(), self.tasks, self._failed,
-            lambda answer: SealedServer(orders.sealing, orders.sender, answer, now),
+            lambda answer, again, forget: SealedServer(
+                orders.sealing, orders.sender, answer=answer, again=again, forget=forget, now=now
+            ),
         )  # fmt: skip
         self.server.serve("quote", self._quote, prompt=True)
         self.published = SealedEvents(web.sealing, web.sender)
         self.heard = SealedEvents(orders.sealing, orders.sender)
         web.sealing.hear(orders.member.peer, orders.member.raw)
+        self.anywhere = subjects.any_instance("orders", "quote").encode()
         self.elsewhere = subjects.one_instance("orders", CALLEE, "nothing").encode()
         self.subject = subjects.one_instance("orders", CALLEE, "quote").encode()
 

@@ -19,7 +19,11 @@ _SCALED = """
 import asyncio, dataclasses, os
 from crossply_registry.authority.config import AuthorityConfig
 from crossply_registry.authority.server import serve
-asyncio.run(serve(dataclasses.replace(AuthorityConfig.from_mapping(os.environ), epoch={epoch})))
+from crossply_registry.authority.terms import Terms
+said = Terms.epoch
+Terms.epoch = lambda self, service: said(self, service) / {pace}
+config = AuthorityConfig.from_mapping(os.environ)
+asyncio.run(serve(dataclasses.replace(config, epoch={epoch} or config.epoch)))
 """
 
 
@@ -32,15 +36,19 @@ def initialised(out: Path, *services: str) -> Path:
 class AuthorityProcess:
     """``python -m crossply_registry.authority`` on a free port; ``environ`` adds to its configuration.
 
-    ``epoch`` is one of its keys in seconds, shorter than a configuration may say.
+    ``epoch`` is one of its keys in seconds, shorter than a configuration may say; those of services are ``pace`` times
+    as short as they are said to be.
     """
 
-    def __init__(self, out: Path, directory: Path, nats: str, *, epoch: float | None = None, **environ: str) -> None:
+    def __init__(
+        self, out: Path, directory: Path, nats: str, *, epoch: float | None = None, pace: float = 1.0, **environ: str
+    ) -> None:
+        said = epoch is None and pace == 1.0
         self.out = out
         self.port = free_port()
         self.program = Program(
             directory,
-            *(("-m", "crossply_registry.authority") if epoch is None else ("-c", _SCALED.format(epoch=epoch))),
+            *(("-m", "crossply_registry.authority") if said else ("-c", _SCALED.format(epoch=epoch, pace=pace))),
             environ={
                 "CROSSPLY_AUTHORITY_DIR": str(out / "authority"),
                 "CROSSPLY_NATS_URL": nats,

@@ -81,7 +81,7 @@ class Message:
         """Return it as it travels, its tag and its signature made by a session over all that it is."""
         own: Any = held  # what a session keeps to itself, its member has
         block = b"".join(tlv(kind, value) for kind, value in self.tlvs) if self.block is None else self.block
-        seq = own._next() if self.seq is None else self.seq
+        seq = own.next() if self.seq is None else self.seq
         kept: bytes = own._ids
         ids = b"".join(self.ids.get(name, kept[part]) for name, part in _IDS.items())
         hlen = len(block) if self.hlen is None else self.hlen
@@ -114,7 +114,9 @@ def _head(message: Message, chance: random.Random) -> None:
         case 0:
             message.kind = chance.choice((*Kind, 0, 6, 10, 255))
         case 1:
-            message.iat = chance.choice((0, max(0, now - 6000), now + 6000, now - 4000, 2**64 - 1))
+            message.iat = chance.choice(
+                (0, max(0, now - 6000), min(now + 6000, 2**64 - 1), max(0, now - 4000), 2**64 - 1)
+            )
         case 2:
             message.ttl = chance.choice((0, 1, layout.MAX_TTL, layout.MAX_TTL + 1, 2**32 - 1))
         case 3:

@@ -119,6 +119,8 @@ def _outcome(rules: list[Rule]) -> tuple[bool, str]:
 
 
 def _forms(path: str) -> tuple[str, ...]:
-    """Return the path, and what applications make of it: without `;parameters`, without a final slash."""
-    bare = _PARAMETERS.sub("", path) if ";" in path else path
+    """Return the path, and what applications make of it: decoded again, without `;parameters` and final slash."""
+    bare = decoded(path)
+    if ";" in bare:
+        bare = _PARAMETERS.sub("", bare)
     return path, bare, bare.rstrip("/") or "/"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Annotated, Any
 
 import msgspec
@@ -14,7 +16,8 @@ from crossply_policy import names
 from crossply_policy.access.decision import Caller, may_call
 from crossply_policy.access.language import FOREIGN
 from crossply_policy.access.rules import compile_access
-from crossply_policy.explain import explain
+from crossply_policy.documents import Document
+from crossply_policy.explain import Effective, explain, explain_security
 from crossply_registry.api.problems import ApiFault, refusals
 from crossply_registry.registry import Registry
 from crossply_registry.revisions.contents import Contents
@@ -90,9 +93,14 @@ async def explain_call(registry: NamedDependency[Registry], caller: From, to: To
                 source=one.source,
                 revision=_revision(contents, one.source.partition(" ")[0]),
             )
-            for one in explain(documents, service, endpoint, caller=known)
+            for one in (*explain(documents, service, endpoint, caller=known), *_protection(documents, service))
         ],
     )
+
+
+def _protection(documents: Iterable[Document], service: str) -> Iterator[Effective]:
+    """Yield how messages to the service are protected, as `security.<field>`."""
+    return (replace(one, path=f"security.{one.path}") for one in explain_security(documents, service))
 
 
 def _revision(contents: Contents, key: str) -> int | None:

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -45,9 +46,11 @@ from crossply_registry.authority.keyring.registry_keys import SigningKeys
 from crossply_registry.authority.keyring.turning import Keys
 from crossply_registry.authority.keyring.vault import Vault
 from crossply_registry.authority.kubernetes import ApiServer, Reviewer
+from crossply_registry.authority.policy import Policy
 from crossply_registry.authority.renewing import Renewing
 from crossply_registry.authority.revocations import Revocations
 from crossply_registry.authority.state import State, StateFault
+from crossply_registry.authority.terms import Terms
 from crossply_registry.authority.tokens import Tokens
 from crossply_registry.broker_config import account
 from crossply_registry.connecting import TRY_AGAIN, connected
@@ -55,6 +58,7 @@ from crossply_registry.registry import Starting
 
 if TYPE_CHECKING:
     from crossply.wire.link import Link
+    from crossply_policy.snapshot import Snapshot
     from crossply_registry.authority.config import AuthorityConfig
 
 _CLOSING: Final = 0.5
@@ -108,6 +112,7 @@ class Authority:
         self._reviewer = reviewer or self._cluster
         self._link: Link | None = None
         self._effect: Effect | None = None
+        self._policy: Policy | None = None
         self._callout: CalloutService | None = None
         self._parts: Parts | None = None
         self._tasks = Tasks(_failed)
@@ -149,13 +154,14 @@ class Authority:
         journal = Journal(kept, now=self._now)
         publishing = Publishing(link, issuer, self._config.tenant)
         vault = Vault(kept, self._config.kek, now=lambda: int(self._now() * 1000))
-        keys = Keys(vault, publishing, self._config.epoch, chance_of_loop())
+        terms = Terms(self._config.lifetime, self._config.epoch)
+        keys = Keys(vault, publishing, terms, chance_of_loop())
         signing = SigningKeys(self._config.folder, link.store, issuer, publishing, self._config.tenant, now=self._now)
         await signing.refresh()
         judging = Judging(lambda service: str(Identity(issuer.trust_domain, self._config.tenant, service)))
         granting, credentials = Granting(issuer, keys, may=judging.may), IssuedCredentials(link.keys.credentials)
         joining = Joining(
-            issuing=Issuing(issuer, granting, credentials, self._config.lifetime, self._now),
+            issuing=Issuing(issuer, granting, credentials, terms, self._now),
             tenant=self._config.tenant,
             tokens=tokens,
             revocations=revocations,
@@ -166,7 +172,7 @@ class Authority:
         entries = await journal.refresh()
         renewing = Renewing(issuer, joining, revocations, now=self._now)
         effect = self._effect = Effect(link, issuer, revocations, self._config.tenant, self._now)
-        self._parts = Parts(
+        parts = Parts(
             link=link,
             issuer=issuer,
             tokens=tokens,
@@ -181,17 +187,26 @@ class Authority:
             signing=signing,
         )
         if self._callout is not None:
-            await self._callout.follow(link, signing.signers, revocations, effect.adopt)
-        self._tasks.for_ever(keys.turning, "turn keys")
-        self._tasks.for_ever(signing.looking, "the registry's keys")
-        await effect.begin(self._target(), self._connect_system if self._callout is not None else None)
+            self._callout.begin(revocations)
+        await self._go_on(parts, terms)
         _log.info("ready", instance=self.instance, trust_domain=issuer.trust_domain, entries=entries)
+
+    async def _go_on(self, parts: Parts, terms: Terms) -> None:
+        """Follow policy, turn keys, look for others: what goes on until the end."""
+        self._policy = Policy(parts.link, parts.signing.signers, partial(self._adopt, terms, parts.effect))
+        await self._policy.start()
+        self._parts = parts  # from here on it issues, by the policy that there is
+        self._tasks.for_ever(parts.keys.turning, "turn keys")
+        self._tasks.for_ever(parts.signing.looking, "the registry's keys")
+        await parts.effect.begin(self._target(), self._connect_system if self._callout is not None else None)
 
     async def aclose(self) -> None:
         """Close the connections; a broker that does not answer is not waited for."""
         await self._tasks.aclose()
         if self._cluster is not None:
             await self._cluster.aclose()
+        if self._policy is not None:
+            await self._policy.aclose()
         if self._effect is not None:
             await self._effect.aclose()
         if self._callout is not None:
@@ -201,6 +216,12 @@ class Authority:
                 await asyncio.wait_for(self._link.aclose(), _CLOSING)
             except Exception as error:  # noqa: BLE001 - whatever it is, this process ends
                 _log.info("closed_late", reason=repr(error))
+
+    def _adopt(self, terms: Terms, effect: Effect, snapshot: Snapshot) -> None:
+        terms.adopt(snapshot.security)
+        if self._callout is not None:
+            self._callout.answering.adopt(snapshot.access)
+            effect.adopt(snapshot.access)
 
     @property
     def is_asked(self) -> bool:

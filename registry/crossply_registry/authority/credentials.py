@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from crossply.keyring.lookup import place
 from crossply.wire import credential
 from crossply.wire.link import Conflict, StoreUnavailable
+from crossply.wire.sealed.lookup import place
 
 if TYPE_CHECKING:
     from crossply.wire.link import Store

@@ -12,23 +12,24 @@ if TYPE_CHECKING:
     from crossply_registry.authority.identity import Identity
     from crossply_registry.authority.issuer import Issued, Issuer, WorkloadKeys
     from crossply_registry.authority.keyring.granting import Granting
+    from crossply_registry.authority.terms import Terms
 
 
 class Issuing:
-    """Issues for ``lifetime`` seconds; ``now`` is unix seconds."""
+    """Issues for as long as the terms say; ``now`` is unix seconds."""
 
     def __init__(
         self,
         issuer: Issuer,
         granting: Granting,
         credentials: IssuedCredentials,
-        lifetime: float,
+        terms: Terms,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.issuer = issuer
         self._granting = granting
         self._credentials = credentials
-        self._lifetime = lifetime
+        self._terms = terms
         self._now = now
 
     async def issue(
@@ -42,7 +43,8 @@ class Issuing:
         after: float = 0.0,
     ) -> Issued:
         """Return it, the credential being in the store; raise ``Refused``, ``StoreUnavailable`` or ``StateFault``."""
-        made = self.issuer.issue(identity, instance, keys, now=self._now(), lifetime=self._lifetime, after=after)
+        lifetime = self._terms.lifetime(identity.service)
+        made = self.issuer.issue(identity, instance, keys, now=self._now(), lifetime=lifetime, after=after)
         keyring = await self._granting.grant(made.credential, publishes, subscribes)
         await self._credentials.put(made.credential)
         return replace(made, keyring=keyring)

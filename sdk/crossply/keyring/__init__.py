@@ -16,7 +16,6 @@ What is not known is asked for, by the ``KeyFeed`` of the running mesh, which fo
 
     await feed.want(service)            -> Recipient | None     reads ``keys.<service>``; kept current from then on
     await feed.want_channel(channel, subscribe=False) -> Group | None    asks the authority, which judges by Access
-    await feed.credential(cid)          -> tuple[Member, ...]   reads ``cred.<cid>``
 
 None says that there is no such key, or that this process may not have it.
 """

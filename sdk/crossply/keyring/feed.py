@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from crossply.errors import CallError
 from crossply.keyring import contents
 from crossply.keyring.contents import Asked, Changed
-from crossply.keyring.lookup import CredentialLookup, public_keys
+from crossply.keyring.places import public_keys
 from crossply.keyring.signed import KeyFault
 from crossply.telemetry.logs import get_logger
 from crossply.wire.link import ConnectionEvent, StoreUnavailable
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from crossply.clock import Chance, Clock
     from crossply.keyring.keyring import Keyring
     from crossply.keyring.registry_keys import SignerFeed
-    from crossply.seal.credentials import Member, Recipient
+    from crossply.seal.credentials import Recipient
     from crossply.seal.group import Group
     from crossply.tasks import Tasks
     from crossply.wire.link import Link
@@ -65,7 +65,6 @@ class KeyFeed:
         self._changed = Changed()
         self._asking: asyncio.Task[None] | None = None
         self._signers: SignerFeed | None = None
-        self._lookup = CredentialLookup(link.keys.credentials, keyring.credentials, now, tasks)
 
     def start(self, subscriptions: Iterable[str] = (), signers: SignerFeed | None = None) -> None:
         """Listen, and ask for what is not here yet: neither authority nor store is waited for."""
@@ -110,10 +109,6 @@ class KeyFeed:
         if found is None:
             self._absent[key] = self._now() + ABSENT_FOR
         return found
-
-    async def credential(self, cid: bytes) -> tuple[Member, ...]:
-        """Return who has a credential of that id, read from the store unless it is known."""
-        return await self._lookup.find(cid)
 
     def _heard(self, raw: bytes) -> None:
         try:

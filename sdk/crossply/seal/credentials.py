@@ -129,6 +129,11 @@ class Credentials:
         if self.revoked.revoked(member.serial, member.peer.identity, member.begins // _SECOND, now // _SECOND):
             raise SealFault(Reason.CREDENTIAL_REVOKED, f"credential of {member.peer.service} is revoked")
 
+    def unlisted(self, member: Member) -> Revoked | None:
+        """Return the list of what is revoked, where it does not name a member: it holds as long as that list does."""
+        listed = self.revoked
+        return None if self._revoked_since(member) is not None else listed
+
     def check_stored(self, member: Member, stored: int) -> None:
         """Raise ``SealFault`` unless a credential was in force when an event was stored (unix milliseconds)."""
         if not member.begins <= stored < member.ends:

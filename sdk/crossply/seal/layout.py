@@ -13,6 +13,8 @@ from crossply.wire.envelope import EnvelopeFault, Parts
 HEADER: Final = struct.Struct(">3sBHH48sQQI16s")
 """Magic to suite, kind, flags with the reserved byte, length of TLVs, cid with kid and enc, seq, iat, ttl, mid."""
 SIZE: Final = HEADER.size
+START: Final = 56
+"""What messages of one session, kind and length of TLVs begin with: all before the sequence."""
 TAG: Final = 16
 SIGNATURE: Final = 64
 LEAST: Final = SIZE + 2 + TAG

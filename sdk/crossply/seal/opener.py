@@ -20,6 +20,7 @@ from crossply.seal.ring import Ring
 from crossply.seal.sealer import unix_ms
 from crossply.seal.session import LIFE
 from crossply.wire.envelope import CREDENTIAL, IN_REPLY_TO, REPLY_SUBJECT, Parts
+from crossply.wire.subjects import MAX_LENGTH as MAX_SUBJECT
 
 _PAIR: Final = layout.begin(schedule.PAIR)
 _LIFE: Final = LIFE + SKEW
@@ -29,11 +30,20 @@ _REPLIES: Final = (Kind.RESPONSE, Kind.ERROR, Kind.PONG)
 
 @dataclass(slots=True, eq=False)
 class Unsealed:
-    """A message as it would be unsealed but for its suite, who sent it, and whether to this instance alone."""
+    """A message as it would be unsealed but for its suite, and the session that it came in."""
 
     message: bytes
-    member: Member
-    strict: bool
+    session: ReceivedSession
+
+    @property
+    def member(self) -> Member:
+        """Who sent it."""
+        return self.session.member
+
+    @property
+    def strict(self) -> bool:
+        """Whether it was sealed to this instance alone."""
+        return self.session.strict
 
 
 @dataclass(slots=True, eq=False)
@@ -117,25 +127,48 @@ class Opener:
         # The order of these checks is the protocol's: what costs more, or believes more, comes later.
         if self._lineage.severed:
             raise not_ours()
-        now = self._clock()
         head = layout.read(payload, _PAIR, LEAST)
         kind, ids, seq, iat, ttl, _, end = head
         if kind not in kinds or (ttl == 0 and kinds is _REQUESTS):
             raise SealFault(Reason.MALFORMED, f"a message of kind {kind} and ttl {ttl} has no place here")
+        clear, known = payload[:end], self.sessions.get(ids)
+        if known is not None:
+            if len(subject) > MAX_SUBJECT:
+                raise SealFault(Reason.MALFORMED, f"message came on a subject of {len(subject)} bytes")
+            content = self.open_in(known, clear, payload[end:], known.end_of_aad(subject), seq, iat)
+            return Unsealed(clear + content, known)
+        now = self._clock()
+        self._check_age(now, iat)
+        known, content = self._begin(clear, payload[end:], subject, head, now)
+        if not known.window.accept(seq, iat):
+            raise _repeated(seq)
+        return Unsealed(clear + content, known)
+
+    def open_in(
+        self, session: ReceivedSession, clear: bytes, ciphertext: bytes, end_of_aad: bytes, seq: int, iat: int
+    ) -> bytes:
+        """Return what was sealed in a session that runs, once: it is lately, whole, of a member in force, and new.
+
+        ``clear`` is header and TLVs, which say ``seq`` and ``iat``. Raise ``SealFault``.
+        """
+        if self._lineage.severed:
+            raise not_ours()
+        now, member = self._clock(), session.member
+        if not -SKEW <= now - iat <= SKEW or iat < self._since:
+            self._check_age(now, iat)
+        if not member.begins <= now < member.ends or self._credentials.revoked is not session.unlisted:
+            self._credentials.check(member, now)
+            session.unlisted = self._credentials.unlisted(member)
+        if now - session.began > _LIFE:
+            raise SealFault(Reason.STALE, "session is older than any sender keeps one")
+        content = session.decrypt(clear + end_of_aad, ciphertext, seq)
+        if not session.window.accept(seq, iat):
+            raise _repeated(seq)
+        return content
+
+    def _check_age(self, now: int, iat: int) -> None:
         if not -SKEW <= now - iat <= SKEW or iat < self._since:
             raise SealFault(Reason.STALE, f"message is {now - iat} ms old by this side's clock; check both clocks")
-        clear = payload[:end]
-        known = self.sessions.get(ids)
-        if known is None:
-            known, content = self._begin(clear, payload[end:], subject, head, now)
-        else:
-            self._credentials.check(known.member, now)
-            if now - known.began > _LIFE:
-                raise SealFault(Reason.STALE, "session is older than any sender keeps one")
-            content = known.open(clear, payload[end:], subject, seq)
-        if not known.window.accept(seq, iat):
-            raise SealFault(Reason.REPLAYED, f"message {seq} of its session came before, or too late")
-        return Unsealed(clear + content, known.member, known.strict)
 
     def _begin(
         self, clear: bytes, ciphertext: bytes, subject: bytes, head: Head, now: int
@@ -174,6 +207,10 @@ def _read(unsealed: Unsealed) -> Opened:
     if carried is not None and carried != member.raw:
         raise another()
     return Opened(parts, member, unsealed.strict)
+
+
+def _repeated(seq: int) -> SealFault:
+    return SealFault(Reason.REPLAYED, f"message {seq} of its session came before, or too late")
 
 
 def _misdirected(member: Member) -> SealFault:

@@ -12,6 +12,7 @@ from crossply.seal.credentials import Member
 from crossply.seal.faults import Reason, SealFault
 from crossply.seal.layout import SKEW
 from crossply.seal.lineage import never_copied
+from crossply.seal.revoked import Revoked
 from crossply.seal.schedule import LENGTHS, Key, authenticated, to_sign
 from crossply.seal.window import ReplayWindow
 
@@ -22,15 +23,20 @@ _SWEEP: Final = 1000
 
 
 class ReceivedSession:
-    """A sender's key, first used at ``began`` (unix milliseconds). ``strict``: sealed to this instance alone."""
+    """A sender's key, first used at ``began`` (unix milliseconds). ``strict``: sealed to this instance alone.
 
-    __slots__ = ("_aead", "_base", "_names", "began", "member", "strict", "window")
+    ``unlisted`` is the list of revoked credentials that does not name its sender; one that is ``over`` was forgotten.
+    """
+
+    __slots__ = ("_aead", "_base", "_names", "began", "member", "over", "strict", "unlisted", "window")
 
     def __init__(self, member: Member, key: Key, names: bytes, *, strict: bool, began: int) -> None:
         self.member = member
         self.strict = strict
         self.began = began
         self.window = ReplayWindow(began)
+        self.unlisted: Revoked | None = None
+        self.over = False
         self._aead = AESGCM(key.key)
         self._base = key.base_nonce
         self._names = names
@@ -43,14 +49,20 @@ class ReceivedSession:
 
         Raise ``SealFault`` when any bit of it, of its head or of its subject is another.
         """
-        nonce = (self._base ^ sequence).to_bytes(12, "big")
+        if len(subject) >= len(LENGTHS):
+            raise SealFault(Reason.MALFORMED, f"message came on a subject of {len(subject)} bytes")
+        return self.decrypt(clear + self.end_of_aad(subject), ciphertext, sequence)
+
+    def end_of_aad(self, subject: bytes) -> bytes:
+        """Return what is authenticated with each message on a subject after its head."""
+        return b"".join((LENGTHS[len(subject)], subject, self._names))
+
+    def decrypt(self, aad: bytes, ciphertext: bytes, sequence: int) -> bytes:
+        """Return what was sealed; raise ``SealFault`` as ``open`` does."""
         try:
-            aad = b"".join((clear, LENGTHS[len(subject)], subject, self._names))
-            return self._aead.decrypt(nonce, ciphertext, aad)
+            return self._aead.decrypt((self._base ^ sequence).to_bytes(12, "big"), ciphertext, aad)
         except InvalidTag:
             raise forged() from None
-        except IndexError:
-            raise SealFault(Reason.MALFORMED, f"message came on a subject of {len(subject)} bytes") from None
 
     def verify(self, clear: bytes, ciphertext: bytes, subject: bytes, signature: bytes) -> None:
         """Raise ``SealFault`` unless the session's own sender signed a message."""
@@ -107,6 +119,8 @@ class ReceivedSessions:
 
     def clear(self) -> None:
         """Forget all: their keys are gone."""
+        for each in self._by_ids.values():
+            each.over = True
         self._by_ids.clear()
         self._held.clear()
 
@@ -117,7 +131,7 @@ class ReceivedSessions:
         self._swept = now
         past = self._past = max(self._past, now - SKEW)
         for ids in [ids for ids, each in self._by_ids.items() if each.window.expire(past)]:
-            del self._by_ids[ids]
+            self._by_ids.pop(ids).over = True
         self._held.clear()
         for each in self._by_ids.values():
             self._held[each.member.digest] = self._held.get(each.member.digest, 0) + 1

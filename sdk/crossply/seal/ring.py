@@ -44,6 +44,13 @@ class Ring:
         shared = None if self._epochs is None else self._epochs.opening(kid, now)
         return None if shared is None else (shared, False)
 
+    def shared(self, now: int) -> tuple[bytes, X25519PrivateKey] | None:
+        """Return the service's key in force, after its id; ``None`` where none was given."""
+        if self._epochs is None:
+            return None
+        found = self._epochs.sealing(now)
+        return found.kid, found.key
+
     def clear(self) -> None:
         """Forget all keys."""
         self._own = {}

@@ -19,7 +19,7 @@ from crossply.seal.group import Group
 from crossply.seal.holder import Holder
 from crossply.seal.layout import MAX_TTL
 from crossply.seal.lineage import Lineage, never_copied, not_ours
-from crossply.seal.session import LIFE, NewAead, Session
+from crossply.seal.session import NewAead, Session
 
 _LIMIT: Final = 16_384
 _SALT: Final = 32
@@ -55,7 +55,13 @@ class Sealer:
         """Seal with a renewed credential from now on."""
         with self._lock:
             self._own = own
+            for each in self.sessions.values():
+                each.until = 0
             self.sessions.clear()
+
+    def session(self, to: Recipient) -> Session | None:
+        """Return the session that runs with ``to``, for whoever seals messages in it that are like each other."""
+        return self.sessions.get(to)
 
     def introduction(self, to: Recipient) -> bytes:
         """Return TLV 7, or nothing when the recipient has shown that it knows this instance's credential.
@@ -75,7 +81,7 @@ class Sealer:
         """Begin again with ``to``, which refused a message, or whose reply did not open."""
         if not self._lineage.severed:
             with self._lock:
-                self.sessions.pop(to, None)
+                self._end(to)
 
     def seal_request(
         self, to: Recipient, kind: Kind, subject: bytes, ttl: int, mid: bytes, tlvs: bytes, content: bytes
@@ -100,7 +106,7 @@ class Sealer:
         now = self._clock()
         key = (group.epochs.sealing(now).key, channel, group.signed)
         known = self.sessions.get(key)
-        if known is None or not 0 <= now - known.began < LIFE:
+        if known is None or not known.began <= now < known.until:
             known = self._publish(key, now)
         try:
             return known.seal(Kind.EVENT, channel, now, 0, mid, tlvs, content)
@@ -112,7 +118,7 @@ class Sealer:
     ) -> bytes:
         now = self._clock()
         known = self.sessions.get(to)
-        if known is None or not 0 <= now - known.began < LIFE:
+        if known is None or not known.began <= now < known.until:
             known = self._begin(to, now, known)
         try:
             return known.seal(kind, subject, now, ttl, mid, tlvs, content)
@@ -151,8 +157,13 @@ class Sealer:
 
     def _keep(self, key: _Key, made: Session) -> Session:
         with self._lock:
-            self.sessions.pop(key, None)  # so that their order is that of their age
+            self._end(key)  # so that their order is that of their age
             if len(self.sessions) >= _LIMIT:
-                self.sessions.pop(next(iter(self.sessions)))
+                self._end(next(iter(self.sessions)))
             self.sessions[key] = made
         return made
+
+    def _end(self, key: _Key) -> None:
+        ended = self.sessions.pop(key, None)
+        if ended is not None:
+            ended.until = 0  # whoever still holds it

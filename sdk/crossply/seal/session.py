@@ -14,7 +14,7 @@ from crossply.seal import schedule
 from crossply.seal.credentials import Recipient
 from crossply.seal.faults import SessionSpent
 from crossply.seal.holder import Holder
-from crossply.seal.layout import HEADER, MESSAGES, begin
+from crossply.seal.layout import HEADER, MESSAGES, START, begin
 from crossply.seal.lineage import Lineage, never_copied, not_ours
 from crossply.seal.schedule import LENGTHS, Key, to_sign
 from crossply.wire.envelope import MAX_TLVS
@@ -38,7 +38,9 @@ NewAead: TypeAlias = Callable[[bytes], Aead]
 class Session:
     """A key and its sequence, 0, 1, 2, ... : never the same twice, to threads, forks and copies neither.
 
-    GCM gives up plaintexts and its own key when one nonce is used twice; nothing else here is as dangerous.
+    ``next`` takes a number out of the sequence. Messages are sealed from ``began`` until before ``until``, in unix
+    milliseconds; whoever replaces a session sets that to 0. GCM gives up plaintexts and its own key when one nonce is
+    used twice; nothing else here is as dangerous.
     """
 
     __slots__ = (
@@ -49,10 +51,11 @@ class Session:
         "_lineage",
         "_mark",
         "_names",
-        "_next",
         "_sign",
         "began",
         "introduced",
+        "next",
+        "until",
     )
 
     def __init__(
@@ -74,11 +77,12 @@ class Session:
         self._names = names
         # One call into C, which under the interpreter's lock neither another thread nor a signal handler can come
         # between; a lock of our own, held by another thread, would stay locked in a forked child.
-        self._next = itertools.count().__next__
+        self.next = itertools.count().__next__
         self._lineage = lineage
         self._mark = lineage.mark
         self._sign = sign
         self.began = began
+        self.until = began + LIFE
         self.introduced = False
 
     def __reduce_ex__(self, protocol: object) -> str:
@@ -86,15 +90,30 @@ class Session:
 
     def seal(self, kind: Kind, subject: bytes, iat: int, ttl: int, mid: bytes, tlvs: bytes, content: bytes) -> bytes:
         """Return the message under the next sequence; raise ``SessionSpent`` after 2^24, ``NotOurs`` in a fork."""
-        if self._lineage.severed:
-            raise not_ours()
         if len(subject) > MAX_SUBJECT or len(tlvs) > MAX_TLVS:
             raise ValueError(f"subject of {len(subject)} or TLVs of {len(tlvs)} bytes; 255 and 4096 are the most")
-        sequence = self._next()
+        sequence = self.next()
+        head = HEADER.pack(self._begin, kind, 0, len(tlvs), self._ids, sequence, iat, ttl, mid) + tlvs
+        return self.finish(head, self.end_of_aad(subject), sequence, content)
+
+    def start(self, kind: Kind, tlvs: int) -> bytes:
+        """Return the first 56 bytes of every message of a kind with so many bytes of TLVs: all up to its sequence."""
+        return HEADER.pack(self._begin, kind, 0, tlvs, self._ids, 0, 0, 0, bytes(16))[:START]
+
+    def end_of_aad(self, subject: bytes) -> bytes:
+        """Return what is authenticated with each message on a subject after its head."""
+        return b"".join((LENGTHS[len(subject)], subject, self._names))
+
+    def finish(self, head: bytes, end_of_aad: bytes, sequence: int, content: bytes) -> bytes:
+        """Return the message of that head; ``sequence`` is in it, comes from ``next``, and is used for this one only.
+
+        Raise as ``seal`` does.
+        """
+        if self._lineage.severed:
+            raise not_ours()
         if sequence >= MESSAGES:
             raise SessionSpent
-        head = HEADER.pack(self._begin, kind, 0, len(tlvs), self._ids, sequence, iat, ttl, mid) + tlvs
-        aad = b"".join((head, LENGTHS[len(subject)], subject, self._names))
+        aad = head + end_of_aad
         sealed = self._aead.encrypt((self._base ^ sequence).to_bytes(12, "big"), content, aad)
         # After sealing, not before: whenever a fork came between, what the child has sealed does not leave it.
         if not self._mark[0]:

@@ -141,7 +141,7 @@ class Announcer:
         """Answer PING, INFO and STATS of all, of the name and of the id, without a queue group as ADR-32 asks."""
 
         def asked(subject: bytes, reply: bytes, _data: bytes, _headers: bytes) -> None:
-            if reply:
+            if reply.startswith(subjects.INBOXES):
                 verb = subject.split(b".")[1].decode()
                 answer: dict[str, Any] = handler(verb)
                 self._broker.send(reply, msgspec.json.encode(answer))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import struct
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from crossply.handler import Kind, Request, Response
 from crossply.wire import content_types, envelope, metadata
@@ -65,6 +65,17 @@ class RequestWriter:
         return self._pack(self._key, seq, iat, ttl, request.id, self._before, trace, self._names, attempt, said)
 
 
+class RequestForm(Protocol):
+    """Opens requests that are like one before, sealed or not."""
+
+    def open(self, payload: bytes, subject: bytes, reply: bytes, now: float, /) -> Request | None:
+        """Return the request in a message that begins with this form's key; ``None`` when it is another one.
+
+        Raise ``message.Unreadable`` where whoever sent it is to be told.
+        """
+        ...
+
+
 class RequestReader:
     """Opens requests of one instance to one endpoint."""
 
@@ -102,7 +113,7 @@ class RequestReader:
             and len(tlvs[envelope.ATTEMPT] or b"") == 1
         )
 
-    def open(self, payload: bytes, reply: bytes, now: float) -> Request | None:
+    def open(self, payload: bytes, _subject: bytes, reply: bytes, now: float) -> Request | None:
         """Return the request in a message that begins with this form's key; ``None`` when it is another one."""
         at = self._size
         if len(payload) < at:

@@ -20,6 +20,7 @@ from crossply.wire.metadata import ReplyMetadata
 from crossply.wire.senders import NotIntroduced
 
 if TYPE_CHECKING:
+    from crossply.wire.forms import RequestForm
     from crossply.wire.place import Place
     from crossply.wire.senders import Known, Sender, Senders
 
@@ -158,11 +159,11 @@ def unpack_request(parts: Parts, operation: str, peer: Peer, now: float) -> Requ
 
 
 class Unreadable(EnvelopeFault):
-    """A request whose sender is known and to be told; ``mid`` is what to answer."""
+    """A request whose sender is known and to be told; ``asked`` is as much of it as a reply needs."""
 
-    def __init__(self, mid: bytes, fault: EnvelopeFault) -> None:
+    def __init__(self, asked: Request, fault: EnvelopeFault) -> None:
         super().__init__(str(fault))
-        self.mid = mid
+        self.asked = asked
 
 
 class CredentialNeeded(EnvelopeFault):
@@ -182,7 +183,7 @@ def open_event(payload: bytes, channel: str, senders: Senders, now: float) -> Re
 
 
 def open_request(
-    payload: bytes, operation: str, reply: bytes, senders: Senders, now: float, forms: dict[bytes, RequestReader]
+    payload: bytes, operation: str, reply: bytes, senders: Senders, now: float, forms: dict[bytes, RequestForm]
 ) -> Request:
     """Return the request or ping in a message that came to ``operation`` with the reply subject ``reply``.
 
@@ -198,22 +199,22 @@ def open_request(
     try:
         known = senders.of(parts.cid, tlvs[envelope.CREDENTIAL])
     except NotIntroduced as fault:
-        raise Unintroduced(parts.mid, fault) from fault
+        raise Unintroduced(Request(operation, id=parts.mid), fault) from fault
     if not reply.startswith(known.inbox):
         raise EnvelopeFault(f"reply subject is not the inbox of {known.peer.service}/{known.peer.instance}")
     try:
         request = unpack_request(parts, operation, known.peer, now)
     except EnvelopeFault as fault:
-        raise Unreadable(parts.mid, fault) from fault
+        raise Unreadable(Request(operation, id=parts.mid), fault) from fault
     if RequestReader.fits(parts):
-        _keep(forms, payload, RequestReader(parts, operation, known))
+        keep(forms, payload, RequestReader(parts, operation, known))
     return request
 
 
 F = TypeVar("F")
 
 
-def _keep(forms: dict[bytes, F], payload: bytes, form: F) -> None:
+def keep(forms: dict[bytes, F], payload: bytes, form: F) -> None:
     """Remember a form; where too many are known, the next ones are learned anew."""
     if len(forms) >= _FORMS:
         forms.clear()
@@ -243,7 +244,7 @@ def open_response(payload: bytes, request: Request, senders: Senders, place: Pla
         place.met(parts.cid, known)
     response = response_of(parts, request, peer, senders)
     if place is not None and ReplyReader.fits(parts, response):
-        _keep(place.replies, payload, ReplyReader(parts, response))
+        keep(place.replies, payload, ReplyReader(parts, response))
     return response
 
 

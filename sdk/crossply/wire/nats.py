@@ -52,7 +52,6 @@ if TYPE_CHECKING:
     )
     from crossply.wire.presence import Presence
     from crossply.wire.sealed.link import SealedLink
-    from crossply.wire.sealed.own_keys import OwnKeys
     from crossply_policy.security import Securities
 
 
@@ -83,7 +82,7 @@ class NatsLink:
         )
         follow(config.renewals, broker, self._mux, now)
         jetstream = JetStream(broker, self._mux, now)
-        sealed = self.sealed = None if config.keys is None else _sealed(config, config.keys, self._sender, now)
+        sealed = self.sealed = _sealed(config, self._sender, now, jetstream, self._tasks)
         plain = Caller(broker, self._mux, self._sender, self._senders, now)
         self._caller = plain if sealed is None else sealed.caller(plain, broker, self._mux, self._senders)
         pack = partial(message.pack_event, self._sender) if sealed is None else sealed.events.pack
@@ -93,7 +92,8 @@ class NatsLink:
         self._announcer = Announcer(config, broker, self._mux, self._sender, self._senders, self._report, sealing)
         self._observer = Observer(config, broker, self._sender, self._senders, self._report)
         self._store = Bucket(jetstream, subjects.bucket(config.tenant))
-        self.replies: Store = Bucket(jetstream, subjects.replies(config.tenant, config.service))
+        replies = Bucket(jetstream, subjects.replies(config.tenant, config.service))
+        self.replies: Store = replies if sealed is None else sealed.store(replies)
         self.shares: SharesOfRates = SharesOnWire(
             config, broker, self._mux, self._sender, self._senders, now, self._report
         )
@@ -291,8 +291,10 @@ def _named(config: LinkConfig) -> credential.Credential:
     return credential.Credential(identity=identity, instance=config.instance)
 
 
-def _sealed(config: LinkConfig, keys: OwnKeys, sender: Sender, now: Clock) -> SealedLink:
+def _sealed(config: LinkConfig, sender: Sender, now: Clock, jetstream: JetStream, tasks: Tasks) -> SealedLink | None:
+    if config.keys is None:
+        return None
     # Not before somebody has keys: who has none needs no cryptography either.
     from crossply.wire.sealed.link import SealedLink
 
-    return SealedLink(config, keys, sender, now)
+    return SealedLink.over(jetstream, config, config.keys, sender, now, tasks)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NoReturn
 
-from crossply.errors import CallError, EndpointFailed, InvalidArgument, NotFound, PayloadTooLarge, Unavailable
+from crossply.errors import CallError, EndpointFailed, InvalidArgument, PayloadTooLarge
 from crossply.handler import Kind, Request, Response
 from crossply.names import new_id
 from crossply.wire import envelope, foreign, message, subjects
 from crossply.wire import headers as header_block
 from crossply.wire.envelope import EnvelopeFault
-from crossply.wire.forms import KEY, ReplyWriter, RequestReader
+from crossply.wire.forms import KEY, ReplyWriter
 from crossply.wire.message import Unintroduced, Unreadable
 from crossply.wire.prompt import Rest, begin
+from crossply.wire.served import Endpoint, absent
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from crossply.tasks import Tasks
     from crossply.wire.link import LinkConfig
     from crossply.wire.listening import Listening
-    from crossply.wire.sealed.forms import RequestReader as SealedReader
-    from crossply.wire.sealed.serving import SealedServer
+    from crossply.wire.sealed.serving import Again, Answer, SealedServer
     from crossply.wire.senders import Sender, Senders
     from crossply.wire.supervisor import Supervisor
 
@@ -45,7 +44,7 @@ class Server:
         senders: Senders,
         tasks: Tasks,
         report: Callable[[str, BaseException], None],
-        sealed: Callable[[Callable[[bytes, bytes, bytes], None]], SealedServer] | None = None,
+        sealed: Callable[[Answer, Again, Callable[[], None]], SealedServer] | None = None,
     ) -> None:
         self._config = config
         self._broker = broker
@@ -56,7 +55,7 @@ class Server:
         self._endpoints: dict[bytes, Endpoint] = {}
         self._own: Listening | None = None
         self._loop = asyncio.get_running_loop()
-        self._sealed = None if sealed is None else sealed(self._send)
+        self._sealed = None if sealed is None else sealed(self._send, self._take_again, self.forget)
 
     def serve(self, endpoint: str, handler: Handler, *, prompt: bool = False) -> Serving:
         """Join the service's queue group for an endpoint, and take what addresses this instance."""
@@ -91,48 +90,79 @@ class Server:
         name = subject[subject.rfind(b".") + 1 :]
         endpoint = self._endpoints.get(name)
         if endpoint is None:
-            absent = _nobody if self._own is not None else _gone
-            said = name.decode(errors="replace")
-            endpoint = Endpoint(said, f"{self._config.service}.{said}", absent)
+            endpoint = self._absent(name)
         form = endpoint.requests.get(data[:KEY])
-        request = None if form is None else form.open(data, reply, received)
-        if request is None:
-            request = self._opened(endpoint, subject, reply, data, headers, received)
+        try:
+            request = None if form is None else form.open(data, subject, reply, received)
             if request is None:
-                return
+                request = self._opened(endpoint, subject, reply, data, headers, received)
+        except Unreadable as fault:
+            self._tell(endpoint, reply, fault)
+            return
+        if request is None:
+            return
         if endpoint.prompt:
             self._answer_now(endpoint, request, reply)
         else:
             self._hold(endpoint, request, reply, endpoint.handler(request), None)
 
+    def _absent(self, name: bytes) -> Endpoint:
+        return absent(name.decode(errors="replace"), self._config.service, left=self._own is None)
+
+    def _take_again(self, subject: bytes, reply: bytes, data: bytes, received: float) -> None:
+        """Take a sealed message that waited until its sender was looked up."""
+        name = subject[subject.rfind(b".") + 1 :]
+        endpoint = self._endpoints.get(name) or self._absent(name)
+        try:
+            request = self._opened(endpoint, subject, reply, data, b"", received)
+        except Unreadable as fault:
+            self._tell(endpoint, reply, fault)
+            return
+        if request is not None:
+            self._hold(endpoint, request, reply, endpoint.handler(request), None)
+
+    def _tell(self, endpoint: Endpoint, reply: bytes, fault: Unreadable) -> None:
+        """Answer a request that cannot be read: whoever sent it is known, and would wait for nothing."""
+        failed = Response(failure=InvalidArgument(f"{endpoint.operation}: {fault}"))
+        self._send(reply, self._pack(fault.asked, reply, failed), b"")
+
     def _opened(
         self, endpoint: Endpoint, subject: bytes, reply: bytes, data: bytes, headers: bytes, received: float
     ) -> Request | None:
-        """Return the request in a message that fits no form; deal with what is none, and return ``None``."""
+        """Return the request in a message that fits no form; deal with what is none, and return ``None``.
+
+        Raise ``Unreadable`` where whoever sent it is to be told.
+        """
         sealed = self._sealed
         if sealed is not None and sealed.takes(data):
-            return self._asked(sealed.open(endpoint.sealed, endpoint.operation, subject, reply, data, received), reply)
+            return self._asked(
+                sealed.open(endpoint.requests, endpoint.operation, subject, reply, data, received), reply
+            )
         if not envelope.is_envelope(data):
-            said = header_block.unpack(headers)
-            request = foreign.request(endpoint.operation, data, said, id=new_id(), now=received)
-            self._tasks.spawn(self._answer_foreign(endpoint, request, reply), endpoint.operation)
+            self._take_foreign(endpoint, reply, data, headers, received)
             return None
         try:
             request = message.open_request(data, endpoint.operation, reply, self._senders, received, endpoint.requests)
         except Unintroduced as fault:
             # An answer goes to inboxes only, as nobody is known who would have asked for it.
-            if reply.startswith(b"_INBOX."):
-                self._send(reply, message.pack_credential_needed(self._sender, fault.mid, new_id()), b"")
+            if reply.startswith(subjects.INBOXES):
+                self._send(reply, message.pack_credential_needed(self._sender, fault.asked.id, new_id()), b"")
             return None
-        except Unreadable as fault:
-            # Who sent it is known, so it is told: it would wait for nothing.
-            refused = Response(failure=InvalidArgument(f"{endpoint.operation}: {fault}"))
-            self._send(reply, message.pack_response(self._sender, fault.mid, refused, new_id()), b"")
-            return None
+        except Unreadable:
+            raise
         except EnvelopeFault as fault:
             self._report(f"{endpoint.operation}: message refused", fault)
             return None
         return self._asked(request, reply)
+
+    def _take_foreign(self, endpoint: Endpoint, reply: bytes, data: bytes, headers: bytes, received: float) -> None:
+        if not reply.startswith(subjects.INBOXES):
+            fault = EnvelopeFault("its reply would go to what is no inbox; who asks listens at _INBOX.>")
+            self._report(f"{endpoint.operation}: message refused", fault)
+            return
+        said = header_block.unpack(headers)
+        request = foreign.request(endpoint.operation, data, said, id=new_id(), now=received)
+        self._tasks.spawn(self._answer_foreign(endpoint, request, reply), endpoint.operation)
 
     def _asked(self, request: Request | None, reply: bytes) -> Request | None:
         """Answer a ping; return what is to be served."""
@@ -245,32 +275,6 @@ class Server:
             f"{size} bytes are above the broker's limit of {self._broker.max_payload};"
             " raise its max_payload, or send less"
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """What is served under one name, and the forms of what comes and of what goes.
-
-    ``prompt`` says that the handler ends without waiting, but for its turn. ``short`` are the forms of replies that
-    leave this instance's credential out, as their requests left out the caller's.
-    """
-
-    name: str
-    operation: str
-    handler: Handler
-    prompt: bool = False
-    requests: dict[bytes, RequestReader] = field(default_factory=dict[bytes, RequestReader])
-    replies: dict[str, ReplyWriter] = field(default_factory=dict[str, ReplyWriter])
-    sealed: dict[bytes, SealedReader] = field(default_factory=dict[bytes, "SealedReader"])
-    short: dict[str, ReplyWriter] = field(default_factory=dict[str, ReplyWriter])
-
-
-async def _gone(request: Request) -> Response:
-    return Response(failure=Unavailable(f"{request.operation}: this instance has left"))
-
-
-async def _nobody(request: Request) -> Response:
-    return Response(failure=NotFound(f"{request.operation}: no such endpoint at this instance"))
 
 
 class Serving:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from crossply_bridge.headers import HeaderFault, checked, end_to_end, from_outside, lowered, without_reserved
+from crossply_bridge.headers import (
+    HeaderFault,
+    checked,
+    end_to_end,
+    from_outside,
+    lowered,
+    without_overrides,
+    without_reserved,
+)
 from crossply_bridge.http_message import Fields
 
 HOP: Fields = [
@@ -58,6 +66,55 @@ def test_what_clients_say_of_themselves_is_replaced() -> None:
         ("x-forwarded-host", "shop.example"),
         ("via", "1.1 crossply"),
     ]
+
+
+FORGED = [
+    "x_forwarded_for",
+    "X_Forwarded-For",
+    "X-Forwarded-Client-Cert",
+    "x_real_ip",
+    "Crossply_Peer",
+    "nats_request_info",
+    "Nats-Msg-Id",
+    "nats-trace-dest",
+    "nats-schedule-target",
+    "x-envoy-original-path",
+    "X-Envoy-External-Address",
+    "x_original_url",
+    "X-Original-URI",
+    "X-Rewrite-Url",
+    "X-HTTP-Method-Override",
+    "x_http_method_override",
+    "X-HTTP-Method",
+    "x-method-override",
+    "Transfer_Encoding",
+    "content_length",
+]
+"""What would have an application believe the client where it believes its proxy, in every spelling of CGI and WSGI."""
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_no_spelling_of_what_only_a_proxy_may_say_passes_the_edge(name: str) -> None:
+    fields = from_outside(lowered([(name, "forged"), *KEPT]), peer="192.0.2.7", host="shop.example")
+    assert "forged" not in [value for _, value in fields]
+    assert fields[: len(KEPT)] == KEPT
+
+
+@pytest.mark.parametrize("option", ["x-forwarded-for", "X-Forwarded-Proto", "via", "x-forwarded-host"])
+def test_a_client_cannot_have_what_the_edge_says_removed_as_of_the_hop(option: str) -> None:
+    fields = from_outside([("connection", f"close, {option}")], peer="192.0.2.7", host="shop.example")
+    assert {name for name, _ in fields} == {"x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "via"}
+
+
+def test_of_repeated_fields_and_lists_none_is_taken_for_what_the_edge_says() -> None:
+    claimed: Fields = [("x-forwarded-for", "10.0.0.1"), ("x-forwarded-for", "10.0.0.2, 10.0.0.3"), ("x-a", "1, 2")]
+    fields = from_outside([*claimed, ("x-a", "3")], peer="192.0.2.7", host=None)
+    assert [value for name, value in fields if name == "x-forwarded-for"] == ["192.0.2.7"]
+    assert [value for name, value in fields if name == "x-a"] == ["1, 2", "3"]
+
+
+def test_what_an_application_would_take_for_another_method_or_path_is_dropped() -> None:
+    assert without_overrides([("x_original_url", "/admin"), ("x-http-method", "DELETE"), ("x", "1")]) == [("x", "1")]
 
 
 def test_an_absent_host_is_not_invented() -> None:

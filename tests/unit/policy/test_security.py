@@ -31,13 +31,24 @@ def test_a_service_says_it_over_the_mesh_field_by_field() -> None:
     assert security.service("billing") == SecurityPolicy(encryption="permissive", replay="bounded")
 
 
+def test_how_long_keys_and_credentials_last_is_said_likewise() -> None:
+    security = compiled(mesh={"key_epoch": "6h", "credential_lifetime": "12h"}, orders={"key_epoch": "1h"}).security
+    assert security.service("orders") == SecurityPolicy(key_epoch=3600.0, credential_lifetime=43_200.0)
+    assert security.service("billing") == SecurityPolicy(key_epoch=21_600.0, credential_lifetime=43_200.0)
+
+
 @pytest.mark.parametrize(
     ("spec", "fault"),
     [
         ({"encryption": "on"}, "spec.encryption: must be strict, permissive or off, not the text 'on'"),
         ({"encryption": True}, "spec.encryption"),
         ({"replay": "off"}, "spec.replay: must be bounded or strict"),
-        ({"epoch": "24h"}, "spec.epoch: is not a field"),
+        ({"epoch": "24h"}, "spec.epoch: is not a field; did you mean key_epoch"),
+        ({"key_epoch": "59s"}, "spec.key_epoch: must be at least 60s, not 59"),
+        ({"key_epoch": "169h"}, "spec.key_epoch: must be at most 604800s"),
+        ({"key_epoch": "1d"}, "spec.key_epoch: must be a duration such as"),
+        ({"credential_lifetime": 10}, "spec.credential_lifetime: must be at least 60s, not 10"),
+        ({"credential_lifetime": "25h"}, "spec.credential_lifetime: must be at most 86400s"),
     ],
 )
 def test_what_means_nothing_is_refused_with_its_path(spec: dict[str, object], fault: str) -> None:
@@ -67,9 +78,11 @@ def test_what_protects_one_service_concerns_it_and_what_protects_all_everyone() 
 def test_each_value_is_explained_with_the_document_that_said_it() -> None:
     documents = [
         parse({"kind": "Security", "name": "mesh", "spec": {"encryption": "permissive"}}),
-        parse({"kind": "Security", "name": "orders", "spec": {"replay": "strict"}}),
+        parse({"kind": "Security", "name": "orders", "spec": {"replay": "strict", "key_epoch": "2h"}}),
     ]
     assert {one.path: (one.value, one.source) for one in explain_security(documents, "orders")} == {
         "encryption": ("permissive", "Security/mesh"),
         "replay": ("strict", "Security/orders"),
+        "key_epoch": (7200.0, "Security/orders"),
+        "credential_lifetime": (None, "built-in"),
     }

@@ -32,6 +32,15 @@ async def test_each_value_comes_with_its_document_and_revision(api: httpx.AsyncC
     assert (found["caller"], found["operation"], found["revision"]) == ("web", "orders.create", revision)
 
 
+async def test_how_messages_to_the_service_are_protected_is_among_them(api: httpx.AsyncClient) -> None:
+    revision = await put(api, "Security", "orders", {"key_epoch": "6h", "replay": "strict"})
+    found = await explained(api, **{"from": "web", "to": "orders.create"})
+    values = {one["path"]: (one["value"], one["source"], one["revision"]) for one in found["values"]}
+    assert values["security.key_epoch"] == (21_600.0, "Security/orders", revision)
+    assert values["security.replay"] == ("strict", "Security/orders", revision)
+    assert values["security.credential_lifetime"] == values["security.encryption"] == (None, "built-in", None)
+
+
 async def test_the_decision_comes_with_its_rule(api: httpx.AsyncClient) -> None:
     asked = {"from": "web", "to": "orders.create"}
     assert (await explained(api, **asked))["access"] == {

@@ -42,7 +42,7 @@ def turned(epochs: tuple[Key, ...], now: int, life: Life, make: Callable[[], byt
         return Key(now, make()), Key(now + life.length, make())
     newest = epochs[-1]
     if newest.begins > now:
-        return None
+        return _shortened(epochs, now, life)
     coming = Key(max(newest.begins + life.length, now + life.length // _AHEAD), make())
     return *_open(epochs, now, life), coming
 
@@ -54,9 +54,26 @@ def replaced(epochs: tuple[Key, ...], now: int, life: Life, make: Callable[[], b
     return *_open(begun, now, life), Key(begins, make()), Key(begins + life.length, make())
 
 
-def due(epochs: tuple[Key, ...]) -> int:
-    """Return when the next epoch is to be made."""
-    return epochs[-1].begins
+def due(epochs: tuple[Key, ...], now: int, life: Life) -> bool:
+    """Return whether the next epoch is to be made, or the one to come is to begin earlier."""
+    return epochs[-1].begins <= now or _late(epochs, now, life)
+
+
+def _shortened(epochs: tuple[Key, ...], now: int, life: Life) -> tuple[Key, ...] | None:
+    """Return the epochs with the one to come beginning earlier, as a key seals for less time now; None if it need not.
+
+    Nobody has sealed with it yet, and it begins late enough for everybody to hear of that before.
+    """
+    if not _late(epochs, now, life):
+        return None
+    before, coming = epochs[-2:]
+    begins = max(before.begins + life.length, now + life.length // _AHEAD)
+    return *_open(epochs[:-1], now, life), Key(begins, coming.key)
+
+
+def _late(epochs: tuple[Key, ...], now: int, life: Life) -> bool:
+    """Return whether the epoch to come was made to begin after a longer one."""
+    return len(epochs) > 1 and epochs[-1].begins > max(epochs[-2].begins, now) + life.length
 
 
 def _open(epochs: tuple[Key, ...], now: int, life: Life) -> tuple[Key, ...]:

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from crossply.keyring import contents, signed
 from crossply.keyring.contents import Changed, Key, PublicKeys
-from crossply.keyring.lookup import public_keys
+from crossply.keyring.places import public_keys
 from crossply.keyring.signed import KeyFault
 from crossply.telemetry.logs import get_logger
 from crossply.wire.link import Conflict, StoreUnavailable

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from crossply.clock import Chance
     from crossply_registry.authority.keyring.publishing import Publishing
     from crossply_registry.authority.keyring.vault import Vault
+    from crossply_registry.authority.terms import Terms
 
 _PART: Final = 16
 """A replica looks sixteen times an epoch; the next key is made a whole epoch ahead, so that late is early enough."""
@@ -30,25 +31,27 @@ _log = get_logger("authority.keys")
 
 
 class Keys:
-    """The keys of one tenant's services and channels; ``epoch`` in seconds."""
+    """The keys of one tenant's services and channels."""
 
     def __init__(
         self,
         vault: Vault,
         publishing: Publishing,
-        epoch: float,
+        terms: Terms,
         chance: Chance,
         *,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._vault = vault
         self._publishing = publishing
-        self._epoch = epoch
+        self._terms = terms
+        self._changed = asyncio.Event()
+        terms.on_change(self._changed.set)
         self._chance = chance
         self._pause = pause
         self._told: dict[str, int] = {}
-        self.services = Kind("services", life.of_services(epoch), _private)
-        self.groups = Kind("groups", life.of_channels(epoch), _shared)
+        self.services = Kind("services", lambda name: life.of_services(terms.epoch(name)), _private)
+        self.groups = Kind("groups", lambda _: life.of_channels(terms.channels), _shared)
 
     async def service(self, name: str) -> KeySet:
         """Return the private keys of a service, whose public ones lie in the store by then."""
@@ -83,12 +86,22 @@ class Keys:
                         _log.warning("keys_not_turned", name=name, why=str(error))
 
     async def turning(self) -> None:
-        """Turn once, after a pause of this replica's own."""
-        await self._pause(min(_LONGEST, self._epoch / _PART) * (0.5 + self._chance.random()))
+        """Turn once, after a pause of this replica's own; at once where documents say that keys seal for less time."""
+        await self._due()
         try:
             await self.turn()
         except (StoreUnavailable, StateFault) as error:
             _log.warning("keys_not_turned", why=str(error))
+
+    async def _due(self) -> None:
+        length = min(_LONGEST, self._terms.shortest / _PART) * (0.5 + self._chance.random())
+        waits = [asyncio.ensure_future(self._pause(length)), asyncio.ensure_future(self._changed.wait())]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in waits:
+                each.cancel()
+        self._changed.clear()
 
     def _tell(self, name: str, found: KeySet) -> KeySet:
         if self._told.get(name, 0) < found.number:

@@ -43,7 +43,7 @@ class Kind:
     """One sort of keys: where they lie, how long they live, how one is made."""
 
     name: str
-    life: Life
+    life: Callable[[str], Life]
     make: Callable[[], bytes]
 
     def place(self, name: str) -> str:
@@ -72,16 +72,16 @@ class Vault:
     def due(self, kind: Kind, name: str) -> bool:
         """Return whether another epoch is to be made, as far as this replica knows."""
         held = self._seen.get(kind.place(name))
-        return held is None or life.due(held.epochs) <= self._now()
+        return held is None or life.due(held.epochs, self._now(), kind.life(name))
 
     async def turn(self, kind: Kind, name: str) -> KeySet:
         """Return the keys by now: made where there are none, with an epoch more where the newest has begun."""
         await self._note(kind, name)
-        return await self._change(kind, name, lambda held: life.turned(held, self._now(), kind.life, kind.make))
+        return await self._change(kind, name, lambda held: life.turned(held, self._now(), kind.life(name), kind.make))
 
     async def replace(self, kind: Kind, name: str) -> KeySet:
         """Return keys of which nobody has seen the one that seals from now on."""
-        return await self._change(kind, name, lambda held: life.replaced(held, self._now(), kind.life, kind.make))
+        return await self._change(kind, name, lambda held: life.replaced(held, self._now(), kind.life(name), kind.make))
 
     async def _change(
         self, kind: Kind, name: str, decide: Callable[[tuple[Key, ...]], tuple[Key, ...] | None]

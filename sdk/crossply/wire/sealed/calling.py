@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from crossply.errors import CallError, IntegrityFailed, NoResponders, Origin
 from crossply.handler import Kind, Request, Response
 from crossply.names import new_id
 from crossply.seal import layout
-from crossply.seal.faults import Reason, SealFault
+from crossply.seal.faults import Reason, SealFault, SessionSpent
 from crossply.wire import envelope, message, subjects
 from crossply.wire.calling import late, refuse_size, refused, unconnected
 from crossply.wire.envelope import EnvelopeFault
@@ -24,10 +26,12 @@ if TYPE_CHECKING:
     from crossply.seal.opener import Unsealed
     from crossply.wire.calling import Caller
     from crossply.wire.mux import Attempt, Mux
+    from crossply.wire.sealed.lookup import CredentialLookup
     from crossply.wire.sealed.sealing import Sealing
     from crossply.wire.senders import Sender, Senders
     from crossply.wire.supervisor import Supervisor
 
+_CID: Final = slice(8, 16)
 _PLACES: Final = 8192
 _FORMS: Final = 64
 
@@ -57,6 +61,7 @@ class SealedCaller:
         sender: Sender,
         senders: Senders,
         now: Clock,
+        lookup: CredentialLookup | None = None,
     ) -> None:
         self._sealing = sealing
         self._broker = broker
@@ -65,6 +70,7 @@ class SealedCaller:
         self._sender = sender
         self._senders = senders
         self._now = now
+        self._lookup = lookup
         self._places: dict[_Address, Place] = {}
         sealing.on_change(self._places.clear)
 
@@ -83,58 +89,70 @@ class SealedCaller:
         except BaseException:
             self._mux.close(token)
             raise
-        try:
-            unsealed = self._unsealed(request, place.to, token, introduction, reply)
-        except SealFault as fault:
-            raise self._refused(request, fault) from fault
-        if unsealed is None:
-            return await self._call(request, place)
-        form = place.replies.get(unsealed.message[:KEY])
-        if form is not None and form.member is unsealed.member:
-            response = form.open(unsealed.message, request.id)
-            if response is not None:
-                return response
-        return self._read(request, place, unsealed)
+        form = None if introduction else place.replies.get(reply[:KEY])
+        found = None if form is None else form.open(reply, self._mux.prefix + token, request.id)
+        if isinstance(found, Response):
+            return found
+        if found is None:
+            try:
+                found = self._unsealed(request, place.to, token, introduction, reply)
+            except SealFault as fault:
+                found = await self._looked_up(request, place.to, token, introduction, reply, fault)
+            if found is None:
+                return await self._call(request, place)
+        return self._read(request, place, found)
 
     def _send(self, request: Request, place: Place, what: str, pinged: str | None) -> tuple[bytes, Attempt, bytes]:
         """Send a request; ``pinged`` is whom to ask after it. Return with the token what it introduced itself by."""
-        connection, mux, to, now = self._broker.current, self._mux, place.to, self._now()
-        deadline = request.deadline
+        connection, mux, now = self._broker.current, self._mux, self._now()
+        deadline, introduction = request.deadline, b""
         if deadline <= now:
             raise late(what)
         if connection is None:
             raise unconnected(what)
         token, attempt = mux.open(what, pinged, now, deadline, request.id)
         try:
-            sealer = self._sealing.sealer
-            introduction = sealer.introduction(to)
-            block = self._block(request, place, introduction, token)
-            ttl, sealed = message.time_to_live(deadline - now), request_content(request, block)
-            payload = sealer.seal_request(to, request.kind, place.subject, ttl, request.id, block, sealed)
+            ttl, reply = message.time_to_live(deadline - now), mux.prefix + token
+            payload = self._formed(request, place, token, ttl)
+            if payload is None:
+                introduction = self._sealing.sealer.introduction(place.to)
+                payload = self._packed(request, place, introduction, reply, ttl)
+                self._learn(request, place, token)
             if len(payload) > connection.max_payload:
                 refuse_size(what, len(payload), connection.max_payload)
-            connection.send(place.subject, payload, mux.prefix + token)
+            connection.send(place.subject, payload, reply)
         except BaseException:
             mux.close(token)
             raise
         return token, attempt, introduction
 
-    def _block(self, request: Request, place: Place, introduction: bytes, token: bytes) -> bytes:
-        """Return the TLVs of a request, by the form of those like it where there is one."""
-        parent = request.traceparent
-        if parent is None or request.tracestate is not None or request.schema is not None:
-            return request_block(self._sender, request, introduction, self._mux.prefix + token)
-        form = place.requests.get(request.content_type)
-        if form is None:
-            if len(place.requests) >= _FORMS:
-                place.requests.clear()
-            content_type, operation = self._sender.names(request)
-            form = RequestWriter(content_type, operation, self._mux.prefix)
-            place.requests[request.content_type] = form
-        trace = parent.encode()
-        if len(trace) != TRACEPARENT:
-            return request_block(self._sender, request, introduction, self._mux.prefix + token)
-        return form.block(trace, introduction, request.attempt, token)
+    def _formed(self, request: Request, place: Place, token: bytes, ttl: int) -> bytes | None:
+        """Return a request that needs no introduction by the form of those like it; ``None`` for any other."""
+        form, parent = place.requests.get(request.content_type), request.traceparent
+        if form is None or parent is None or request.tracestate is not None or request.schema is not None:
+            return None
+        now, trace, session = self._sealing.clock(), parent.encode(), form.session
+        if len(trace) != TRACEPARENT or len(token) != form.length or not session.began <= now < session.until:
+            return None
+        try:
+            return form.seal(request, trace, token, now, ttl, request_content(request, form.tlvs))
+        except SessionSpent:
+            return None
+
+    def _packed(self, request: Request, place: Place, introduction: bytes, reply: bytes, ttl: int) -> bytes:
+        block = request_block(self._sender, request, introduction, reply)
+        sealed = request_content(request, len(block))
+        return self._sealing.sealer.seal_request(place.to, request.kind, place.subject, ttl, request.id, block, sealed)
+
+    def _learn(self, request: Request, place: Place, token: bytes) -> None:
+        """Remember the form of a request that went out without an introduction."""
+        session = self._sealing.sealer.session(place.to)
+        if session is None or not session.introduced or not place.to.instance or request.kind is not Kind.REQUEST:
+            return
+        if len(place.requests) >= _FORMS:
+            place.requests.clear()
+        names, prefix = self._sender.names(request), self._mux.prefix
+        place.requests[request.content_type] = RequestWriter(session, names, place.subject, prefix, len(token))
 
     def _unsealed(
         self, request: Request, to: Recipient, token: bytes, introduction: bytes, reply: bytes
@@ -154,6 +172,20 @@ class SealedCaller:
             sealing.sealer.introduced(to)
         return unsealed
 
+    async def _looked_up(
+        self, request: Request, to: Recipient, token: bytes, introduction: bytes, reply: bytes, fault: SealFault
+    ) -> Unsealed | None:
+        """Return the reply of who is not known here any more, once looked up; raise the error of any other fault."""
+        if self._lookup is not None and fault.reason is Reason.CREDENTIAL_MISSING:
+            with suppress(TimeoutError):
+                # The call ran: what is lost now is its outcome.
+                await asyncio.wait_for(self._lookup.find(reply[_CID]), request.deadline - self._now())
+            try:
+                return self._unsealed(request, to, token, introduction, reply)
+            except SealFault as again:
+                fault = again
+        raise self._refused(request, fault) from fault
+
     def _read(self, request: Request, place: Place, unsealed: Unsealed) -> Response:
         try:
             parts = _parts(unsealed, request.id)
@@ -163,7 +195,8 @@ class SealedCaller:
         if ReplyReader.fits(parts, response):
             if len(place.replies) >= _FORMS:
                 place.replies.clear()
-            place.replies[unsealed.message[:KEY]] = ReplyReader(parts, response, unsealed.member)
+            form = ReplyReader(self._sealing.opener, parts, response, unsealed)
+            place.replies[unsealed.message[:KEY]] = form
         return response
 
     def _refused(self, request: Request, fault: EnvelopeFault) -> CallError:

@@ -47,7 +47,7 @@ class SealedEvents:
         # Always with the credential: who reads it later may never have met this instance.
         block = event_block(self._sender, request, sealing.keys.own.credential)
         subject = subjects.channel(channel).encode()
-        return sealing.sealer.seal_event(group, subject, request.id, block, request_content(request, block))
+        return sealing.sealer.seal_event(group, subject, request.id, block, request_content(request, len(block)))
 
     def takes(self, data: bytes) -> bool:
         """Whether an event is for ``open``: it is sealed, or nothing else may come in."""

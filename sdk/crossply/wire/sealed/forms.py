@@ -1,27 +1,30 @@
-"""Forms of sealed messages, once opened: what one has in common with the one before is compared whole.
+"""Forms of sealed messages: what one has in common with the one before is compared whole, and one struct does the rest.
 
-As in ``crossply.wire.forms``, but for the header of 92 bytes, and TLV 9, which only sealed messages have. A form holds
-for one sender: for the very ``Member`` that it was made for, as others may have the same 64-bit id.
+As in ``crossply.wire.forms``. A form holds for one session, and so for one sender and one recipient: what stands in the
+clear is compared first, then ``crossply.seal`` opens what is sealed, with every check that it makes of any message.
 """
 
 from __future__ import annotations
 
-import math
 import struct
 from typing import TYPE_CHECKING, Final
 
 from crossply.handler import Kind, Request, Response
+from crossply.seal.faults import SealFault
+from crossply.seal.layout import MAX_SIZE, MAX_TTL, MESSAGES, SIZE, START, TAG
+from crossply.seal.opener import Unsealed
 from crossply.wire import content_types, envelope
-from crossply.wire.envelope import Parts, tlv
+from crossply.wire.envelope import EnvelopeFault, Parts, tlv
 from crossply.wire.forms import told
+from crossply.wire.message import Unreadable
 
 if TYPE_CHECKING:
-    from crossply.seal.credentials import Member
+    from crossply.handler import Facts
+    from crossply.seal.opener import Opener
+    from crossply.seal.session import Session
 
 KEY: Final = 16
-"""The first bytes of a message, up to the recipient's key: they name its form."""
-_TOKEN: Final = 8
-"""What is compared apart from the rest of the reply subject: its end, with as much of its token as there is."""
+"""The first bytes of a message, up to the recipient's key: they name its form, as they do that of an unsealed one."""
 TRACEPARENT: Final = 55
 HIGHEST: Final = 255
 ATTEMPTS: Final = tuple(tlv(envelope.ATTEMPT, bytes((number,))) for number in range(HIGHEST + 1))
@@ -44,59 +47,79 @@ _OF_REPLY: Final = frozenset((envelope.CONTENT_TYPE, envelope.IN_REPLY_TO, envel
 
 
 class RequestWriter:
-    """Writes the TLVs of requests with a traceparent in one content type to one endpoint."""
+    """Seals requests with a traceparent in one content type to one endpoint, in one ``session``.
 
-    __slots__ = ("_before", "_inbox", "_operation", "_places")
+    Their inbox tokens are of one ``length``. Their recipient knows who sends them: they do not introduce themselves.
+    """
 
-    def __init__(self, content_type: bytes, operation: bytes, inbox: bytes) -> None:
-        """Take what stays the same; ``inbox`` is the reply subject up to its token."""
+    __slots__ = ("_before", "_end_of_aad", "_names", "_pack", "_place", "_start", "length", "session", "tlvs")
+
+    def __init__(self, session: Session, names: tuple[bytes, bytes], subject: bytes, inbox: bytes, length: int) -> None:
+        """Take what stays the same; ``names`` are two TLVs, ``inbox`` is the reply subject up to its token."""
+        content_type, operation = names
+        self.session, self.length = session, length
         self._before = content_type + _TRACE_HEAD
-        self._operation = operation
-        self._inbox = inbox
-        self._places: dict[int, bytes] = {}
+        self._names = operation + _ATTEMPT_HEAD
+        self._place = tlv(envelope.REPLY_SUBJECT, inbox + bytes(length))[:-length]
+        before, place = len(self._before), len(self._place)
+        layout = struct.Struct(f">{START}sQQI{_ID}s{before}s{TRACEPARENT}s{len(self._names)}sB{place}s{length}s")
+        self._pack = layout.pack
+        self.tlvs = layout.size - SIZE
+        self._start = session.start(Kind.REQUEST, self.tlvs)
+        self._end_of_aad = session.end_of_aad(subject)
 
-    def block(self, trace: bytes, introduction: bytes, attempt: int, token: bytes) -> bytes:
-        """Return the TLVs of an attempt; ``introduction`` is TLV 7, or nothing for who knows it."""
-        number = ATTEMPTS[min(HIGHEST, attempt)]
-        length = len(token)
-        place = self._places.get(length)
-        if place is None:
-            place = self._places[length] = tlv(envelope.REPLY_SUBJECT, self._inbox + token)[:-length]
-        return b"".join((self._before, trace, self._operation, introduction, number, place, token))
+    def seal(self, request: Request, trace: bytes, token: bytes, iat: int, ttl: int, content: bytes) -> bytes:
+        """Return an attempt's wire form; ``content`` is what is sealed. Raise as ``Session.finish`` does."""
+        session, attempt = self.session, request.attempt
+        if attempt > HIGHEST:  # noqa: PLR1730 - a call to `min` costs more than the line
+            attempt = HIGHEST
+        number = session.next()
+        before, names, place = self._before, self._names, self._place
+        head = self._pack(self._start, number, iat, ttl, request.id, before, trace, names, attempt, place, token)
+        return session.finish(head, self._end_of_aad, number, content)
 
 
 class RequestReader:
-    """Opens requests of one instance to one endpoint."""
+    """Opens requests of one instance to one endpoint, in one session."""
 
     __slots__ = (
         "_before",
         "_content_type",
-        "_inbox",
+        "_end",
+        "_end_of_aad",
         "_introduced",
+        "_least",
         "_names",
+        "_open_in",
         "_operation",
         "_place",
-        "_size",
+        "_session",
+        "_start",
+        "_subject",
         "_unpack",
-        "member",
     )
 
-    def __init__(self, first: Parts, reply: bytes, operation: str, member: Member) -> None:
+    def __init__(
+        self, opener: Opener, first: Parts, unsealed: Unsealed, subject: bytes, operation: str, *, introduced: bool
+    ) -> None:
         """Take what stays the same from a request that ``fits`` and was believed."""
-        self.member = member
-        self._operation = operation
-        self._inbox = reply[:-_TOKEN]
+        session = self._session = unsealed.session
+        self._open_in = opener.open_in
+        self._operation, self._subject, self._introduced = operation, subject, introduced
+        self._end_of_aad = session.end_of_aad(subject)
+        self._start = unsealed.message[:START]
+        reply = first.tlvs[envelope.REPLY_SUBJECT] or b""
         self._before = _tlv(first, envelope.CONTENT_TYPE) + _TRACE_HEAD
         self._names = _tlv(first, envelope.OPERATION) + _tlv(first, envelope.CREDENTIAL) + _ATTEMPT_HEAD
-        self._place = tlv(envelope.REPLY_SUBJECT, reply)[:-_TOKEN]
+        self._place = tlv(envelope.REPLY_SUBJECT, reply)[: -len(reply)]
         before, names, place = len(self._before), len(self._names), len(self._place)
-        layout = struct.Struct(f">72xI{_ID}s{before}s{TRACEPARENT}s{names}sB{place}s{_TOKEN}sH")
-        self._unpack, self._size = layout.unpack_from, layout.size
+        layout = struct.Struct(f">{START}sQQI{_ID}s{before}s{TRACEPARENT}s{names}sB{place}s{len(reply)}s")
+        self._unpack, self._end = layout.unpack_from, layout.size
+        self._least = layout.size + 2 + TAG
         self._content_type = content_types.read(first.tlvs[envelope.CONTENT_TYPE])
-        self._introduced = first.tlvs[envelope.CREDENTIAL] is None
 
     @staticmethod
-    def fits(first: Parts, reply: bytes) -> bool:
+    def fits(first: Parts) -> bool:
         """Whether a request that was opened field by field is one that others can be compared with."""
         tlvs = first.tlvs
         return (
@@ -104,56 +127,110 @@ class RequestReader:
             and _has_only(first, _OF_REQUEST)
             and len(tlvs[envelope.TRACEPARENT] or b"") == TRACEPARENT
             and len(tlvs[envelope.ATTEMPT] or b"") == 1
-            and len(reply) > _TOKEN
+            and bool(tlvs[envelope.REPLY_SUBJECT])
         )
 
-    def open(self, message: bytes, reply: bytes, now: float) -> Request | None:
-        """Return the request in an opened message that begins with this form's key; ``None`` when it is another one."""
-        at = self._size
-        if len(message) < at:
+    def open(self, data: bytes, subject: bytes, reply: bytes, now: float) -> Request | None:
+        """Return the request in a message that begins with this form's key.
+
+        ``None`` when it is another one, or one to be refused, and then nothing has been remembered of it. Raise
+        ``Unreadable`` for metadata that cannot be read.
+        """
+        end, session = self._end, self._session
+        if not self._least <= len(data) <= MAX_SIZE or subject != self._subject or session.over:
             return None
-        ttl, mid, before, trace, names, attempt, place, token, said = self._unpack(message)
+        start, seq, iat, ttl, mid, before, trace, names, attempt, place, to = self._unpack(data)
         if (
-            names != self._names
+            start != self._start
+            or to != reply
+            or names != self._names
             or before != self._before
             or place != self._place
-            or reply != self._inbox + token
             or not trace.isascii()
+            or not 0 < ttl <= MAX_TTL
+            or seq >= MESSAGES
         ):
             return None
+        member = session.member
+        if not reply.startswith(member.inbox):
+            return None
+        try:
+            content = self._open_in(session, data[:end], data[end:], self._end_of_aad, seq, iat)
+        except SealFault:
+            return None
+        said = content[0] << 8 | content[1]
         request = Request(
             self._operation,
-            message[at + said :],
+            content[2 + said :],
             self._content_type,
             Kind.REQUEST,
             mid,
-            self.member.peer,
+            member.peer,
             traceparent=trace.decode(),
             attempt=attempt,
             received=now,
-            deadline=now + ttl / 1000 if ttl else math.inf,
+            deadline=now + ttl / 1000,
             introduced=self._introduced,
-            member=self.member,
+            member=member,
         )
-        if said and not told(request, message, at, at + said):
-            return None
+        if said and not told(request, content, 2, 2 + said):
+            raise Unreadable(request, EnvelopeFault("its metadata cannot be read"))
         return request
 
 
+class ReplyWriter:
+    """Seals replies in one content type to one instance, in one ``session``, that say nothing but ``facts``.
+
+    Who asked knows who answers: they do not introduce themselves.
+    """
+
+    __slots__ = ("_before", "_pack", "_said", "_start", "content_type", "facts", "session")
+
+    def __init__(self, session: Session, content_type: str, facts: Facts | None, said: bytes) -> None:
+        """Take what stays the same; ``said`` is the metadata."""
+        self.session, self.content_type, self.facts = session, content_type, facts
+        self._before = content_types.pack(content_type) + _ANSWERED_HEAD
+        self._said = len(said).to_bytes(2, "big") + said
+        layout = struct.Struct(f">{START}sQQI{_ID}s{len(self._before)}s{_ID}s")
+        self._pack = layout.pack
+        self._start = session.start(Kind.RESPONSE, layout.size - SIZE)
+
+    def seal(self, reply: bytes, answered: bytes, mid: bytes, iat: int, body: bytes) -> bytes:
+        """Return the wire form of the reply to the message of id ``answered``; raise as ``Session.finish`` does."""
+        session = self.session
+        number = session.next()
+        head = self._pack(self._start, number, iat, 0, mid, self._before, answered)
+        return session.finish(head, session.end_of_aad(reply), number, self._said + body)
+
+
 class ReplyReader:
-    """Opens replies of one instance from one endpoint."""
+    """Opens replies of one instance from one endpoint, in one session."""
 
-    __slots__ = ("_before", "_content_type", "_credential", "_facts", "_said", "_size", "_unpack", "member")
+    __slots__ = (
+        "_before",
+        "_carried",
+        "_content_type",
+        "_end",
+        "_facts",
+        "_least",
+        "_open_in",
+        "_said",
+        "_session",
+        "_start",
+        "_unpack",
+    )
 
-    def __init__(self, first: Parts, response: Response, member: Member) -> None:
+    def __init__(self, opener: Opener, first: Parts, response: Response, unsealed: Unsealed) -> None:
         """Take what stays the same from a reply that ``fits`` and was believed, as ``response``."""
-        self.member = member
+        self._session = unsealed.session
+        self._open_in = opener.open_in
+        self._start = unsealed.message[:START]
         self._before = _tlv(first, envelope.CONTENT_TYPE) + _ANSWERED_HEAD
-        self._credential = _tlv(first, envelope.CREDENTIAL)
+        self._carried = _tlv(first, envelope.CREDENTIAL)
         self._said = len(first.metadata).to_bytes(2, "big") + first.metadata
-        before, carried, said = len(self._before), len(self._credential), len(self._said)
-        layout = struct.Struct(f">92x{before}s{_ID}s{carried}s{said}s")
-        self._unpack, self._size = layout.unpack_from, layout.size
+        layout = struct.Struct(f">{START}sQQI{_ID}s{len(self._before)}s{_ID}s{len(self._carried)}s")
+        self._unpack, self._end = layout.unpack_from, layout.size
+        self._least = layout.size + 2 + TAG
         self._content_type, self._facts = response.content_type, response.facts
 
     @staticmethod
@@ -162,15 +239,33 @@ class ReplyReader:
         plain = response.metadata is None and response.status is None and response.headers is None
         return first.kind is Kind.RESPONSE and plain and len(first.metadata) <= _SHORT and _has_only(first, _OF_REPLY)
 
-    def open(self, message: bytes, asked: bytes) -> Response | None:
-        """Return the reply to ``asked`` in an opened message that begins with this form's key; ``None`` for another."""
-        at = self._size
-        if len(message) < at:
+    def open(self, data: bytes, subject: bytes, asked: bytes) -> Response | Unsealed | None:
+        """Return the reply to ``asked`` in a message that came on ``subject`` and begins with this form's key.
+
+        ``None`` when it is another one, or one to be refused, and then nothing has been remembered of it. What is
+        ``Unsealed`` says more than those before it.
+        """
+        end, session = self._end, self._session
+        if not self._least <= len(data) <= MAX_SIZE or session.over:
             return None
-        before, answered, carried, said = self._unpack(message)
-        if answered != asked or carried != self._credential or said != self._said or before != self._before:
+        start, seq, iat, ttl, _, before, answered, carried = self._unpack(data)
+        if (
+            start != self._start
+            or ttl
+            or answered != asked
+            or carried != self._carried
+            or before != self._before
+            or seq >= MESSAGES
+        ):
             return None
-        return Response(message[at:], self._content_type, None, self._facts, self.member.peer)
+        clear = data[:end]
+        try:
+            content = self._open_in(session, clear, data[end:], session.end_of_aad(subject), seq, iat)
+        except SealFault:
+            return None
+        if not content.startswith(self._said):
+            return Unsealed(clear + content, session)
+        return Response(content[len(self._said) :], self._content_type, None, self._facts, session.member.peer)
 
 
 def _tlv(parts: Parts, kind: int) -> bytes:

@@ -46,14 +46,14 @@ def reply_block(content_type: bytes, answered: bytes, introduction: bytes) -> by
     return b"".join((content_type, _IN_REPLY_TO, answered, introduction))
 
 
-def request_content(request: Request, block: bytes) -> bytes:
-    """Return what is sealed of a request or an event; raise ``PayloadTooLarge``."""
-    return content(request.operation, metadata.pack_request(request), request.body, block)
+def request_content(request: Request, tlvs: int) -> bytes:
+    """Return what is sealed of a request or an event with so many bytes of TLVs; raise ``PayloadTooLarge``."""
+    return content(request.operation, metadata.pack_request(request), request.body, tlvs)
 
 
-def content(operation: str, said: bytes, body: bytes, block: bytes) -> bytes:
+def content(operation: str, said: bytes, body: bytes, tlvs: int) -> bytes:
     """Return u16 length and the metadata, then the body; raise ``PayloadTooLarge`` for more than a message holds."""
-    tlvs, head = len(block), len(block) + len(said)
+    head = tlvs + len(said)
     if len(body) > message.MAX_BODY or head > message.MAX_HEAD or tlvs > envelope.MAX_TLVS:
         raise message.too_large(operation, len(body), head, tlvs)
     return b"".join((_LENGTH.pack(len(said)), said, body)) if said else _EMPTY + body

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from crossply.errors import InvalidArgument, Unauthenticated
+from crossply.errors import Unauthenticated
 from crossply.handler import Kind, Request, Response
 from crossply.names import new_id
 from crossply.seal import layout, schedule
-from crossply.seal.faults import Reason, SealFault
+from crossply.seal.faults import Reason, SealFault, SessionSpent
 from crossply.seal.refusal import refusal
-from crossply.wire import envelope, foreign, message
+from crossply.wire import envelope, foreign, message, subjects
 from crossply.wire import headers as header_block
 from crossply.wire.envelope import EnvelopeFault
-from crossply.wire.sealed.forms import KEY, RequestReader
+from crossply.wire.message import Unreadable
+from crossply.wire.sealed.forms import ReplyWriter, RequestReader
 from crossply.wire.sealed.message import content, reply_block
 
 if TYPE_CHECKING:
@@ -25,73 +27,108 @@ if TYPE_CHECKING:
     from crossply.seal.credentials import Member
     from crossply.seal.holder import Holder
     from crossply.seal.opener import Unsealed
+    from crossply.wire.forms import RequestForm
+    from crossply.wire.sealed.lookup import CredentialLookup
     from crossply.wire.sealed.sealing import Sealing
     from crossply.wire.senders import Sender
 
+    Answer: TypeAlias = Callable[[bytes, bytes, bytes], None]
+    Again: TypeAlias = Callable[[bytes, bytes, bytes, float], None]
+
 _FORMS: Final = 1024
 _PAIR: Final = layout.begin(schedule.PAIR)
-_INBOXES: Final = b"_INBOX."
+_CID: Final = slice(8, 16)
 _KID: Final = slice(16, 24)
 _MID: Final = slice(layout.SIZE - message.ID, layout.SIZE)
 
 
 class SealedServer:
-    """Opens requests and seals replies; ``answer(reply, payload, headers)`` sends."""
+    """Opens requests and seals replies; ``answer(reply, payload, headers)`` sends.
+
+    ``again(subject, reply, data, arrived)`` takes a message that waited until its sender was looked up. ``forget``
+    drops the forms of requests: they were learned under keys that are not the newest any more.
+    """
 
     def __init__(
-        self, sealing: Sealing, sender: Sender, answer: Callable[[bytes, bytes, bytes], None], now: Clock
+        self,
+        sealing: Sealing,
+        sender: Sender,
+        *,
+        answer: Answer,
+        again: Again,
+        forget: Callable[[], None],
+        now: Clock,
+        lookup: CredentialLookup | None = None,
     ) -> None:
         self._sealing = sealing
         self._sender = sender
         self._answer = answer
+        self._again = again
+        self._forget = forget
         self._now = now
+        self._lookup = lookup
+        self._replies: dict[Member | None, ReplyWriter] = {}
         self._renewed_at = -math.inf
         sealing.keys.on_renewal(self._renewed)
 
     def _renewed(self, _own: Holder) -> None:
         self._renewed_at = self._now()
+        self._replies.clear()
+        self._forget()
 
     def takes(self, data: bytes) -> bool:
         """Whether a message is for ``open``: it is sealed, or nothing else may come in."""
         return data.startswith(_PAIR) or self._sealing.encryption == "strict"
 
     def open(
-        self, forms: dict[bytes, RequestReader], operation: str, subject: bytes, reply: bytes, data: bytes, now: float
+        self, forms: dict[bytes, RequestForm], operation: str, subject: bytes, reply: bytes, data: bytes, now: float
     ) -> Request | None:
-        """Return the request or ping in a message; answer what cannot be opened, and return ``None``."""
+        """Return the request or ping in a message; answer what cannot be opened, and return ``None``.
+
+        The form of those like it is put into ``forms``. Raise ``Unreadable`` where only its fields are wrong.
+        """
         if not data.startswith(_PAIR):
             self._refuse_unsealed(operation, reply, data)
             return None
         try:
             unsealed = self._sealing.opener.unseal_request(data, subject, reply)
         except SealFault as fault:
-            self._refuse(operation, reply, data, fault, None)
+            missing = fault.reason is Reason.CREDENTIAL_MISSING
+            if not (missing and self._set_aside(subject, reply, data, now)):
+                self._refuse(operation, reply, data, fault, None)
             return None
-        if self._sealing.addressed and not unsealed.strict:
-            why = "message is sealed to the service; replay: strict takes none such"
-            self._refuse(operation, reply, data, SealFault(Reason.MISDIRECTED, why), unsealed.member)
-            return None
-        form = forms.get(unsealed.message[:KEY])
-        if form is not None and form.member is unsealed.member:
-            request = form.open(unsealed.message, reply, now)
-            if request is not None:
-                return self._met(request, data)
         try:
-            return self._met(self._read(forms, operation, reply, unsealed, now), data)
-        except EnvelopeFault as fault:
+            return self._read(forms, operation, subject, reply, unsealed, now)
+        except SealFault as fault:
             self._refuse(operation, reply, data, fault, unsealed.member)
             return None
 
-    def _met(self, request: Request | None, data: bytes) -> Request | None:
-        """Note when a request was sealed to another key than this instance's newest: its sender knows no other."""
-        if request is not None and data[_KID] != self._sealing.keys.own.kid:
-            request.introduced = False
-        return request
+    def _set_aside(self, subject: bytes, reply: bytes, data: bytes, now: float) -> bool:
+        """Have a request taken again once its sender has been looked up; return False where that is not done.
+
+        Nothing of it is believed yet: what is not for a key of this instance, or for no inbox, is not asked about.
+        """
+        lookup, sealing = self._lookup, self._sealing
+        if (
+            lookup is None
+            or not reply.startswith(subjects.INBOXES)
+            or sealing.keys.ring.find(data[_KID], sealing.clock()) is None
+        ):
+            return False
+        return lookup.set_aside(data[_CID], len(data), partial(self._again, subject, reply, data, now))
 
     def _read(
-        self, forms: dict[bytes, RequestReader], operation: str, reply: bytes, unsealed: Unsealed, now: float
-    ) -> Request | None:
-        member = unsealed.member
+        self,
+        forms: dict[bytes, RequestForm],
+        operation: str,
+        subject: bytes,
+        reply: bytes,
+        unsealed: Unsealed,
+        now: float,
+    ) -> Request:
+        member, opener = unsealed.member, self._sealing.opener
+        if self._sealing.addressed and not unsealed.strict:
+            raise SealFault(Reason.MISDIRECTED, "message is sealed to the service; replay: strict takes none such")
         parts = layout.parts(unsealed.message)
         tlvs = parts.tlvs
         carried = tlvs[envelope.CREDENTIAL]
@@ -101,19 +138,17 @@ class SealedServer:
             or (carried is not None and carried != member.raw)
         ):
             raise SealFault(Reason.MISDIRECTED, "message names another endpoint, reply subject or sender than it has")
+        # What is sealed to another key than this instance's newest is by one who knows no other.
+        introduced = carried is None and unsealed.message[_KID] == self._sealing.keys.own.kid
         try:
             request = message.unpack_request(parts, operation, member.peer, now)
         except EnvelopeFault as fault:
-            # Who sent it is known, so it is told.
-            told = Request(operation, id=parts.mid, member=member, introduced=carried is None)
-            failed = Response(failure=InvalidArgument(f"{operation}: {fault}"))
-            self._answer(reply, self.pack(told, reply, failed), b"")
-            return None
-        request.member, request.introduced = member, carried is None
-        if RequestReader.fits(parts, reply):
-            if len(forms) >= _FORMS:
-                forms.clear()
-            forms[unsealed.message[:KEY]] = RequestReader(parts, reply, operation, member)
+            asked = Request(operation, id=parts.mid, member=member, introduced=introduced)
+            raise Unreadable(asked, fault) from fault
+        request.member, request.introduced = member, introduced
+        if RequestReader.fits(parts):
+            form = RequestReader(opener, parts, unsealed, subject, operation, introduced=introduced)
+            message.keep(forms, unsealed.message, form)
         return request
 
     def _refuse(self, operation: str, reply: bytes, data: bytes, fault: EnvelopeFault, member: Member | None) -> None:
@@ -123,13 +158,13 @@ class SealedServer:
             # What it repeats is answered: a refusal would come to the same inbox, and maybe sooner.
             return
         mid = data[_MID]
-        if len(mid) == message.ID and reply.startswith(_INBOXES):
+        if len(mid) == message.ID and reply.startswith(subjects.INBOXES):
             self._answer(reply, refusal(mid), b"")
 
     def _refuse_unsealed(self, operation: str, reply: bytes, data: bytes) -> None:
         why = f"{operation}: messages that are not sealed are not taken here (encryption: strict)"
         self._sealing.tell(operation, SealFault(Reason.UNSUPPORTED, why))
-        if not reply.startswith(_INBOXES):
+        if not reply.startswith(subjects.INBOXES):
             return
         if envelope.is_envelope(data):
             with suppress(EnvelopeFault):
@@ -140,15 +175,54 @@ class SealedServer:
 
     def pack(self, request: Request, reply: bytes, response: Response) -> bytes:
         """Return a reply, sealed to the instance that asked; raise ``PayloadTooLarge``."""
+        payload = self._formed(request, reply, response)
+        if payload is not None:
+            return payload
         sender, kind = self._sender, Kind.RESPONSE if response.failure is None else Kind.ERROR
-        block = reply_block(sender.content_type(response.content_type), request.id, self._introduction(request))
-        sealed = content("reply", sender.reply_metadata(response), response.body, block)
-        return self._seal(request, kind, reply, block, sealed)
+        introduction = self._introduction(request)
+        block = reply_block(sender.content_type(response.content_type), request.id, introduction)
+        sealed = content("reply", sender.reply_metadata(response), response.body, len(block))
+        payload = self._seal(request, kind, reply, block, sealed)
+        if not introduction:
+            self._learn(request, response)
+        return payload
+
+    def _formed(self, request: Request, reply: bytes, response: Response) -> bytes | None:
+        """Return a reply that says nothing beside its body and the usual facts, by its form; ``None`` for others."""
+        form = self._replies.get(request.member)
+        if (
+            form is None
+            or form.facts is not response.facts
+            or form.content_type != response.content_type
+            or not request.introduced
+            or request.received <= self._renewed_at
+            or not _says_nothing(response)
+        ):
+            return None
+        now, session = self._sealing.clock(), form.session
+        if not session.began <= now < session.until:
+            return None
+        try:
+            return form.seal(reply, request.id, new_id(), now, response.body)
+        except SessionSpent:
+            return None
+
+    def _learn(self, request: Request, response: Response) -> None:
+        """Remember the form of a reply that went out."""
+        member = request.member
+        if member is None or not _says_nothing(response):
+            return
+        session, said = self._sealing.sealer.session(member.recipient), self._sender.reply_metadata(response)
+        if session is None:
+            return
+        if len(self._replies) >= _FORMS:
+            self._replies.clear()
+        self._replies[member] = ReplyWriter(session, response.content_type, response.facts, said)
 
     def pong(self, request: Request, reply: bytes, body: bytes) -> bytes:
         """Return the answer to a ping."""
         block = reply_block(b"", request.id, self._introduction(request))
-        return self._seal(request, Kind.PONG, reply, block, content("pong", b"", body, block))
+        return self._seal(request, Kind.PONG, reply, block, content("pong", b"", body, len(block)))
 
     def _introduction(self, request: Request) -> bytes:
         # Who asked before the renewal knows the credential before.
@@ -160,3 +234,14 @@ class SealedServer:
         if member is None:
             raise ValueError(f"{request.operation}: was not sealed, and its reply is not")
         return self._sealing.sealer.seal_reply(member.recipient, kind, reply, new_id(), block, sealed)
+
+
+def _says_nothing(response: Response) -> bool:
+    """Whether a reply has nothing but its body and its endpoint's facts."""
+    return (
+        response.failure is None
+        and response.metadata is None
+        and response.status is None
+        and response.headers is None
+        and len(response.body) <= message.MAX_BODY
+    )

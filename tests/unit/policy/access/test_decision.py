@@ -108,6 +108,11 @@ def test_a_rule_with_paths_speaks_of_http_only() -> None:
     [
         "/admin",
         "/%61dmin",
+        "/%2561dmin",
+        "/admin%253bx",
+        "/admin%3Bx",
+        "/x/%252e%252e/admin",
+        "/x%252f..%252fadmin",
         "/admin;jsessionid=1",
         "/admin/",
         "/admin;x=y/",

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from structlog.testing import capture_logs
 
-from crossply.keyring.lookup import ABSENT_FOR
+from crossply.keyring.feed import ABSENT_FOR
 from crossply.wire.link import ConnectionEvent
 from tests.unit.sdk.keyring.ring import HOUR, NOW, key_set
 from tests.unit.sdk.keyring.world import BOTH, World

@@ -227,7 +227,7 @@ def test_a_session_is_refused_when_no_honest_sender_would_still_use_it(pair: Pai
     pair.open(pair.request())
     [held] = pair.caller.sealer.sessions.values()
     pair.clock.now += LIFE + layout.SKEW
-    held.began = pair.clock.now
+    held.until = pair.clock.now + LIFE
     pair.open(pair.request())
     pair.clock.now += 1
     assert refused(pair.open, pair.request()) is Reason.STALE

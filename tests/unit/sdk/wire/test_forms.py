@@ -11,7 +11,7 @@ import pytest
 from crossply.handler import BYTES, Facts, HttpHead, Request, Response
 from crossply.wire import envelope, message
 from crossply.wire.credential import Credential
-from crossply.wire.forms import KEY, ReplyReader, ReplyWriter, RequestReader, RequestWriter
+from crossply.wire.forms import KEY, ReplyReader, ReplyWriter, RequestForm, RequestWriter
 from crossply.wire.place import Place
 from crossply.wire.senders import Sender, Senders
 from tests.unit.sdk.stage import ID, request
@@ -20,6 +20,7 @@ TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 CALLER = Credential(identity="spiffe://mesh.local/t/default/svc/web", instance="aaaaaaaaaaaa")
 CALLEE = Credential(identity="spiffe://mesh.local/t/default/svc/orders", instance="bbbbbbbbbbbb")
 INBOX = b"_INBOX.web.aaaaaaaaaaaa."
+SUBJECT = b"mesh.rpc.orders.any.create"
 TOKEN = b"0000002a"
 NOW = 100.0
 
@@ -33,12 +34,12 @@ def packed(made: Request) -> bytes:
     return message.pack_request(Sender(CALLER), made, now=NOW)
 
 
-def opened(raw: bytes, reply: bytes = INBOX + TOKEN) -> tuple[Request, dict[bytes, RequestReader]]:
-    forms: dict[bytes, RequestReader] = {}
+def opened(raw: bytes, reply: bytes = INBOX + TOKEN) -> tuple[Request, dict[bytes, RequestForm]]:
+    forms: dict[bytes, RequestForm] = {}
     return message.open_request(raw, "orders.create", reply, Senders(), 7.0, forms), forms
 
 
-def reader_of(made: Request) -> RequestReader:
+def reader_of(made: Request) -> RequestForm:
     raw = packed(made)
     return opened(raw)[1][raw[:KEY]]
 
@@ -89,7 +90,7 @@ def test_a_request_opened_by_a_form_is_the_one_opened_field_by_field(said: dict[
     reader = reader_of(made)
 
     again = packed(made)
-    by_form = reader.open(again, INBOX + TOKEN, 7.0)
+    by_form = reader.open(again, SUBJECT, INBOX + TOKEN, 7.0)
     assert by_form is not None
     assert plain(by_form) == plain(opened(again)[0])
 
@@ -120,7 +121,7 @@ def test_a_form_takes_nothing_that_would_have_been_refused_or_opened_otherwise()
     for at in range(KEY, len(raw)):
         for flip in (0x01, 0x20, 0x80):
             changed = raw[:at] + bytes((raw[at] ^ flip,)) + raw[at + 1 :]
-            by_form = reader.open(changed, INBOX + TOKEN, 7.0)
+            by_form = reader.open(changed, SUBJECT, INBOX + TOKEN, 7.0)
             if by_form is not None:
                 taken += 1
                 assert plain(by_form) == plain(opened(changed)[0])
@@ -130,25 +131,25 @@ def test_a_form_takes_nothing_that_would_have_been_refused_or_opened_otherwise()
 @pytest.mark.parametrize("cut", [0, KEY, 51, 53, 150, -7])
 def test_a_form_takes_no_message_that_ends_too_early(cut: int) -> None:
     made = a_request(metadata={"a": "b"})
-    assert reader_of(made).open(packed(made)[:cut], INBOX + TOKEN, 7.0) is None
+    assert reader_of(made).open(packed(made)[:cut], SUBJECT, INBOX + TOKEN, 7.0) is None
 
 
 @pytest.mark.parametrize("reply", [b"", INBOX[:-1], b"_INBOX.eve.aaaaaaaaaaaa.0000002a"])
 def test_a_form_takes_no_message_that_wants_its_reply_elsewhere_than_in_its_senders_inbox(reply: bytes) -> None:
     made = a_request()
-    assert reader_of(made).open(packed(made), reply, 7.0) is None
+    assert reader_of(made).open(packed(made), SUBJECT, reply, 7.0) is None
 
 
 def test_a_request_that_leaves_the_credential_out_has_a_form_of_its_own() -> None:
     made = a_request()
     sender, senders = Sender(CALLER), Senders()
-    forms: dict[bytes, RequestReader] = {}
+    forms: dict[bytes, RequestForm] = {}
     message.open_request(packed(made), "orders.create", INBOX + TOKEN, senders, 7.0, forms)
     writer = RequestWriter(sender.cid, *sender.names(made), b"")
     raw = writer.head(made, TRACE.encode(), 9, 1234, 2500, 0) + made.body
     first = message.open_request(raw, "orders.create", INBOX + TOKEN, senders, 7.0, forms)
 
-    by_form = forms[raw[:KEY]].open(raw, INBOX + TOKEN, 7.0)
+    by_form = forms[raw[:KEY]].open(raw, SUBJECT, INBOX + TOKEN, 7.0)
     assert len(forms) == 2
     assert by_form is not None
     assert by_form.introduced

@@ -150,7 +150,7 @@ def test_a_request_of_nobody_known_is_refused_as_one_to_be_sent_again_with_its_c
     raw = without_credential(message.pack_request(Sender(ORDERS), request(), now=0.0))
     with pytest.raises(message.Unintroduced) as caught:
         message.open_request(raw, "orders.create", REPLY, Senders(), 0.0, {})
-    told = message.pack_credential_needed(Sender(ORDERS), caught.value.mid, bytes(16))
+    told = message.pack_credential_needed(Sender(ORDERS), caught.value.asked.id, bytes(16))
     with pytest.raises(message.CredentialNeeded):
         message.open_response(told, request(), Senders())
 

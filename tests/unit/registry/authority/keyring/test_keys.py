@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from itertools import pairwise
+from typing import TypeAlias
 
 import msgspec
 import pytest
@@ -14,16 +17,19 @@ from crossply.keyring import contents, signed
 from crossply.keyring.contents import Changed, PublicKeys
 from crossply.keyring.signed import Signed
 from crossply.wire.link import StoreUnavailable
+from crossply_policy.security import Securities, SecuritySpec
 from crossply_registry.authority import certificates
 from crossply_registry.authority.issuer import Issuer
 from crossply_registry.authority.keyring.publishing import Publishing
 from crossply_registry.authority.keyring.turning import Keys
 from crossply_registry.authority.keyring.vault import Vault
 from crossply_registry.authority.state import State, StateFault
+from crossply_registry.authority.terms import Terms
 from tests.unit.registry.authority.standing import KEK, NOW, Time
 from tests.unit.registry.fakes import FakeLink, Pauses
 
 EPOCH = 100.0
+Pause: TypeAlias = Callable[[float], Awaitable[None]]
 
 
 class Replicas:
@@ -35,12 +41,13 @@ class Replicas:
         self.issuer = Issuer(root, certificates.make_issuer(key.public_key(), root, root_key, NOW), key)
         self.link = FakeLink()
         self.time = Time()
+        self.terms = Terms(86_400.0, EPOCH)
         self.pauses = Pauses()
 
-    def one(self) -> Keys:
+    def one(self, pause: Pause | None = None) -> Keys:
         link = self.link.as_link()
         vault = Vault(State(self.link.store, KEK, Pauses()), KEK, now=lambda: int(self.time() * 1000))
-        return Keys(vault, Publishing(link, self.issuer, "default"), EPOCH, chance(3), pause=self.pauses)
+        return Keys(vault, Publishing(link, self.issuer, "default"), self.terms, chance(3), pause=pause or self.pauses)
 
     def public(self, service: str) -> PublicKeys:
         raw = self.link.store.entries[f"keys.{service}"].value
@@ -195,3 +202,39 @@ async def test_what_has_no_keys_yet_gets_none_by_being_revoked() -> None:
     replicas = Replicas()
     await replicas.one().replace("nobody")
     assert "keys.nobody" not in replicas.link.store.entries
+
+
+async def test_where_documents_shorten_an_epoch_keys_turn_at_once_and_those_of_no_other_service() -> None:
+    replicas = Replicas()
+    replicas.terms = Terms(86_400.0, 86_400.0)
+    never = asyncio.Event()
+
+    async def for_ever(_length: float) -> None:
+        await never.wait()
+
+    keys = replicas.one(for_ever)
+    before = {name: await keys.service(name) for name in ("orders", "web")}
+    channel = await keys.group("orders.>")
+    turning = asyncio.ensure_future(keys.turning())
+    await asyncio.sleep(0)
+    replicas.terms.adopt(Securities.of({"orders": SecuritySpec(key_epoch=60.0)}))
+    await asyncio.wait_for(turning, 1.0)
+    now = round(NOW * 1000)
+    assert [each.begins for each in replicas.public("orders").epochs] == [now, now + 60_000]
+    assert replicas.public("orders").number > before["orders"].number
+    assert replicas.public("web").number == before["web"].number
+    assert await keys.group("orders.>") == channel
+    replicas.terms.adopt(Securities.of({"mesh": SecuritySpec(key_epoch=3600.0)}))
+    await keys.turning()
+    assert [each.begins - now for each in (await keys.group("orders.>")).epochs] == [0, 3_600_000]
+    assert [each.begins - now for each in (await keys.service("web")).epochs] == [0, 3_600_000]
+
+
+async def test_with_shorter_epochs_it_looks_more_often() -> None:
+    replicas = Replicas()
+    replicas.terms = Terms(86_400.0, 86_400.0)
+    keys = replicas.one()
+    replicas.terms.adopt(Securities.of({"orders": SecuritySpec(key_epoch=160.0)}))
+    for _ in range(2):
+        await keys.turning()
+    assert 5.0 <= replicas.pauses.lengths[-1] <= 15.0

@@ -37,7 +37,8 @@ def test_the_first_keys_are_one_for_now_and_one_for_the_next_epoch() -> None:
 def test_nothing_is_made_while_the_next_one_has_not_begun() -> None:
     epochs = first(Made())
     assert turned(epochs, START + DAY - 1, LIFE, Made()) is None
-    assert due(epochs) == START + DAY
+    assert not due(epochs, START + DAY - 1, LIFE)
+    assert due(epochs, START + DAY, LIFE)
 
 
 def test_the_one_after_is_made_when_the_next_one_begins_a_whole_epoch_ahead() -> None:
@@ -91,3 +92,49 @@ def test_what_is_replaced_leaves_nothing_that_was_known_to_seal_next() -> None:
     assert epochs[1] not in after
     assert [each.begins - START for each in after[1:]] == [3_000, 3_000 + DAY]
     assert not {each.key for each in epochs} & {each.key for each in after[1:]}
+
+
+def shortened(epochs: tuple[Key, ...], at: int, length: int) -> tuple[Key, ...]:
+    """Return the epochs once a key seals for so long."""
+    life = Life(length)
+    assert due(epochs, at, life)
+    found = turned(epochs, at, life, no_key)
+    assert found is not None
+    assert turned(found, at, life, no_key) is None
+    assert not due(found, at, life)
+    return found
+
+
+def no_key() -> bytes:
+    raise AssertionError("the key to come is the one that was made before")
+
+
+def test_where_keys_seal_for_less_time_the_next_one_begins_earlier() -> None:
+    epochs = first(Made())
+    after = shortened(epochs, START + DAY // 24, DAY // 4)
+    assert after == (epochs[0], Key(START + DAY // 4, epochs[1].key))
+
+
+def test_where_that_time_is_over_already_it_begins_as_soon_as_everybody_has_heard_of_it() -> None:
+    epochs, now = first(Made()), START + DAY // 2
+    after = shortened(epochs, now, DAY // 24)
+    assert after == (epochs[0], Key(now + DAY // 96, epochs[1].key))
+
+
+def test_where_keys_seal_for_longer_the_next_one_begins_as_it_was_told_and_lasts_longer() -> None:
+    make = Made()
+    epochs, longer = first(make), Life(7 * DAY)
+    assert turned(epochs, START + DAY // 2, longer, make) is None
+    after = turned(epochs, START + DAY, longer, make)
+    assert after is not None
+    assert [each.begins for each in after] == [START, START + DAY, START + 8 * DAY]
+
+
+def test_a_replica_whose_clock_lags_leaves_epochs_as_they_are() -> None:
+    make = Made()
+    late = START + 10 * DAY
+    for epochs in (first(make), turned(first(make), late, LIFE, make), replaced(first(make), START, LIFE, make)):
+        assert epochs is not None
+        lagging = (START if epochs[-1].begins < late else late) - 60_000
+        assert turned(epochs, lagging, LIFE, make) is None
+        assert not due(epochs, lagging, LIFE)
