@@ -121,6 +121,7 @@ class Arriving:
         self.published = SealedEvents(web.sealing, web.sender)
         self.heard = SealedEvents(orders.sealing, orders.sender)
         web.sealing.hear(orders.member.peer, orders.member.raw)
+        self.anywhere = subjects.any_instance("orders", "quote").encode()
         self.elsewhere = subjects.one_instance("orders", CALLEE, "nothing").encode()
         self.subject = subjects.one_instance("orders", CALLEE, "quote").encode()
 

@@ -114,7 +114,9 @@ def _head(message: Message, chance: random.Random) -> None:
         case 0:
             message.kind = chance.choice((*Kind, 0, 6, 10, 255))
         case 1:
-            message.iat = chance.choice((0, max(0, now - 6000), now + 6000, now - 4000, 2**64 - 1))
+            message.iat = chance.choice(
+                (0, max(0, now - 6000), min(now + 6000, 2**64 - 1), max(0, now - 4000), 2**64 - 1)
+            )
         case 2:
             message.ttl = chance.choice((0, 1, layout.MAX_TTL, layout.MAX_TTL + 1, 2**32 - 1))
         case 3:

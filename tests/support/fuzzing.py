@@ -5,29 +5,26 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from crossply.errors import CallError
-from crossply.handler import Kind
+from crossply.handler import Kind, Request
 from crossply.names import new_id
 from crossply.seal import session
 from crossply.seal.credentials import Recipient
-from crossply.seal.epochs import OVERLAP, Epoch, Epochs
-from crossply.seal.group import Group
-from crossply.seal.pace import Pace
+from crossply.seal.layout import MAX_TTL
 from crossply.seal.refusal import refusal
-from crossply.seal.revoked import Revoked, Void
-from crossply.seal.schedule import group_kid
 from crossply.wire import envelope, subjects
 from crossply.wire.envelope import EnvelopeFault
 from crossply.wire.link import Pong
-from crossply_policy.security import Securities, SecuritySpec
 from tests.support.arriving import CALLEE, CHANNEL, NOBODY, OPERATION, TRACE, Arriving, Side, a_request
 from tests.support.forged_credentials import forged
 from tests.support.forging import ERRORS, REPLIES, REQUESTS, Message, mutated, wrong
+from tests.support.weather import Weather
 
 CHANNEL_SUBJECT: Final = subjects.channel(CHANNEL).encode()
 _NOW_AND_THEN: Final = {
@@ -39,7 +36,6 @@ _NOW_AND_THEN: Final = {
     0x90: (b"skipped",),
 }
 """TLVs that some messages have, and others not."""
-_PACE: Final = 10**9
 
 
 class Fuzz:
@@ -50,31 +46,28 @@ class Fuzz:
         self.chance = random.Random(seed)
         self.outcomes: Counter[str] = Counter()
         self._held: dict[str, Any] = {}
-        self._lists = 0
-        group = self.stage.vouching.channel
-        assert group is not None
-        self._group = group
-        first = group.epochs.sealing(0)
-        self._turned = Epochs([first, Epoch(1, group_kid(bytes(32)), bytes(32))])
-        ring: Any = self.stage.orders.keys.ring
-        self._epochs = ring._epochs
-        self._renewed = self.stage.vouching.holder("orders", CALLEE)
+        self.weather = Weather(self.stage, self.chance)
 
-    def _session(self, name: str, who: Side, to: Recipient) -> Any:
+    def session(self, name: str, who: Side, to: Recipient) -> Any:
         """Return the session of that name, or begin another, as a member does after a while."""
         held = self._held.get(name)
-        if held is None or self.chance.random() < 0.03:
+        if held is None or self.chance.random() < 0.05:
             held = self._held[name] = who.session(to, self.stage.clock)
         return held
 
-    def _message(self, kind: Kind, subject: bytes) -> Message:
+    def begin_anew(self, name: str) -> None:
+        """Have the session of that name be another from now on."""
+        self._held.pop(name, None)
+
+    def message(self, kind: Kind, subject: bytes) -> Message:
+        """Return a message of now, without TLVs."""
         return Message(kind, subject, self.stage.clock(), 0, new_id(), [])
 
-    def _finished(self, message: Message, held: Any) -> tuple[bytes, bool]:
+    def _finished(self, message: Message, held: Any, honest: float = 0.4) -> tuple[bytes, bool]:
         """Return a message, and whether it is as nobody sealed it."""
         chance = self.chance
-        data = (message if chance.random() < 0.3 else wrong(message, chance)).sealed(held)
-        if chance.random() >= 0.2:
+        data = (message if chance.random() < honest else wrong(message, chance)).sealed(held)
+        if chance.random() >= 0.15:
             return data, False
         changed = mutated(data, chance)
         return changed, changed != data
@@ -83,15 +76,26 @@ class Fuzz:
         """Hand a request or a ping to the callee."""
         stage, chance = self.stage, self.chance
         who, held = self._caller()
-        reply = subjects.inbox(who.config.service, who.config.instance).encode() + b"%08x" % chance.randrange(1 << 32)
-        elsewhere = (stage.elsewhere, stage.subject + b"x" * 240, stage.subject + b"\xff")
-        subject = stage.subject if chance.random() < 0.95 else chance.choice(elsewhere)
+        whose = who.config if chance.random() < 0.97 else stage.twin.config
+        reply = subjects.inbox(whose.service, whose.instance).encode() + b"%08x" % chance.randrange(1 << 32)
+        elsewhere = (
+            stage.anywhere,
+            stage.anywhere,
+            stage.elsewhere,
+            stage.subject + b"x" * 240,
+            stage.subject + b"\xff",
+        )
+        subject = stage.subject if chance.random() < 0.9 else chance.choice(elsewhere)
         data, changed = self._finished(self._asked(who, reply, subject[:255]), held)
         if chance.random() < 0.06:
             changed = True
             data = chance.choice((b"", b"plain", b"\xe7\x01", refusal(new_id()), b"\xe7\x01\x00" + data[3:]))
         others = (b"orders.secret", b"_INBOX.stock.x.1", reply[:-1] + b"z")
-        at = reply if chance.random() < 0.95 else chance.choice(others)
+        self.deliver(data, reply if chance.random() < 0.95 else chance.choice(others), subject, changed=changed)
+
+    def deliver(self, data: bytes, at: bytes, subject: bytes, *, changed: bool = False) -> None:
+        """Hand a message with the reply subject ``at`` to the callee; ``changed`` says that nobody sealed it so."""
+        stage = self.stage
         ran, answers = len(stage.ran), stage.arrives(data, at, subject)
         assert len(answers) <= 1
         assert all(where == at for where, _, _ in answers)
@@ -102,11 +106,20 @@ class Fuzz:
 
     def _asked(self, who: Side, reply: bytes, subject: bytes) -> Message:
         chance = self.chance
-        made = self._message(chance.choice((Kind.REQUEST, Kind.REQUEST, Kind.REQUEST, Kind.PING)), subject)
+        made = self.message(chance.choice((Kind.REQUEST, Kind.REQUEST, Kind.REQUEST, Kind.PING)), subject)
         made.ttl = 5000
         tlvs = {envelope.OPERATION: b"quote", envelope.ATTEMPT: b"\x01", envelope.REPLY_SUBJECT: reply}
-        if chance.random() < 0.03:
-            tlvs[envelope.REPLY_SUBJECT] = reply.replace(b"_INBOX", b"_inbox")
+        match chance.randrange(30):
+            case 0:
+                tlvs[envelope.REPLY_SUBJECT] = reply.replace(b"_INBOX", b"_inbox")
+            case 1:
+                tlvs[envelope.STREAM] = tlvs.pop(envelope.REPLY_SUBJECT)
+            case 2:
+                made.seq = 1 << 24
+            case 3:
+                made.ttl = chance.choice((0, MAX_TTL + 1))
+            case _:
+                pass
         if chance.random() < 0.8:
             tlvs[envelope.TRACEPARENT] = TRACE.encode() if chance.random() < 0.97 else b"\xff" * len(TRACE)
         if chance.random() < 0.3:
@@ -127,28 +140,34 @@ class Fuzz:
         assert service is not None
         draw = chance.random()
         if draw < 0.7:
-            return stage.web, self._session("web", stage.web, own)
+            return stage.web, self.session("web", stage.web, own)
         if draw < 0.8:
-            return stage.twin, self._session("twin", stage.twin, own)
+            return stage.twin, self.session("twin", stage.twin, own)
         if draw < 0.95:
-            return stage.web, self._session("any", stage.web, service)
+            return stage.web, self.session("any", stage.web, service)
         who = chance.choice((stage.web, stage.stock))
         return who, who.session(own, stage.clock)
 
     async def reply(self) -> None:
         """Have a call or a ping answered."""
-        stage, chance = self.stage, self.chance
-        pinging = chance.random() < 0.2
+        pinging = self.chance.random() < 0.2
         asked = a_request()
-        asked.idempotent = chance.random() < 0.5
-        asked.instance = CALLEE if chance.random() < 0.9 else None
+        asked.idempotent = self.chance.random() < 0.5
+        asked.instance = CALLEE if self.chance.random() < 0.9 else None
+        kind = Kind.PONG if pinging else Kind.RESPONSE
+        await self.exchange(lambda inbox, mid: self._answer(inbox, mid, kind), asked, pinging=pinging)
+
+    async def exchange(
+        self, answer: Callable[[bytes, bytes], bytes], asked: Request | None = None, *, pinging: bool = False
+    ) -> None:
+        """Have a call, or a ping, answered by ``answer(inbox, id)``."""
+        stage, asked = self.stage, asked or a_request()
         stage.broker.sent.clear()
         ask = stage.caller.ping(OPERATION, CALLEE, 1.0) if pinging else stage.caller.call(asked)
         task: asyncio.Future[Any] = asyncio.ensure_future(ask)
         await asyncio.sleep(0)
         _, sent, inbox = stage.broker.sent[-1]
-        data = self._answer(inbox, sent[76:92], Kind.PONG if pinging else Kind.RESPONSE)
-        stage.mux.take(inbox, b"", data, b"")
+        stage.mux.take(inbox, b"", answer(inbox, sent[76:92]), b"")
         for _ in range(3):
             await asyncio.sleep(0)
         for _, _, again in stage.broker.sent[1:]:
@@ -164,7 +183,9 @@ class Fuzz:
         stage, chance = self.stage, self.chance
         if chance.random() < 0.06:
             return chance.choice((refusal(mid), refusal(mid), b"", b"plain", refusal(bytes(16))))
-        made = self._message(kind if chance.random() < 0.75 else chance.choice((*[Kind.ERROR] * 5, Kind.PONG)), inbox)
+        made = self.message(kind if chance.random() < 0.75 else chance.choice((*[Kind.ERROR] * 5, Kind.PONG)), inbox)
+        if chance.random() < 0.02:
+            made.seq = 1 << 24
         made.tlvs = [(envelope.IN_REPLY_TO, mid if chance.random() < 0.96 else new_id())]
         if chance.random() < 0.3:
             made.tlvs.insert(0, (envelope.CONTENT_TYPE, chance.choice((b"\x01", b"\x02"))))
@@ -184,16 +205,18 @@ class Fuzz:
             made.tlvs.append((envelope.CREDENTIAL, carried.keys.own.raw))
         if chance.random() < 0.04:
             made.tlvs.append((0x90, b"skipped"))
-        return self._finished(made, held or self._session("orders", who, to))[0]
+        return self._finished(made, held or self.session("orders", who, to), 0.7)[0]
 
     def event(self) -> None:
         """Have an event opened."""
         stage, chance = self.stage, self.chance
-        signed = (stage.vouching.channel or self._group).signed if chance.random() < 0.9 else chance.random() < 0.5
+        signed = (
+            (stage.vouching.channel or self.weather.group).signed if chance.random() < 0.9 else chance.random() < 0.5
+        )
         held = self._held.get(f"event {signed}")
         if held is None or chance.random() < 0.1:
             held = self._held[f"event {signed}"] = self._publishing(signed=signed)
-        made = self._message(Kind.EVENT, CHANNEL_SUBJECT)
+        made = self.message(Kind.EVENT, CHANNEL_SUBJECT)
         made.tlvs = [(envelope.OPERATION, CHANNEL.encode() if chance.random() < 0.95 else b"shop.returned")]
         if chance.random() < 0.8:
             made.tlvs.append((envelope.CREDENTIAL, held[0].keys.own.raw))
@@ -210,7 +233,7 @@ class Fuzz:
 
     def _publishing(self, *, signed: bool) -> tuple[Side, Any]:
         who = self.chance.choice((self.stage.web, self.stage.stock))
-        group, own, salt = self._group, who.keys.own, self.chance.randbytes(32)
+        group, own, salt = self.weather.group, who.keys.own, self.chance.randbytes(32)
         key = group.epochs.sealing(self.stage.clock()).key
         lineage = who.keys.lineage
         made = session.group(
@@ -229,57 +252,3 @@ class Fuzz:
             self.outcomes[type(fault).__name__] += 1
         else:
             self.outcomes["believed"] += 1
-
-    def weather(self) -> None:
-        """Change what messages meet: clocks, documents, keys, revocations, limits."""
-        stage, chance = self.stage, self.chance
-        orders = stage.orders
-        opener, credentials = vars(orders.sealing.opener), vars(orders.keys.credentials)
-        match chance.randrange(10):
-            case 7:
-                self._renew()
-            case 0 | 1:
-                stage.clock.now += chance.choice((10, 1000, 7000, -6000, -6000, 620_000))
-            case 2:
-                stage.vouching.channel = chance.choice((self._group, self._group, self._group, None))
-            case 3:
-                epochs = chance.choice((self._group.epochs, self._group.epochs, self._turned))
-                stage.vouching.channel = Group(epochs, signed=chance.random() < 0.6)
-            case 4:
-                said = chance.choice(({}, {"orders": SecuritySpec(replay="strict")}))
-                orders.sealing.adopt(Securities.of(said))
-            case 5:
-                opener["pace"] = Pace(rate=chance.choice((1, _PACE, _PACE, _PACE)))
-            case 6:
-                opener["sessions"].limit = chance.choice((8, 16_384, 16_384, 16_384))
-                opener["_since"] = chance.choice((0, 0, stage.clock.now - 2000))
-                credentials["_limit"] = chance.choice((2, 4096, 4096, 4096))
-            case _:
-                self._revoke()
-
-    def _renew(self) -> None:
-        """Have the callee renew its key, lately or long ago, or turn back to the one that its callers know."""
-        ring, own, chance = self.stage.orders.keys.ring, self.stage.orders.keys.own, self.chance
-        ring.adopt(chance.choice((None, self._epochs, self._epochs)))
-        ago = chance.choice((0, OVERLAP + 1000))
-        ring.renew(chance.choice((self._renewed, own, own)), self.stage.clock() - ago)
-
-    def _revoke(self) -> None:
-        """Publish another list of what is revoked; mostly one that revokes nobody."""
-        who = self.chance.choice((self.stage.web, self.stage.stock)).member
-        since = self.stage.clock() // 1000 - 10
-        self._lists += 1
-        made = self.chance.choice(
-            (
-                *[Revoked(self._lists)] * 8,
-                Revoked(self._lists, {who.serial: since}),
-                Revoked(self._lists, {who.serial: since + 3600}),
-                Revoked(self._lists, {}, {who.peer.identity: Void(since + 20, since)}),
-                Revoked(self._lists - 3),
-            )
-        )
-        for side in (self.stage.web, self.stage.orders):
-            try:
-                side.keys.credentials.adopt(made)
-            except EnvelopeFault:
-                self.outcomes["stale list"] += 1
