@@ -142,17 +142,19 @@ def facts_of(said: ReplyMetadata) -> Facts | None:
 
 
 def failure_of(said: ReplyMetadata) -> CallError:
-    """Return the error that an error reply tells of; an unknown code counts as ``internal``."""
+    """Return the error that an error reply tells of; an unknown code, or ``ok``, counts as ``internal``."""
     try:
         code = Code(said.code or "internal")
     except ValueError:
+        code = Code.INTERNAL
+    if code is Code.OK:
         code = Code.INTERNAL
     status = STATUSES[code]
     try:
         executed = Executed(said.executed or status.executed)
     except ValueError:
         executed = Executed.MAYBE
-    kind = EndpointFailed if executed is Executed.YES or status.error is CallError else status.error
+    kind = EndpointFailed if executed is Executed.YES else status.error
     return kind(
         said.message,
         code=code,

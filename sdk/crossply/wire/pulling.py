@@ -128,7 +128,7 @@ class Pulling:
             # One that comes when its pull has ended already counts as delivered, so it is taken all the same.
             held = self._left > 0
             self._left -= held
-            self._take(Event(subject.decode(), reply.decode(), data), held)
+            self._take(Event(subject.decode(errors="replace"), reply.decode(errors="replace"), data), held)
         elif subject == self._inbox + self._token:
             status = headers.status(block)
             self._status = "" if status == _IDLE else status

@@ -21,10 +21,11 @@ from crossply.errors import (
     PayloadTooLarge,
 )
 from crossply.handler import Facts, HttpHead, Kind, Request, Response
-from crossply.wire import credential, envelope, message
+from crossply.wire import credential, envelope, message, metadata
 from crossply.wire.credential import Credential, CredentialFault
 from crossply.wire.envelope import EnvelopeFault
 from crossply.wire.message import MAX_BODY
+from crossply.wire.metadata import ReplyMetadata
 from crossply.wire.place import Place
 from crossply.wire.senders import Sender, Senders
 from tests.unit.sdk.stage import ID, request
@@ -229,3 +230,8 @@ def test_a_credential_is_read_signed_or_unsigned() -> None:
         credential.read(b"\xc7\x00\x00\x01\xff\x00\x00")
     with pytest.raises(CredentialFault, match="do not fill it"):
         credential.read(credential.pack_unsigned(ORDERS) + b"x")
+
+
+def test_an_error_that_says_that_all_is_well_is_still_an_error() -> None:
+    failure = metadata.failure_of(ReplyMetadata(code="ok", executed="no", message="fine"))
+    assert (failure.code, failure.executed, failure.message) == (Code.INTERNAL, Executed.NO, "fine")
