@@ -7,6 +7,7 @@
        │  ├─ Unavailable          nobody took it: draining, not connected, no responders
        │  │  ├─ NotConnected      this side has no connection to the broker
        │  │  ├─ NoResponders      the broker says that nobody listens where this attempt was sent
+       │  │  │  └─ NobodyToSealTo nobody is known yet who could open it
        │  │  └─ Absent            nobody has listened for as long as a restart may take
        │  ├─ Overloaded           the callee's limit or admission
        │  ├─ CircuitOpen          this caller's breaker
@@ -155,6 +156,10 @@ class Unavailable(Refused):
 
 class NoResponders(Unavailable):
     """The broker says that nobody listens where this attempt was sent."""
+
+
+class NobodyToSealTo(NoResponders):
+    """Nobody is known yet who could open this attempt, so that it was not sent."""
 
 
 class NotConnected(Unavailable):

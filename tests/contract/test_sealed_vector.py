@@ -11,6 +11,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from crossply.handler import Kind
 from crossply.seal import schedule, session
@@ -139,6 +141,34 @@ def test_the_event_of_the_vector_opens() -> None:
     opened = EventOpener(known(), Lineage()).open_event(bytes.fromhex(GROUP["wire"]), CHANNEL, group, stored=IAT)
     assert opened.parts.body == INPUTS["body"].encode()
     assert opened.parts.seq == INPUTS["group_seq"]
+
+
+def unsigned_event() -> bytes:
+    """Return the event of the vector under suite 0x12, made of what docs/protocol.md says by primitives alone."""
+    block = tlv(envelope.CONTENT_TYPE, INPUTS["group_content_type"].encode())
+    head = bytearray(bytes.fromhex(GROUP["wire"])[: 92 + len(block)])
+    head[2] = 0x12
+    kid, salt = bytes(head[16:24]), bytes(head[24:56])
+    lengths = [len(each).to_bytes(2, "big") + each for each in (CHANNEL, INPUTS["source"].encode(), CHANNEL)]
+    info = b"crossply-v1\0group\x12" + lengths[0] + kid + hashlib.sha256(CREDENTIAL).digest()
+    okm = HKDF(SHA256(), 44, salt, info).derive(secret("group"))
+    nonce = int.from_bytes(okm[32:], "big") ^ INPUTS["group_seq"]
+    return bytes(head) + AESGCM(okm[:32]).encrypt(nonce.to_bytes(12, "big"), CONTENT, bytes(head) + b"".join(lengths))
+
+
+def test_an_event_without_a_signature_is_what_the_protocol_says_in_both_directions() -> None:
+    made = session.group(
+        sender(), secret("group"), CHANNEL, signed=False, now=IAT, lineage=Lineage(), aead=AESGCM, salt=secret("salt")
+    )
+    block = tlv(envelope.CONTENT_TYPE, INPUTS["group_content_type"].encode())
+    wire = b""
+    for _ in range(INPUTS["group_seq"] + 1):
+        wire = made.seal(Kind.EVENT, CHANNEL, IAT, INPUTS["group_ttl_ms"], secret("mid2")[:16], block, CONTENT)
+    assert wire.hex() == unsigned_event().hex()
+    assert hashlib.sha256(wire).hexdigest() == "e80400d134fda27b8441c93f7abc898e911860b4640705c0507d86590762ddc8"
+    group = Group(Epochs([Epoch(0, schedule.group_kid(secret("group")), secret("group"))]), signed=False)
+    opened = EventOpener(known(), Lineage()).open_event(unsigned_event(), CHANNEL, group, stored=IAT)
+    assert (opened.parts.body, opened.parts.seq) == (INPUTS["body"].encode(), INPUTS["group_seq"])
 
 
 @pytest.mark.parametrize(("vector", "signed"), [(VECTOR, False), (GROUP, True)], ids=["pair", "group"])

@@ -167,6 +167,19 @@ async def test_a_forged_refusal_does_not_have_a_call_run_twice(scene: Scene) -> 
     scene.go_on.set()
 
 
+async def test_nobody_has_a_callee_end_the_calls_of_another(scene: Scene) -> None:
+    subject, _, data = await scene.captured()
+    waiting = asyncio.ensure_future(scene.web.call("orders.wait", {"number": 3}, timeout=10.0))
+    await scene.tap.request_to(f"mesh.rpc.orders.i-{scene.orders.instance}.wait")
+    # Orders answers what it cannot open, with the message's id, at whatever inbox it is told.
+    for token in range(400):
+        await scene.tap.say(subject, f"{subjects.inbox('web', scene.web.instance)}{token:x}", data[:-1])
+    await eventually(lambda: scene.vouched.audits["orders"].waiting >= 400)
+    assert not waiting.done()
+    scene.go_on.set()
+    assert await waiting == 3
+
+
 async def test_under_strict_replay_nothing_that_is_sealed_to_the_service_runs(
     meshes: Meshes, policies: Policies, broker: Broker
 ) -> None:

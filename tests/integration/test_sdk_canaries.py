@@ -25,8 +25,8 @@ from tests.support.provider import Provider
 from tests.support.vouched import VouchedMeshes
 from tests.support.waiting import eventually
 
-ROUNDS = 125
-KINDS = ("body", "result", "baggage", "metadata", "path", "header", "error", "event")
+ROUNDS = 100
+KINDS = ("body", "result", "baggage", "metadata", "path", "header", "error", "event", "key", "idempotency")
 """A canary of each in every round: a thousand in all."""
 CANARIES = frozenset(f"canary-{kind}-{number:03d}-x" for kind in KINDS for number in range(ROUNDS))
 
@@ -56,6 +56,8 @@ def singing(orders: Mesh, heard: list[str]) -> Mesh:
                 *(request.baggage or {}).values(),
                 *(request.metadata or {}).values(),
                 request.http.path if request.http else "",
+                request.key or "",
+                request.idempotency_key or "",
                 *(value for _, value in (request.http.headers if request.http else ())),
             )
         )
@@ -80,6 +82,7 @@ async def sing(web: Mesh, number: int) -> list[str]:
     request = Request("orders.take", body, BYTES, Kind.REQUEST, new_id())
     request.baggage, request.metadata = {"b": canary("baggage", number)}, {"m": canary("metadata", number)}
     request.http = HttpHead(canary("path", number), [("x-canary", canary("header", number))])
+    request.key, request.idempotency_key = canary("key", number), canary("idempotency", number)
     back = await web.outbound("orders.take")(request)
     with pytest.raises(CallError) as failed:
         await web.outbound("orders.fail")(Request("orders.fail", body, BYTES, Kind.REQUEST, new_id()))

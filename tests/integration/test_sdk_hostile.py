@@ -101,6 +101,32 @@ async def test_a_reply_is_sent_to_nobodys_inbox_but_the_senders(
     assert ran == ["before"]
 
 
+async def test_no_subject_that_is_like_an_endpoints_runs_it(meshes: Meshes, plain: PlainClient) -> None:
+    orders, caller, ran = await shop(meshes)
+    own = f"mesh.rpc.orders.i-{orders.instance}"
+    for subject in (
+        "mesh.rpc.orders.any.*",
+        "mesh.rpc.orders.any.>",
+        "mesh.rpc.*.any.create",
+        "mesh.rpc.>",
+        "mesh.rpc.orders..create",
+        "mesh.rpc.orders.any.Create",
+        "mesh.rpc.orders.any.cr\u0435ate",
+        f"{own}.*",
+        f"{own}.>",
+        f"{own}.CREATE",
+        f"{own}.create\0",
+        f"{own}.cr\u0435ate",
+        f"{own}.create\u2028",
+    ):
+        for payload in (b'{"who": "plain"}', request(endpoint=subject.rpartition(".")[2])):
+            await plain.publish(subject, payload, reply="_INBOX.liar.aaaaaaaaaaaa.1")
+    await plain.flush()
+    assert await caller.call("orders.create", {"who": "after"}) == "created"
+    assert ran == ["before", "after"]
+    assert orders.link.connected
+
+
 DEPUTIES = [
     "mesh.rpc.orders.any.create",
     "mesh.evt.orders.created",

@@ -86,11 +86,10 @@ async def test_a_service_that_nobody_vouches_for_is_not_called(vouched: VouchedM
     await meshes.start(serving(meshes.new("orders")))
     web = vouched.new("web")
     await vouched.start(web)
-    with pytest.raises(CallError):  # who that is, it hears meanwhile
-        await web.call("orders.quote", {"number": 1})
-    with pytest.raises(CallError, match="no authority vouches") as refused:
-        await web.call("orders.quote", {"number": 1})
-    assert (refused.value.code, str(refused.value.executed)) == (Code.UNAUTHENTICATED, "no")
+    for _ in range(2):  # who that is, the first one hears meanwhile
+        with pytest.raises(CallError, match="no authority vouches") as refused:
+            await web.call("orders.quote", {"number": 1})
+        assert (refused.value.code, str(refused.value.executed)) == (Code.UNAUTHENTICATED, "no")
 
 
 @pytest.mark.parametrize(("word", "sealed"), [("permissive", True), ("off", False)])

@@ -104,6 +104,7 @@ class Arriving:
         self.raised: list[str] = []
         broker, now = cast("Any", self.broker), of_loop()
         self.mux = Mux(subjects.inbox("web", CALLER), now)
+        self.mux.spare = 0  # what does not name its request ends its call, as at the first use of a token
         web, senders = self.web, Senders()
         self.caller = SealedCaller(
             web.sealing, cast("Any", None), broker=broker, mux=self.mux, sender=web.sender, senders=senders, now=now

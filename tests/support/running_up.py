@@ -41,7 +41,7 @@ class RunningUp:
         """What went to stderr so far."""
         return (self.folder / "err").read_text()
 
-    def ready(self, said: str = "gateway   http") -> dict[str, Any]:
+    def ready(self, said: str = "gateway    http") -> dict[str, Any]:
         """Wait until a line that begins with ``said`` was printed; return where the mesh is."""
         until = time.monotonic() + _READY_WITHIN
         while not any(line.strip().startswith(said) for line in (self.out + self.err).splitlines()):

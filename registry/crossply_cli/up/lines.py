@@ -20,7 +20,7 @@ class Lines:
 
     def fact(self, name: str, where: str, note: str = "") -> None:
         """Say that a part of the mesh runs, where, and what else is worth knowing."""
-        self._write(f"  {name:<10}{where:<30}{note}".rstrip())
+        self._write(f"  {name:<11}{where:<30}{note}".rstrip())
 
     def say(self, text: str, more: Iterable[str] = ()) -> None:
         """Say what happened, with lines that belong to it."""

@@ -19,7 +19,7 @@ from crossply.identity.keys import Keys
 from crossply.identity.life import Life
 from crossply.identity.signers import Signers, named
 from crossply.identity.standing import Standing
-from crossply.identity.token import token
+from crossply.identity.token import proof, token
 from crossply.keyring.keyring import Keyring
 from crossply.keyring.signed import KeyFault
 from crossply.names import new_instance
@@ -223,12 +223,12 @@ class Member:
         return True
 
     async def _join(self) -> None:
-        proof = token(self._config, self._log)
-        if not proof:
+        shown = proof(self._config, self._log)
+        if not shown:
             raise Unavailable("there is no token: set CROSSPLY_TOKEN or CROSSPLY_TOKEN_FILE")
         keys = Keys.make()
         body, _ = self._body(keys)
-        self._take(keys, await self._authority.join({**body, "token": proof}, _ONE_TRY))
+        self._take(keys, await self._authority.join({**body, **shown}, _ONE_TRY))
 
     def _body(self, keys: Keys) -> tuple[dict[str, Any], bytes]:
         request = keys.request()

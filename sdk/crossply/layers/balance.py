@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from crossply.errors import CallError, DeadlineExceeded, NoResponders
+from crossply.errors import CallError, DeadlineExceeded, NobodyToSealTo, NoResponders
 from crossply.handler import Handler, Request, Response, layer
 from crossply.routing.picker import observe, observe_failed, observe_unfinished
 from crossply.routing.verdict import verdict
@@ -45,8 +45,8 @@ def balance(inner: Handler, chooser: Chooser, catalog: Catalog, now: Clock) -> H
                 # Its latency counts when it was answered, and what it is at least when it was not.
                 observe(chosen, moment - began, moment)
                 return response if response.facts is chooser.told else chooser.learned(response)
-            except NoResponders:
-                request.instance, request.deadline = None, latest
+            except NoResponders as error:
+                request.instance, request.deadline, unsent = None, latest, isinstance(error, NobodyToSealTo)
                 if chosen is not None:
                     catalog.forget(chooser.callee.service, chosen.id)
                     continue
@@ -55,7 +55,7 @@ def balance(inner: Handler, chooser: Chooser, catalog: Catalog, now: Clock) -> H
                     _learn(error, chosen, chooser.callee, began, now())
                 raise
             # Returns after a pause, or raises: by the deadline, and after two seconds at the latest.
-            await chooser.nobody(catalog, request, started, latest, absences)
+            await chooser.nobody(catalog, request, started, latest, absences, unsent=unsent)
             absences += 1
 
     return balancing

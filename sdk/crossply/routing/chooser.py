@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from crossply.errors import Absent, NoResponders
+from crossply.errors import Absent, NoResponders, NotFound
 from crossply.routing.eligible import Eligible
 from crossply.routing.picker import InTurn, LeastLatency
 from crossply.routing.ring import ByKey
@@ -74,10 +74,19 @@ class Chooser:
             listed = eligible.of(listed, subset)
         return self._picker.pick(listed, request, moment) if listed else None
 
-    async def nobody(self, catalog: Catalog, request: Request, started: float, deadline: float, tries: int) -> None:
-        """Wait as the catalog says when nobody listens, or raise; of a subset, its name is in the error."""
+    async def nobody(
+        self, catalog: Catalog, request: Request, started: float, deadline: float, tries: int, *, unsent: bool = False
+    ) -> None:
+        """Wait as the catalog says when nobody listens, or raise; of a subset, its name is in the error.
+
+        What was ``unsent``, for want of anybody to seal to, is tried once more before its callee is not found: who is
+        there and cannot be sealed to is known by then, and the next try says so at no cost.
+        """
         try:
             await catalog.nobody(self.callee, self.endpoint, started, deadline, tries)
+        except NotFound:
+            if not unsent or tries:
+                raise
         except Absent as absent:
             if request.subset is None:
                 raise

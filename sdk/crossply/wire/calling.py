@@ -95,7 +95,8 @@ class Caller:
             raise late(operation)
         if connection is None:
             raise unconnected(operation)
-        token, attempt = mux.open(operation, pinged, now, deadline, request.id)
+        first = known and request.attempt == 1
+        token, attempt = mux.open(operation, pinged, now, deadline, request.id, first=first)
         try:
             inbox = mux.prefix + token
             payload = (self._packed(request, place, now) if known else None) or message.pack_request(

@@ -1,10 +1,16 @@
-"""Replies: one subscription on the inbox, a counter for tokens, a table of what waits for them, one timer."""
+"""Replies: one subscription on the inbox, tokens that come again, a table of what waits for them, one timer.
+
+A broker remembers where the subjects of a connection lead and whether it may publish there, and finds out anew for
+each that it has not seen. So the token of an attempt that was answered is taken again: the broker has less to do. That
+of one whose reply did not come is not, as it may still come.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
 import math
+import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -18,6 +24,9 @@ if TYPE_CHECKING:
 
 _NO_RESPONDERS = b"NATS/1.0 503"
 ASKED_AT_ONCE = 64
+SPARE = 1024
+_HEADS = 8192
+"""In how many bytes of a reply the id is looked for that it answers."""
 _SLOW = 0.1
 """Seconds after which an attempt is asked about; the vigil begins to ask no earlier."""
 
@@ -30,7 +39,10 @@ Listener: TypeAlias = "Callable[[bytes, bytes, bytes], None]"
 
 
 class Attempt(msgspec.Struct, eq=False):
-    """One message in flight that expects one reply, by ``deadline`` on the monotonic clock."""
+    """One message in flight that expects one reply, by ``deadline`` on the monotonic clock.
+
+    Its token was another's ``before``: what does not name its ``id`` was not sent to it.
+    """
 
     operation: str
     instance: str | None
@@ -38,6 +50,7 @@ class Attempt(msgspec.Struct, eq=False):
     deadline: float
     reply: asyncio.Future[Reply]
     id: bytes = b""
+    before: bool = False
 
     @property
     def service(self) -> str:
@@ -46,14 +59,20 @@ class Attempt(msgspec.Struct, eq=False):
 
 
 class Mux:
-    """The table of attempts and listeners by inbox token; ``prefix`` ends with a dot."""
+    """The table of attempts and listeners by inbox token; ``prefix`` ends with a dot.
+
+    At most ``spare`` tokens are kept to be taken again.
+    """
 
     def __init__(self, prefix: str, now: Clock) -> None:
         self.prefix = prefix.encode()
         self._from = len(self.prefix)
         self._now = now
         self._loop = asyncio.get_running_loop()
-        self._tokens = itertools.count(1)
+        # Not from 1: whoever has a callee refuse something to another's inbox is not to know which attempt waits there.
+        self._tokens = itertools.count(1 + secrets.randbits(32))
+        self.spare = SPARE
+        self._free: list[bytes] = []
         self._attempts: dict[bytes, Attempt] = {}
         self._listeners: dict[bytes, Listener] = {}
         self._alarm = Alarm(self._expire, now)
@@ -68,10 +87,19 @@ class Mux:
         started: float,
         deadline: float,
         id: bytes = b"",  # noqa: A002 - the field's name
+        *,
+        first: bool = False,
     ) -> tuple[bytes, Attempt]:
-        """Return a token and the attempt that a reply to it will end."""
-        token = b"%x" % next(self._tokens)
-        attempt = Attempt(operation, instance, started, deadline, self._loop.create_future(), id)
+        """Return a token and the attempt that a reply to it will end; the ``first`` one of an id may take one again.
+
+        A further one does not: what comes twice for the one before it has the same id.
+        """
+        before = False
+        if first and self._free:
+            token, before = self._free.pop(), True
+        else:
+            token = b"%x" % next(self._tokens)
+        attempt = Attempt(operation, instance, started, deadline, self._loop.create_future(), id, before)
         self._attempts[token] = attempt
         if deadline < self._alarm.at:
             self._alarm.by(deadline, started)
@@ -94,12 +122,18 @@ class Mux:
     def take(self, subject: bytes, _reply: bytes, data: bytes, headers: bytes) -> None:
         """Hand a message on the inbox to whoever waits for it."""
         token = subject[self._from :]
-        attempt = self._attempts.pop(token, None)
+        attempt = self._attempts.get(token)
         if attempt is None:
             listener = self._listeners.get(token)
             if listener is not None:
                 listener(subject, data, headers)
             return
+        if data.find(attempt.id, 0, _HEADS) >= 0:
+            if attempt.id and len(self._free) < self.spare:
+                self._free.append(token)
+        elif attempt.before and (data or not no_responders(headers)):
+            return
+        del self._attempts[token]
         if attempt.reply.done():
             return
         if not data and no_responders(headers):

@@ -135,9 +135,8 @@ class Server:
         """
         sealed = self._sealed
         if sealed is not None and sealed.takes(data):
-            return self._asked(
-                sealed.open(endpoint.requests, endpoint.operation, subject, reply, data, received), reply
-            )
+            opened = sealed.open(endpoint.requests, endpoint.operation, subject, reply, data, received)
+            return self._asked(opened, reply)
         if not envelope.is_envelope(data):
             self._take_foreign(endpoint, reply, data, headers, received)
             return None
@@ -157,11 +156,9 @@ class Server:
 
     def _take_foreign(self, endpoint: Endpoint, reply: bytes, data: bytes, headers: bytes, received: float) -> None:
         if not reply.startswith(subjects.INBOXES):
-            fault = EnvelopeFault("its reply would go to what is no inbox; who asks listens at _INBOX.>")
-            self._report(f"{endpoint.operation}: message refused", fault)
+            self._report(f"{endpoint.operation}: message refused", EnvelopeFault("its reply subject is no inbox"))
             return
-        said = header_block.unpack(headers)
-        request = foreign.request(endpoint.operation, data, said, id=new_id(), now=received)
+        request = foreign.request(endpoint.operation, data, header_block.unpack(headers), id=new_id(), now=received)
         self._tasks.spawn(self._answer_foreign(endpoint, request, reply), endpoint.operation)
 
     def _asked(self, request: Request | None, reply: bytes) -> Request | None:

@@ -70,6 +70,7 @@ def test_all_peers_are_those_that_lie_there() -> None:
         "raw_nats_tls",
         "crossply_tls",
         "crossply_sealed",
+        "crossply_closed",
         "faststream_rpc",
         "grpc_aio",
         "envoy_pair",

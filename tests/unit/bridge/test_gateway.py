@@ -56,6 +56,13 @@ async def test_nothing_is_at_other_paths(target: str) -> None:
         "/orders/*",
         "/orders/a%20b",
         "/any/create",
+        "/orders./create",
+        "/orders:443/create",
+        "/ORDERS/create",
+        "/svc/Stock/x",
+        "/svc/stock./x",
+        "/svc/stock:80/x",
+        "/svc/foreign/x",
         "/i-x/create",
         f"/{'a' * 300}/b",
         "/svc/A/x",
@@ -76,6 +83,14 @@ async def test_a_bad_name_is_refused_with_what_is_wrong_with_it(target: str) -> 
 )
 async def test_a_target_that_is_not_in_normal_form_is_refused(target: str) -> None:
     assert (await ask(ScriptedMesh(), "POST", target)).status == 400
+
+
+@pytest.mark.parametrize("host", ["Payments", "payments.", "payments:443", "PAYMENTS.:80", "orders"])
+async def test_the_host_that_is_asked_for_chooses_no_service(host: str) -> None:
+    mesh = ScriptedMesh()
+    head = [("host", host), ("x-forwarded-host", "payments"), ("content-type", "application/json")]
+    await gateway(mesh).exchange(HttpRequest("POST", "/orders/create", head, b"{}", peer="127.0.0.1"))
+    assert mesh.request.operation == "orders.create"
 
 
 async def test_health_and_readiness_are_the_bridges_own() -> None:

@@ -39,6 +39,19 @@ def test_a_mesh_says_who_may_reach_what() -> None:
     assert "nobody may reach anything" in accessed(Opening.CLOSED)
 
 
+@pytest.mark.parametrize("opening", Opening)
+def test_what_is_said_beside_a_name_begins_in_one_column(opening: Opening) -> None:
+    out = StringIO()
+    lines = Lines(out)
+    lines.fact("authority", "https://127.0.0.1:8701")
+    words.access(lines, opening)
+    words.invite(lines, Path("data"))
+    words.quest(lines, "http://127.0.0.1:8600")
+    begin = out.getvalue().index("https")
+    assert {line[begin - 1] for line in out.getvalue().splitlines()} == {" "}
+    assert all(line[begin] != " " for line in out.getvalue().splitlines())
+
+
 def test_a_mesh_with_another_folder_says_how_its_services_find_it(tmp_path: Path) -> None:
     assert f"CROSSPLY_MESH={tmp_path / 'data' / 'mesh.json'}" in "".join(invited(tmp_path / "data"))
 

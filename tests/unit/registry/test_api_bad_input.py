@@ -82,6 +82,12 @@ async def test_what_is_no_json_is_a_bad_request(api: httpx.AsyncClient, body: by
         b'{"spec": 5}',
         b'{"spec": {"retry": {"base": NaN}}}',
         b'{"spec": {}, "more": 1}',
+        b'{"Spec": {}}',
+        b'{"spec": {}, "SPEC": {"retry": {}}}',
+        b'{"spec": {}, "\\u0073pec": {}}',
+        b'{"spec": {"Retry": {"attempts": 1}}}',
+        b'{"spec": {"retry": {"attempts": 1, "Attempts": 9}}}',
+        b'{"spec": {"retry": {"attempts": 1, "attempts": 9}}}',
         b"[" * 5_000 + b"]" * 5_000,
         json.dumps({"spec": {"endpoints": {"a": {"retry": {"retry": {"retry": {}}}}}}}).encode(),
     ],
@@ -89,6 +95,46 @@ async def test_what_is_no_json_is_a_bad_request(api: httpx.AsyncClient, body: by
 async def test_json_that_is_no_document_has_its_faults_listed(api: httpx.AsyncClient, body: bytes) -> None:
     answer = await api.put(BILLING, content=body, headers=CREATE | {"content-type": "application/json"})
     assert problem(answer, 422, "invalid_argument")["errors"]
+
+
+LONG = "a" * 2_000
+PATTERNS = [
+    f"/{LONG}*",
+    "/" + "*/" * 1_000,
+    "/" + "%" * 2_000,
+    "/" + "%2" * 1_000,
+    "/" + "%25" * 600 + "2f",
+    "/" + "a/" * 1_000 + "..",
+    "/" + ";" * 2_000,
+    "/" + "." * 2_000 + "/..",
+]
+CALLERS = [f"{LONG}!", "spiffe://" + "a-" * 1_000, "spiffe://" + "a." * 1_000 + "!", f"spiffe://{LONG}/t/a/svc/b"]
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"effect": "allow", "from": ["web"], "to": [{"service": f"s{number}"} for number in range(5_000)]},
+        {"effect": "allow", "from": [f"s{number}" for number in range(20_000)], "to": [{"service": "orders"}]},
+        {"effect": "deny", "from": ["*"], "to": [{"service": "orders", "paths": PATTERNS}]},
+        {"effect": "deny", "from": CALLERS, "to": [{"service": "orders"}]},
+        {"effect": "deny", "from": ["*"], "to": [{"channel": "a" + ".*" * 5_000, "actions": ["publish"]}]},
+        {"effect": "deny", "from": ["*"], "to": [{"service": "o", "endpoints": ["e" * 60_000]}]},
+        {"effect": "deny", "Effect": "allow", "from": ["*"], "to": [{"service": "orders"}]},
+        {"effect": "deny", "from": ["*"], "to": [{"service": "orders", "Paths": ["/a"]}]},
+    ],
+    ids=["targets", "callers", "paths", "identities", "channel", "endpoint", "another case", "another case inside"],
+)
+async def test_text_that_is_made_to_stall_whoever_reads_it_is_refused_with_few_words(
+    api: httpx.AsyncClient, link: FakeLink, spec: dict[str, Any]
+) -> None:
+    heads = list(link.heads)
+    answer = await api.put("/v1/documents/Access/long", json={"spec": spec}, headers=CREATE)
+    said = problem(answer, 422, "invalid_argument")
+    assert 1 <= len(said["errors"]) <= 100
+    assert len(answer.content) < 64 * 1024
+    assert link.heads == heads
+    assert (await api.get("/v1/documents")).status_code == 200
 
 
 async def test_a_body_above_the_limit_is_refused(api: httpx.AsyncClient) -> None:

@@ -11,12 +11,12 @@ from crossply.handler import Kind, Request, Response
 from crossply.names import new_id
 from crossply.seal import layout
 from crossply.seal.faults import Reason, SealFault, SessionSpent
-from crossply.wire import envelope, message, subjects
+from crossply.wire import envelope, message, metadata, subjects
 from crossply.wire.calling import late, refuse_size, refused, unconnected
 from crossply.wire.envelope import EnvelopeFault
 from crossply.wire.link import Pong
 from crossply.wire.sealed.forms import KEY, TRACEPARENT, ReplyReader, RequestWriter
-from crossply.wire.sealed.message import request_block, request_content
+from crossply.wire.sealed.message import EMPTY, content, request_block, request_content
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -110,7 +110,7 @@ class SealedCaller:
             raise late(what)
         if connection is None:
             raise unconnected(what)
-        token, attempt = mux.open(what, pinged, now, deadline, request.id)
+        token, attempt = mux.open(what, pinged, now, deadline, request.id, first=request.attempt == 1)
         try:
             ttl, reply = message.time_to_live(deadline - now), mux.prefix + token
             payload = self._formed(request, place, token, ttl)
@@ -134,8 +134,11 @@ class SealedCaller:
         now, trace, session = self._sealing.clock(), parent.encode(), form.session
         if len(trace) != TRACEPARENT or len(token) != form.length or not session.began <= now < session.until:
             return None
+        said, body = metadata.pack_request(request), request.body
+        plain = not said and len(body) <= message.MAX_BODY
+        sealed = EMPTY + body if plain else content(request.operation, said, body, form.tlvs)
         try:
-            return form.seal(request, trace, token, now, ttl, request_content(request, form.tlvs))
+            return form.seal(request, trace, token, now, ttl, sealed)
         except SessionSpent:
             return None
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from crossply.wire.senders import Sender
 
 _LENGTH: Final = struct.Struct(">H")
-_EMPTY: Final = b"\0\0"
+EMPTY: Final = b"\0\0"
+"""No metadata: what stands before most bodies."""
 _IN_REPLY_TO: Final = tlv(envelope.IN_REPLY_TO, bytes(message.ID))[:3]
 
 
@@ -56,4 +57,4 @@ def content(operation: str, said: bytes, body: bytes, tlvs: int) -> bytes:
     head = tlvs + len(said)
     if len(body) > message.MAX_BODY or head > message.MAX_HEAD or tlvs > envelope.MAX_TLVS:
         raise message.too_large(operation, len(body), head, tlvs)
-    return b"".join((_LENGTH.pack(len(said)), said, body)) if said else _EMPTY + body
+    return b"".join((_LENGTH.pack(len(said)), said, body)) if said else EMPTY + body

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from crossply.audit.entry import Action, Entry, Outcome
-from crossply.errors import Executed, NoResponders, Origin, Unauthenticated
+from crossply.errors import Executed, NobodyToSealTo, Origin, Unauthenticated
 from crossply.seal.events import EventOpener
 from crossply.seal.faults import Reason, SealFault
 from crossply.seal.opener import Opener
@@ -84,7 +84,7 @@ class Sealing:
     def recipient(self, service: str, instance: str | None) -> Recipient | None:
         """Return to whom to seal a call, ``None`` where it goes as it is.
 
-        Raise ``NoResponders`` where it must be sealed and there is nobody yet who could open it, ``Unauthenticated``
+        Raise ``NobodyToSealTo`` where it must be sealed and there is nobody yet who could open it, ``Unauthenticated``
         where no authority vouches for those there are.
         """
         said = self.toward(service)
@@ -107,7 +107,7 @@ class Sealing:
                 executed=Executed.NO,
             )
         whom = f"instance {instance}" if instance is not None else "its instances"
-        raise NoResponders(f"{service}: the keys of {whom} are not known here yet", origin=Origin.LOCAL)
+        raise NobodyToSealTo(f"{service}: the keys of {whom} are not known here yet", origin=Origin.LOCAL)
 
     def hear(self, peer: Peer, raw: bytes | None, *, started: float | None = None, leaving: bool = False) -> None:
         """Take the credential of an instance that said something of itself; one that is ``leaving`` is forgotten.

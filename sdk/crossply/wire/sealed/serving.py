@@ -194,9 +194,13 @@ class SealedServer:
             form is None
             or form.facts is not response.facts
             or form.content_type != response.content_type
+            or response.failure is not None
+            or response.metadata is not None
+            or response.status is not None
+            or response.headers is not None
+            or len(response.body) > message.MAX_BODY
             or not request.introduced
             or request.received <= self._renewed_at
-            or not _says_nothing(response)
         ):
             return None
         now, session = self._sealing.clock(), form.session
@@ -210,7 +214,8 @@ class SealedServer:
     def _learn(self, request: Request, response: Response) -> None:
         """Remember the form of a reply that went out."""
         member = request.member
-        if member is None or not _says_nothing(response):
+        plain = response.metadata is None and response.status is None and response.headers is None
+        if member is None or response.failure is not None or not plain:
             return
         session, said = self._sealing.sealer.session(member.recipient), self._sender.reply_metadata(response)
         if session is None:
@@ -234,14 +239,3 @@ class SealedServer:
         if member is None:
             raise ValueError(f"{request.operation}: was not sealed, and its reply is not")
         return self._sealing.sealer.seal_reply(member.recipient, kind, reply, new_id(), block, sealed)
-
-
-def _says_nothing(response: Response) -> bool:
-    """Whether a reply has nothing but its body and its endpoint's facts."""
-    return (
-        response.failure is None
-        and response.metadata is None
-        and response.status is None
-        and response.headers is None
-        and len(response.body) <= message.MAX_BODY
-    )

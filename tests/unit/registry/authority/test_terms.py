@@ -9,15 +9,20 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from structlog.testing import capture_logs
 
+from crossply.control import keys
 from crossply.wire import credential
 from crossply_policy.security import Securities, SecuritySpec
+from crossply_registry.authority.authority import Authority
 from crossply_registry.authority.certificates import expires
+from crossply_registry.authority.config import AuthorityConfig
+from crossply_registry.authority.folder import Folder
 from crossply_registry.authority.issuer import Issued
 from crossply_registry.authority.terms import Terms
+from crossply_registry.registry import Starting
 from tests.support.policies import Policies
 from tests.support.waiting import eventually
 from tests.unit.registry.authority.joiner import Joiner
-from tests.unit.registry.authority.standing import NOW, Standing
+from tests.unit.registry.authority.standing import KEK, NOW, Standing
 
 HOUR = 3600.0
 DAY = 86_400.0
@@ -99,4 +104,21 @@ async def test_a_document_that_comes_later_holds_for_what_is_issued_from_then_on
         handler(standing.link.heads[-1])
     await eventually(lambda: authority.parts.keys.services.life("orders").length == HOUR * 1000)
     assert lasts(await authority.parts.joining.join(Joiner().raw(token))) == pytest.approx(60, abs=1)
+    await authority.aclose()
+
+
+async def test_nothing_is_issued_before_what_policy_there_is_was_read(standing: Standing) -> None:
+    written = policies(standing, standing.out)
+    await written.begin()
+    config = AuthorityConfig(folder=Folder(standing.out / "authority"), kek=KEK)
+    authority, asked = Authority(config, connect=standing.link.connect, now=standing.time), list[str]()
+
+    async def too_early() -> None:
+        with pytest.raises(Starting):
+            _ = authority.parts
+        asked.append("head")
+
+    standing.link.store.once("get", keys.HEAD, too_early)
+    await authority.start()
+    assert asked == ["head"]
     await authority.aclose()

@@ -49,6 +49,7 @@ class FakeAuthority:
         self.named = ""
         self.instance = ""
         self.tokens: list[str] = []
+        self.pods: list[str] = []
         self.renewals: list[dict[str, Any]] = []
 
     async def join(self, body: dict[str, Any], timeout: float) -> Issued:
@@ -56,7 +57,8 @@ class FakeAuthority:
             raise Unavailable("authority does not answer")
         if self.refusing:
             raise Refused(self.refusing)
-        self.tokens.append(body["token"])
+        self.tokens.append(body.get("token", ""))
+        self.pods.append(body.get("kubernetes", ""))
         return self.issue(body)
 
     async def renew(self, raw: bytes) -> bytes:
@@ -96,7 +98,8 @@ def fake(tmp_path: Path, time: Time, monkeypatch: pytest.MonkeyPatch) -> FakeAut
 
 def member(fake: FakeAuthority, pause: Pause | None = None, **settings: Any) -> Member:
     said: dict[str, Any] = {"connect_timeout": 0.1, **settings}
-    config = MeshConfig(authority="https://127.0.0.1:1", authority_ca=fake.ca, token="token", **said)
+    said.setdefault("token", "token")
+    config = MeshConfig(authority="https://127.0.0.1:1", authority_ca=fake.ca, **said)
 
     async def none(_length: float) -> None:
         await asyncio.sleep(0)
@@ -112,6 +115,12 @@ async def test_a_process_joins_with_its_token_and_keys_of_its_own(fake: FakeAuth
     assert one.issued.identity == "spiffe://mesh.local/t/default/svc/orders"
     assert one.issued.instance == one.instance != other.instance
     assert one.keys.seeds != other.keys.seeds
+
+
+async def test_a_pod_joins_with_its_service_account(fake: FakeAuthority) -> None:
+    pod = member(fake, token="head.claims.signature")
+    await pod.begin()
+    assert (fake.tokens, fake.pods) == ([""], ["head.claims.signature"])
 
 
 async def test_a_restart_takes_fresh_keys_and_stays_the_instance_it_was(fake: FakeAuthority, tmp_path: Path) -> None:

@@ -9,7 +9,18 @@ from typing import Any
 
 import pytest
 
-from crossply.errors import CallError, Code, EndpointFailed, LinkLost, NotFound, Overloaded, RateLimited
+from crossply.errors import (
+    CallError,
+    Code,
+    EndpointFailed,
+    LinkLost,
+    NobodyToSealTo,
+    NoResponders,
+    NotFound,
+    Overloaded,
+    RateLimited,
+    Unauthenticated,
+)
 from crossply.handler import Handler, Request, Response, compose
 from crossply.layers.balance import balance
 from crossply.routing.chooser import Chooser
@@ -25,10 +36,9 @@ Fails = Callable[[], CallError]
 FAILURES: list[Fails] = [lambda: EndpointFailed("", code=Code.INTERNAL), lambda: Overloaded("full")]
 
 
-def balanced(known: Callee, inner: Handler) -> Handler:
+def balanced(known: Callee, inner: Handler, catalog: Any = None) -> Handler:
     source = chance(7)
     chooser = Chooser(known, "create", LeastLatency(source, Warmth(WarmupPolicy(), source)))
-    catalog: Any = None  # nobody is missing
     return compose([balance(chooser, catalog, now)], inner)
 
 
@@ -101,3 +111,26 @@ async def test_instances_that_all_fail_are_not_taken_for_slower_and_slower() -> 
 
     await offered(known, failing)
     assert max(each.handicap for each in known.instances.values()) < 0.1
+
+
+UNSENT = NobodyToSealTo("the keys of its instances are not known here yet")
+
+
+class Unknown:
+    """A catalog that never heard of a service."""
+
+    async def nobody(self, *_asked: object) -> None:
+        raise NotFound("no service orders is known here")
+
+
+async def test_who_is_there_and_cannot_be_sealed_to_is_told_at_the_first_call() -> None:
+    with pytest.raises(Unauthenticated):
+        await balanced(callee(), Script([UNSENT, Unauthenticated("nobody vouches for it")]), Unknown())(request())
+
+
+async def test_who_is_not_there_is_not_found_and_what_was_sent_is_not_sent_again() -> None:
+    for outcomes in ([UNSENT, UNSENT], [NoResponders("the broker says so")]):
+        script = Script([*outcomes])
+        with pytest.raises(NotFound):
+            await balanced(callee(), script, Unknown())(request())
+        assert len(script.seen) == len(outcomes)

@@ -135,6 +135,16 @@ def test_a_message_is_fresh_within_five_seconds_of_either_clock(pair: Pair, late
     assert pair.open(other).parts.iat == NOW
 
 
+@pytest.mark.parametrize("late", [-5_001, 5_001])
+def test_a_message_that_was_held_back_is_stale_in_a_session_that_runs_too(pair: Pair, late: int) -> None:
+    pair.open(pair.request())
+    held, at_the_edge = pair.request(), pair.request()
+    pair.clock.now += late
+    assert refused(pair.open, held) is Reason.STALE
+    pair.clock.now -= 1 if late > 0 else -1
+    pair.open(at_the_edge)
+
+
 def test_a_request_on_another_subject_does_not_open(pair: Pair) -> None:
     elsewhere = pair.callee.subject.replace(b"quote", b"cancel")
     assert refused(pair.open, pair.request(), elsewhere) is Reason.FORGED
@@ -183,6 +193,15 @@ def test_a_credential_counts_from_its_beginning_to_its_end(pair: Pair) -> None:
     pair.clock.now -= 1
     pair.open(pair.request())
     pair.clock.now = NOW - 300_001
+    assert refused(pair.open, pair.request()) is Reason.CREDENTIAL_EXPIRED
+
+
+def test_a_credential_ends_in_a_session_that_runs(pair: Pair) -> None:
+    pair.clock.now = NOW + DAY * 1000 - 2_000
+    pair.open(pair.request())
+    pair.clock.now += 1_999
+    pair.open(pair.request())
+    pair.clock.now += 1
     assert refused(pair.open, pair.request()) is Reason.CREDENTIAL_EXPIRED
 
 

@@ -26,6 +26,17 @@ def test_a_reply_by_another_service_is_not_the_one_asked_for(pair: Pair) -> None
     assert refused(pair.open_reply, pair.response(by=other)) is Reason.MISDIRECTED
 
 
+@pytest.mark.parametrize(("asked", "answers"), [("pay", "payments"), ("payments", "pay"), ("pay", "pay-2")])
+def test_a_name_that_begins_like_anothers_is_not_that_one(asked: str, answers: str) -> None:
+    pair = Pair()
+    pair.callee, other = pair.instance(asked, "m7q2mzp4x3ac"), pair.instance(answers, "m7q2mzp4x3ac")
+    assert refused(pair.open_reply, pair.response(by=other)) is Reason.MISDIRECTED
+    # Nor does it have its replies sent there, by the very instance's name.
+    pair.caller = other
+    other.reply = pair.instance(asked, "m7q2mzp4x3ac").reply
+    assert refused(pair.open, pair.request()) is Reason.MISDIRECTED
+
+
 def test_a_reply_by_a_sibling_of_the_instance_asked_is_not_the_one_asked_for(pair: Pair) -> None:
     sibling = pair.instance("orders", "m7q2mzp4x3ad")
     assert refused(pair.open_reply, pair.response(by=sibling)) is Reason.MISDIRECTED

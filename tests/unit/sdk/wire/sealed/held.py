@@ -58,6 +58,7 @@ class Wire:
     def __init__(self) -> None:
         self.pair = Pair(sealed=True)
         self.inbox = self.pair.mux.prefix
+        self.pair.mux.spare = 0  # so that what is not believed ends its call, at the first look at what is sealed
         self.caught: list[Frame] | None = None
         self.sent: list[Frame] = []
         self.change: Change = bytes

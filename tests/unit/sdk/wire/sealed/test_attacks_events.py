@@ -5,9 +5,13 @@ Through the parts that a link reads with: opener, decoder, and the forms of mess
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
+from crossply.errors import Unavailable
 from crossply.seal import layout
+from crossply.wire.envelope import NotYetReadable
 from crossply.wire.sealed.link import SealedLink
 from tests.support.vouched import Vouching
 from tests.unit.sdk.wire.sealed.held import FIELDS, a_link, an_event, flips, opens, swapped
@@ -45,3 +49,15 @@ def swapped_event(payload: bytes, name: str, other: bytes) -> bytes:
     if name == "signature":
         return payload[: -layout.SIGNATURE] + theirs
     return swapped(payload[: -layout.SIGNATURE], name, other[: -layout.SIGNATURE]) + mine
+
+
+def test_where_a_channels_keys_are_not_known_nothing_is_sealed_with_another_key_nor_sent_in_the_clear(
+    links: tuple[SealedLink, SealedLink],
+) -> None:
+    web, stock = links
+    sealed = web.events.pack(an_event())
+    vars(web.sealing.keys)["authority"] = vars(stock.sealing.keys)["authority"] = Vouching(channel=None)
+    with pytest.raises(Unavailable, match="the channel's keys are not known here"):
+        web.events.pack(an_event())
+    with pytest.raises(NotYetReadable):
+        stock.events.open(sealed, "orders.created", time.time(), time.monotonic())

@@ -144,3 +144,9 @@ def test_why_a_message_was_not_opened_is_told_with_who_sent_it_if_that_is_known(
         ("unopened", "orders", ORDERS, "web.show", "replayed"),
         ("unopened", "", "", "web.show", "malformed"),
     ]
+
+
+def test_documents_that_say_nothing_of_this_service_leave_it_strict() -> None:
+    made = sealing(billing=SecuritySpec(encryption="off"), mesh=SecuritySpec(replay="strict"))
+    assert (made.encryption, made.addressed) == ("strict", True)
+    assert (made.toward("orders"), made.toward("billing")) == ("strict", "off")

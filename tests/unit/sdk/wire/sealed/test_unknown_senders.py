@@ -36,11 +36,9 @@ class Looking:
         self.sent: Sent = []
         self._send = self.pair.broker.send
         takes = self.pair.broker.takes
-        taking: Any = next(take for at, take in takes.items() if at.startswith(b"mesh.rpc."))
-        calling: Any = self.pair.call
-        serving: object = vars(cast("object", taking.__self__))["_sealed"]
-        self.give(serving, self.pair.far)
-        self.give(calling.__self__, self.pair.near)
+        taking = next(take for at, take in takes.items() if at.startswith(b"mesh.rpc."))
+        self.give(vars(owner(taking))["_sealed"], self.pair.far)
+        self.give(owner(self.pair.call), self.pair.near)
 
     def give(self, part: object, link: SealedLink) -> None:
         """Have what serves, or calls, look up who is not known."""
@@ -51,6 +49,11 @@ class Looking:
         """Send, and note it."""
         self.sent.append((subject, payload, reply))
         self._send(subject, payload, reply, headers)
+
+
+def owner(method: object) -> object:
+    """Return the object whose method it is."""
+    return cast("Any", method).__self__
 
 
 @pytest.fixture
