@@ -87,7 +87,7 @@ class SealedCaller:
         try:
             reply, _ = await attempt.reply
         except BaseException:
-            self._mux.close(token)
+            self._mux.close(token, attempt)
             raise
         form = None if introduction else place.replies.get(reply[:KEY])
         found = None if form is None else form.open(reply, self._mux.prefix + token, request.id)
@@ -122,7 +122,7 @@ class SealedCaller:
                 refuse_size(what, len(payload), connection.max_payload)
             connection.send(place.subject, payload, reply)
         except BaseException:
-            mux.close(token)
+            mux.close(token, attempt)
             raise
         return token, attempt, introduction
 
@@ -256,7 +256,7 @@ class SealedCaller:
         except CallError:
             return Pong.SILENT
         finally:
-            self._mux.close(token)
+            self._mux.close(token, attempt)
         if parts.kind is not Kind.PONG:
             return Pong.SILENT
         self._mux.lose(message.ids_in(parts.body), instance)
