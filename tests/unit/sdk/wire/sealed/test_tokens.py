@@ -10,6 +10,7 @@ import pytest
 from benchmarks.sides import Here, Pair, a_request
 from crossply.handler import Request
 from crossply.wire.link import Pong
+from tests.unit.sdk.wire.sealed.test_calls import forget
 
 Message = tuple[bytes, bytes, bytes, bytes]
 
@@ -20,12 +21,14 @@ class Held:
     def __init__(self, pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
         self.pair = pair
         self.requests: list[Message] = []
+        self.replies: list[Message] = []
         monkeypatch.setattr(pair.broker, "send", self._send)
 
     def _send(self, subject: bytes, payload: bytes, reply: bytes = b"", headers: bytes = b"") -> None:
         if reply:
             self.requests.append((subject, payload, reply, headers))
         else:
+            self.replies.append((subject, payload, reply, headers))
             Here.send(self.pair.broker, subject, payload, reply, headers)
 
     def arrive(self) -> None:
@@ -85,3 +88,47 @@ async def test_a_call_given_up_after_its_reply_came_ends_no_call_that_took_its_t
     await turns()
     assert calling.done(), "its reply was dropped, and nothing ends it any more"
     assert (await calling).body == request.body
+
+
+async def test_what_comes_twice_for_a_first_sending_is_no_answer_to_the_second(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    held = Held(Pair(sealed=True), monkeypatch)
+    calling = asyncio.ensure_future(cast("Any", held.pair.call)(repeatable()))
+    await turns()
+    held.arrive()
+    await calling
+    forget(held.pair.far)
+    request = repeatable()
+    calling = asyncio.ensure_future(cast("Any", held.pair.call)(request))
+    await turns()
+    held.arrive()
+    await turns()
+    Here.send(held.pair.broker, *held.replies[-1])  # over the other connection of a hand-over
+    await turns()
+    assert not calling.done()
+    held.arrive()
+    assert (await calling).body == request.body
+
+
+async def test_what_comes_twice_for_a_ping_is_no_answer_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = Held(Pair(sealed=True), monkeypatch)
+    calling = asyncio.ensure_future(cast("Any", held.pair.call)(repeatable()))
+    await turns()
+    held.arrive()
+    await calling
+    forget(held.pair.far)
+    ping = asyncio.ensure_future(held.ping(instance_of(a_request())))
+    await turns()
+    held.arrive()
+    await turns()
+    Here.send(held.pair.broker, *held.replies[-1])
+    await turns()
+    held.arrive()
+    assert await ping is Pong.ALIVE
+
+
+def repeatable() -> Request:
+    request = a_request()
+    request.idempotent = True
+    return request
