@@ -56,7 +56,7 @@ class Allowed:
         except (CallError, msgspec.DecodeError):
             return None
         finally:
-            self._mux.close(token)
+            self._mux.close(token, attempt)
         if said is None:
             return None
         return AllowList(tuple(sorted(said.publish.allow)), tuple(sorted(said.subscribe.allow)))

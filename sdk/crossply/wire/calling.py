@@ -56,7 +56,7 @@ class Caller:
         try:
             reply, _ = await attempt.reply
         except BaseException:
-            self._mux.close(token)
+            self._mux.close(token, attempt)
             raise
         form = place.replies.get(reply[:KEY])
         if form is not None and (response := form.open(reply, request.id)) is not None:
@@ -75,7 +75,7 @@ class Caller:
         try:
             reply, _ = await attempt.reply
         except BaseException:
-            self._mux.close(token)
+            self._mux.close(token, attempt)
             raise
         try:
             return message.open_response(reply, request, self._senders, place)
@@ -106,7 +106,7 @@ class Caller:
                 refuse_size(operation, len(payload), connection.max_payload)
             connection.send(place.subject, payload, inbox)
         except BaseException:
-            mux.close(token)
+            mux.close(token, attempt)
             raise
         return token, attempt
 
@@ -171,7 +171,7 @@ class Caller:
         except (CallError, EnvelopeFault):
             return Pong.SILENT
         finally:
-            self._mux.close(token)
+            self._mux.close(token, attempt)
         return Pong.ALIVE
 
 

@@ -72,7 +72,7 @@ class JetStream:
         except CallError as error:
             raise StoreUnavailable(error.message) from error
         finally:
-            self._mux.close(token)
+            self._mux.close(token, attempt)
 
     async def api(self, verb: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """Send an API request such as ``STREAM.INFO.name``; raise ``JetStreamFault`` when it is refused."""

@@ -105,9 +105,13 @@ class Mux:
             self._alarm.by(deadline, started)
         return token, attempt
 
-    def close(self, token: bytes) -> None:
-        """Forget an attempt that has no reply; one that still comes is dropped."""
-        self._attempts.pop(token, None)
+    def close(self, token: bytes, attempt: Attempt) -> None:
+        """Forget an attempt that has no reply; one that still comes is dropped.
+
+        Of one that was answered before its turn came, the token may be another's by now: that one goes on.
+        """
+        if self._attempts.get(token) is attempt:
+            del self._attempts[token]
 
     def listen(self, listener: Listener) -> bytes:
         """Return a token whose messages all go to ``listener``, until ``unlisten``."""

@@ -109,7 +109,7 @@ class Pulling:
         except (TimeoutError, Unavailable):
             return ""
         finally:
-            self._mux.close(self._token)
+            self._mux.close(self._token, attempt)
             denied = attempt.reply.done() and isinstance(attempt.reply.exception(), PermissionDenied)
             left, self._left = self._left, 0
             for _ in range(left):

@@ -78,7 +78,7 @@ class SharesOnWire:
         except (CallError, EnvelopeFault):
             return None
         finally:
-            self._mux.close(token)
+            self._mux.close(token, attempt)
 
     async def answer(self, handler: SharesHandler) -> Closable:
         """Hear every instance's question; what ``handler`` returns is the answer, ``None`` is silence."""

@@ -159,7 +159,7 @@ class SystemOnWire:
             self._broker.send(subject.encode(), body, self._mux.prefix + token)
             return (await attempt.reply)[0]
         finally:
-            self._mux.close(token)
+            self._mux.close(token, attempt)
 
     def _happened(self, event: ConnectionEvent) -> None:
         self._log.info("system_connection", event_=event.value)

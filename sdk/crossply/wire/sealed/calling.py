@@ -79,15 +79,15 @@ class SealedCaller:
         place = self._places.get((request.operation, request.instance)) or self._place(request)
         return self._plain.call(request) if place is None else self._call(request, place)
 
-    async def _call(self, request: Request, place: Place) -> Response:
+    async def _call(self, request: Request, place: Place, *, again: bool = False) -> Response:
         connection = self._broker.current
         if connection is None or connection.full or not connection.open:
             await self._broker.ready(request.operation, request.deadline)
-        token, attempt, introduction = self._send(request, place, request.operation, request.instance)
+        token, attempt, introduction = self._send(request, place, request.operation, request.instance, again=again)
         try:
             reply, _ = await attempt.reply
         except BaseException:
-            self._mux.close(token)
+            self._mux.close(token, attempt)
             raise
         form = None if introduction else place.replies.get(reply[:KEY])
         found = None if form is None else form.open(reply, self._mux.prefix + token, request.id)
@@ -99,18 +99,24 @@ class SealedCaller:
             except SealFault as fault:
                 found = await self._looked_up(request, place.to, token, introduction, reply, fault)
             if found is None:
-                return await self._call(request, place)
+                return await self._call(request, place, again=True)
         return self._read(request, place, found)
 
-    def _send(self, request: Request, place: Place, what: str, pinged: str | None) -> tuple[bytes, Attempt, bytes]:
-        """Send a request; ``pinged`` is whom to ask after it. Return with the token what it introduced itself by."""
+    def _send(
+        self, request: Request, place: Place, what: str, pinged: str | None, *, again: bool
+    ) -> tuple[bytes, Attempt, bytes]:
+        """Send a request; ``pinged`` is whom to ask after it. Return with the token what it introduced itself by.
+
+        One that is sent ``again`` was refused, and the refusal may come twice: its token is not another's before.
+        """
         connection, mux, now = self._broker.current, self._mux, self._now()
         deadline, introduction = request.deadline, b""
         if deadline <= now:
             raise late(what)
         if connection is None:
             raise unconnected(what)
-        token, attempt = mux.open(what, pinged, now, deadline, request.id, first=request.attempt == 1)
+        first = request.attempt == 1 and not again
+        token, attempt = mux.open(what, pinged, now, deadline, request.id, first=first)
         try:
             ttl, reply = message.time_to_live(deadline - now), mux.prefix + token
             payload = self._formed(request, place, token, ttl)
@@ -122,7 +128,7 @@ class SealedCaller:
                 refuse_size(what, len(payload), connection.max_payload)
             connection.send(place.subject, payload, reply)
         except BaseException:
-            mux.close(token)
+            mux.close(token, attempt)
             raise
         return token, attempt, introduction
 
@@ -239,14 +245,14 @@ class SealedCaller:
         except CallError:
             return Pong.SILENT
 
-    async def _ping(self, request: Request, place: Place, instance: str) -> Pong:
+    async def _ping(self, request: Request, place: Place, instance: str, *, again: bool = False) -> Pong:
         # It is no attempt: it is not pinged about in its turn.
-        token, attempt, introduction = self._send(request, place, f"ping {request.operation}", None)
+        token, attempt, introduction = self._send(request, place, f"ping {request.operation}", None, again=again)
         try:
             reply, _ = await attempt.reply
             unsealed = self._unsealed(request, place.to, token, introduction, reply)
             if unsealed is None:
-                return await self._ping(request, place, instance)
+                return await self._ping(request, place, instance, again=True)
             parts = _parts(unsealed, request.id)
         except NoResponders:
             return Pong.GONE
@@ -256,7 +262,7 @@ class SealedCaller:
         except CallError:
             return Pong.SILENT
         finally:
-            self._mux.close(token)
+            self._mux.close(token, attempt)
         if parts.kind is not Kind.PONG:
             return Pong.SILENT
         self._mux.lose(message.ids_in(parts.body), instance)

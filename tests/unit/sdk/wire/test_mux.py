@@ -71,8 +71,8 @@ async def test_that_nobody_listens_is_told_at_a_token_that_was_anothers_too(mux:
 
 
 async def test_the_token_of_an_attempt_without_a_reply_is_not_taken_again(mux: Mux) -> None:
-    token, _ = opened(mux, A)
-    mux.close(token)
+    token, attempt = opened(mux, A)
+    mux.close(token, attempt)
     assert opened(mux, B)[0] != token
 
 
@@ -97,3 +97,13 @@ async def test_no_more_tokens_are_kept_than_are_spare(mux: Mux) -> None:
     again = [opened(mux, B)[0] for _ in range(3)]
     assert again[0] == tokens[0]
     assert not {*again[1:]} & {*tokens}
+
+
+async def test_who_closes_late_ends_no_attempt_that_has_its_token_by_then(mux: Mux) -> None:
+    token, answered = opened(mux, A)
+    take(mux, token, A)
+    again, attempt = opened(mux, B)
+    assert again == token
+    mux.close(token, answered)  # as a call does that was cancelled between its reply and its turn
+    take(mux, again, B)
+    assert attempt.reply.result() == (B, b"")
