@@ -82,7 +82,10 @@ class Weather:
 
     @contextmanager
     def out_of_force(self, *, ended: bool) -> Generator[None]:
-        """Have all credentials have ended, or not begun, for a while."""
+        """Have all credentials have ended, or not begun, for a while, in sessions of whom none was forgotten before."""
+        sessions: Any = self._stage.orders.sealing.opener.sessions
+        for each in sessions._by_ids.values():
+            each.since = 0
         clock = self._stage.clock
         back, clock.now = clock.now, self._begun + (2 * _DAY if ended else -_HOUR)
         yield

@@ -138,7 +138,8 @@ class Opener:
             content = self.open_in(known, clear, payload[end:], known.end_of_aad(subject), seq, iat)
             return Unsealed(clear + content, known)
         now = self._clock()
-        self._check_age(now, iat)
+        if not -SKEW <= now - iat <= SKEW or iat < self._since:
+            raise _stale(now, iat)
         known, content = self._begin(clear, payload[end:], subject, head, now)
         if not known.window.accept(seq, iat):
             raise _repeated(seq)
@@ -154,8 +155,8 @@ class Opener:
         if self._lineage.severed:
             raise not_ours()
         now, member = self._clock(), session.member
-        if not -SKEW <= now - iat <= SKEW or iat < self._since:
-            self._check_age(now, iat)
+        if not -SKEW <= now - iat <= SKEW or iat < session.since:
+            raise _stale(now, iat)
         if not member.begins <= now < member.ends or self._credentials.revoked is not session.unlisted:
             self._credentials.check(member, now)
             session.unlisted = self._credentials.unlisted(member)
@@ -165,10 +166,6 @@ class Opener:
         if not session.window.accept(seq, iat):
             raise _repeated(seq)
         return content
-
-    def _check_age(self, now: int, iat: int) -> None:
-        if not -SKEW <= now - iat <= SKEW or iat < self._since:
-            raise SealFault(Reason.STALE, f"message is {now - iat} ms old by this side's clock; check both clocks")
 
     def _begin(
         self, clear: bytes, ciphertext: bytes, subject: bytes, head: Head, now: int
@@ -198,7 +195,7 @@ class Opener:
         except HpkeFault:
             raise forged() from None
         names = schedule.names(member.peer.identity, own.encode())
-        return ReceivedSession(member, key, names, strict=strict, began=now)
+        return ReceivedSession(member, key, names, strict=strict, began=now, since=self._since)
 
 
 def _read(unsealed: Unsealed) -> Opened:
@@ -207,6 +204,10 @@ def _read(unsealed: Unsealed) -> Opened:
     if carried is not None and carried != member.raw:
         raise another()
     return Opened(parts, member, unsealed.strict)
+
+
+def _stale(now: int, iat: int) -> SealFault:
+    return SealFault(Reason.STALE, f"message is {now - iat} ms old by this side's clock; check both clocks")
 
 
 def _repeated(seq: int) -> SealFault:

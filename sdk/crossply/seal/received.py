@@ -25,14 +25,16 @@ _SWEEP: Final = 1000
 class ReceivedSession:
     """A sender's key, first used at ``began`` (unix milliseconds). ``strict``: sealed to this instance alone.
 
+    What was sealed before ``since`` may have been seen before this began, and is not taken.
     ``unlisted`` is the list of revoked credentials that does not name its sender; one that is ``over`` was forgotten.
     """
 
-    __slots__ = ("_aead", "_base", "_names", "began", "member", "over", "strict", "unlisted", "window")
+    __slots__ = ("_aead", "_base", "_names", "began", "member", "over", "since", "strict", "unlisted", "window")
 
-    def __init__(self, member: Member, key: Key, names: bytes, *, strict: bool, began: int) -> None:
+    def __init__(self, member: Member, key: Key, names: bytes, *, strict: bool, began: int, since: int = 0) -> None:
         self.member = member
         self.strict = strict
+        self.since = since
         self.began = began
         self.window = ReplayWindow(began)
         self.unlisted: Revoked | None = None
@@ -76,8 +78,8 @@ class ReceivedSession:
 class ReceivedSessions:
     """Sessions by cid, kid and enc, as ``get`` takes them.
 
-    One is forgotten only when every message in it is too old to be accepted again; and as a clock may step back, from
-    then on no session begins with a message of that age.
+    One is forgotten only when every message in it is too old to be accepted again; and as a clock may step back, no
+    session that begins from then on, or begins again, takes a message of that age.
     """
 
     __slots__ = ("_by_ids", "_each", "_held", "_lock", "_past", "_swept", "get", "limit")
@@ -113,6 +115,7 @@ class ReceivedSessions:
                 raise too_many(made.member)
             if sealed < self._past:
                 raise SealFault(Reason.STALE, "message is as old as sessions that are forgotten; a clock stepped back")
+            made.since = max(made.since, self._past)
             self._by_ids[ids] = made
             self._held[made.member.digest] = self._held.get(made.member.digest, 0) + 1
             return made

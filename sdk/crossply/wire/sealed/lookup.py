@@ -57,7 +57,8 @@ class CredentialLookup:
         reading = None if found else self._begun(cid)
         if reading is None:
             return found
-        await asyncio.shield(reading)
+        # Not the question itself: who waits for it neither ends it nor ends with it.
+        await asyncio.wait({reading})
         return self._credentials.with_id(cid)
 
     def set_aside(self, cid: bytes, size: int, then: Callable[[], None]) -> bool:
@@ -77,7 +78,7 @@ class CredentialLookup:
 
     async def _wait(self, reading: asyncio.Task[None], size: int, then: Callable[[], None]) -> None:
         try:
-            await asyncio.shield(reading)
+            await asyncio.wait({reading})
         finally:
             self._aside -= 1
             self._aside_bytes -= size

@@ -93,3 +93,19 @@ def test_while_others_press_for_room_a_message_is_seen_or_too_old() -> None:
         pair.caller = first
         assert refused(pair.open, payload) in {Reason.REPLAYED, Reason.STALE}
     assert kept == {True}
+
+
+def test_a_session_that_begins_again_takes_nothing_as_old_as_what_was_forgotten_with_it() -> None:
+    pair = Pair()
+    pair.callee.opener.sessions.limit = 1
+    first, seen = pair.caller, pair.request()
+    pair.open(seen)
+    held_back = pair.request()
+    pair.clock.now = NOW + SKEW + 1001
+    pair.caller = pair.instance("stock", "m7q2mzp4x3ae")
+    pair.open(pair.request())  # who needs room has the first session forgotten
+    pair.callee.opener.sessions.limit = 2
+    pair.caller = first
+    pair.open(pair.request())  # and it begins again, under the same key
+    pair.clock.now = NOW + SKEW - 1  # a clock steps back
+    assert [refused(pair.open, each) for each in (seen, held_back)] == [Reason.STALE, Reason.STALE]

@@ -21,8 +21,8 @@ class Looking:
         self.now = Clock()
         self.failed: list[BaseException] = []
         self.credentials = self.authority.keys("orders", "k7q2mzp4x3ab").credentials
-        tasks = Tasks(lambda _name, error: self.failed.append(error))
-        self.lookup = CredentialLookup(self.store, self.credentials, self.now, tasks)
+        self.tasks = Tasks(lambda _name, error: self.failed.append(error))
+        self.lookup = CredentialLookup(self.store, self.credentials, self.now, self.tasks)
 
     async def settle(self) -> None:
         for _ in range(10):
@@ -106,3 +106,25 @@ async def test_few_messages_wait_and_few_bytes(looking: Looking) -> None:
     await looking.settle()
     assert len(done) == ASIDE + 1
     assert looking.failed == []
+
+
+async def test_whoever_waits_when_its_link_closes_finds_nobody_and_is_not_cancelled(looking: Looking) -> None:
+    looking.store.once("get", place(bytes(8)), asyncio.Event().wait)
+    finding = asyncio.ensure_future(looking.lookup.find(bytes(8)))
+    await looking.settle()
+    await looking.tasks.aclose()
+    await looking.settle()
+    assert not finding.cancelled()
+    assert await finding == ()
+
+
+async def test_what_waits_for_a_question_that_fails_is_taken_all_the_same(looking: Looking) -> None:
+    async def broken() -> None:
+        raise OSError("a fault that nobody thought of")
+
+    looking.store.once("get", place(bytes(8)), broken)
+    taken: list[bool] = []
+    assert looking.lookup.set_aside(bytes(8), 100, lambda: taken.append(True))
+    await looking.settle()
+    assert taken == [True]
+    assert len(looking.failed) == 1
