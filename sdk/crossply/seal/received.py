@@ -29,7 +29,7 @@ class ReceivedSession:
     ``unlisted`` is the list of revoked credentials that does not name its sender; one that is ``over`` was forgotten.
     """
 
-    __slots__ = ("_aead", "_base", "_names", "began", "member", "over", "since", "strict", "unlisted", "window")
+    __slots__ = ("_names", "aead", "base", "began", "member", "over", "since", "strict", "unlisted", "window")
 
     def __init__(self, member: Member, key: Key, names: bytes, *, strict: bool, began: int, since: int = 0) -> None:
         self.member = member
@@ -39,8 +39,8 @@ class ReceivedSession:
         self.window = ReplayWindow(began)
         self.unlisted: Revoked | None = None
         self.over = False
-        self._aead = AESGCM(key.key)
-        self._base = key.base_nonce
+        self.aead = AESGCM(key.key)
+        self.base = key.base_nonce
         self._names = names
 
     def __reduce_ex__(self, protocol: object) -> str:
@@ -62,7 +62,7 @@ class ReceivedSession:
     def decrypt(self, aad: bytes, ciphertext: bytes, sequence: int) -> bytes:
         """Return what was sealed; raise ``SealFault`` as ``open`` does."""
         try:
-            return self._aead.decrypt((self._base ^ sequence).to_bytes(12, "big"), ciphertext, aad)
+            return self.aead.decrypt((self.base ^ sequence).to_bytes(12, "big"), ciphertext, aad)
         except InvalidTag:
             raise forged() from None
 

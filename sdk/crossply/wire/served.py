@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from crossply.errors import NotFound, Unavailable
 from crossply.handler import Request, Response
+from crossply.seal.credentials import Member
 from crossply.wire.forms import ReplyWriter, RequestForm
+from crossply.wire.sealed.writers import ReplyWriter as SealedWriter
 
 if TYPE_CHECKING:
     from crossply.handler import Handler
@@ -18,7 +20,7 @@ class Endpoint:
     """What is served under one name, and the forms of what comes and of what goes.
 
     ``prompt`` says that the handler ends without waiting, but for its turn. ``short`` are the forms of replies that
-    leave this instance's credential out, as their requests left out the caller's.
+    leave this instance's credential out, as their requests left out the caller's; ``sealed`` those to each member.
     """
 
     name: str
@@ -27,6 +29,7 @@ class Endpoint:
     prompt: bool = False
     requests: dict[bytes, RequestForm] = field(default_factory=dict[bytes, RequestForm])
     replies: dict[str, ReplyWriter] = field(default_factory=dict[str, ReplyWriter])
+    sealed: dict[Member | None, SealedWriter] = field(default_factory=dict[Member | None, SealedWriter])
     short: dict[str, ReplyWriter] = field(default_factory=dict[str, ReplyWriter])
 
 

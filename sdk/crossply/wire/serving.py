@@ -74,6 +74,7 @@ class Server:
         """Take nothing any more for being like what was taken before."""
         for endpoint in self._endpoints.values():
             endpoint.requests.clear()
+            endpoint.sealed.clear()
 
     async def retire(self) -> None:
         """Listen no more on the instance's own subject, where pings ask after the calls that still run."""
@@ -206,10 +207,10 @@ class Server:
 
     def _packed(self, endpoint: Endpoint, request: Request, reply: bytes, response: Response) -> bytes:
         try:
-            if request.member is None:
-                payload = self._formed(endpoint, request, response) or self._pack(request, reply, response)
+            if request.member is not None and self._sealed is not None:
+                payload = self._sealed.pack(endpoint.sealed, request, reply, response)
             else:
-                payload = self._pack(request, reply, response)
+                payload = self._formed(endpoint, request, response) or self._pack(request, reply, response)
             if len(payload) > self._broker.max_payload:
                 self._refuse_size(len(payload))
         except CallError as error:
@@ -223,7 +224,7 @@ class Server:
 
     def _pack(self, request: Request, reply: bytes, response: Response) -> bytes:
         if request.member is not None and self._sealed is not None:
-            return self._sealed.pack(request, reply, response)
+            return self._sealed.pack({}, request, reply, response)
         return message.pack_response(self._sender, request.id, response, new_id())
 
     def _formed(self, endpoint: Endpoint, request: Request, response: Response) -> bytes | None:

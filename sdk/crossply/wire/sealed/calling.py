@@ -10,17 +10,16 @@ from crossply.errors import CallError, IntegrityFailed, NoResponders, Origin
 from crossply.handler import Kind, Request, Response
 from crossply.names import new_id
 from crossply.seal import layout
-from crossply.seal.faults import Reason, SealFault, SessionSpent
-from crossply.wire import envelope, message, metadata, subjects
+from crossply.seal.faults import Reason, SealFault
+from crossply.wire import envelope, message, subjects
 from crossply.wire.calling import late, refuse_size, refused, unconnected
 from crossply.wire.envelope import EnvelopeFault
 from crossply.wire.link import Pong
-from crossply.wire.sealed.forms import KEY, TRACEPARENT, ReplyReader, RequestWriter
-from crossply.wire.sealed.message import EMPTY, content, request_block, request_content
+from crossply.wire.sealed.forms import KEY, ReplyReader
+from crossply.wire.sealed.message import request_block, request_content
+from crossply.wire.sealed.writers import RequestWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
-
     from crossply.clock import Clock
     from crossply.seal.credentials import Recipient
     from crossply.seal.opener import Unsealed
@@ -74,12 +73,11 @@ class SealedCaller:
         self._places: dict[_Address, Place] = {}
         sealing.on_change(self._places.clear)
 
-    def call(self, request: Request) -> Awaitable[Response]:
-        """Send one attempt and return its reply."""
+    async def call(self, request: Request, *, again: bool = False) -> Response:
+        """Send one attempt and return its reply; ``again``, as it was refused."""
         place = self._places.get((request.operation, request.instance)) or self._place(request)
-        return self._plain.call(request) if place is None else self._call(request, place)
-
-    async def _call(self, request: Request, place: Place, *, again: bool = False) -> Response:
+        if place is None:
+            return await self._plain.call(request)
         connection = self._broker.current
         if connection is None or connection.full or not connection.open:
             await self._broker.ready(request.operation, request.deadline)
@@ -99,7 +97,7 @@ class SealedCaller:
             except SealFault as fault:
                 found = await self._looked_up(request, place.to, token, introduction, reply, fault)
             if found is None:
-                return await self._call(request, place, again=True)
+                return await self.call(request, again=True)
         return self._read(request, place, found)
 
     def _send(
@@ -119,7 +117,8 @@ class SealedCaller:
         token, attempt = mux.open(what, pinged, now, deadline, request.id, first=first)
         try:
             ttl, reply = message.time_to_live(deadline - now), mux.prefix + token
-            payload = self._formed(request, place, token, ttl)
+            form = place.requests.get(request.content_type)
+            payload = None if form is None else form.seal(request, token, self._sealing.clock(), ttl)
             if payload is None:
                 introduction = self._sealing.sealer.introduction(place.to)
                 payload = self._packed(request, place, introduction, reply, ttl)
@@ -131,22 +130,6 @@ class SealedCaller:
             mux.close(token, attempt)
             raise
         return token, attempt, introduction
-
-    def _formed(self, request: Request, place: Place, token: bytes, ttl: int) -> bytes | None:
-        """Return a request that needs no introduction by the form of those like it; ``None`` for any other."""
-        form, parent = place.requests.get(request.content_type), request.traceparent
-        if form is None or parent is None or request.tracestate is not None or request.schema is not None:
-            return None
-        now, trace, session = self._sealing.clock(), parent.encode(), form.session
-        if len(trace) != TRACEPARENT or len(token) != form.length or not session.began <= now < session.until:
-            return None
-        said, body = metadata.pack_request(request), request.body
-        plain = not said and len(body) <= message.MAX_BODY
-        sealed = EMPTY + body if plain else content(request.operation, said, body, form.tlvs)
-        try:
-            return form.seal(request, trace, token, now, ttl, sealed)
-        except SessionSpent:
-            return None
 
     def _packed(self, request: Request, place: Place, introduction: bytes, reply: bytes, ttl: int) -> bytes:
         block = request_block(self._sender, request, introduction, reply)

@@ -1,4 +1,4 @@
-"""Forms of sealed messages: what one has in common with the one before is compared whole, and one struct does the rest.
+"""Forms of sealed messages that come: what one has in common with the one before is compared whole.
 
 As in ``crossply.wire.forms``. A form holds for one session, and so for one sender and one recipient: what stands in the
 clear is compared first, then ``crossply.seal`` opens what is sealed, with every check that it makes of any message.
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from crossply.handler import Kind, Request, Response
 from crossply.seal.faults import SealFault
-from crossply.seal.layout import MAX_SIZE, MAX_TTL, MESSAGES, SIZE, START, TAG
+from crossply.seal.layout import MAX_SIZE, MAX_TTL, MESSAGES, START, TAG
 from crossply.seal.opener import Unsealed
 from crossply.wire import content_types, envelope
 from crossply.wire.envelope import EnvelopeFault, Parts, tlv
@@ -19,20 +19,16 @@ from crossply.wire.forms import told
 from crossply.wire.message import Unreadable
 
 if TYPE_CHECKING:
-    from crossply.handler import Facts
     from crossply.seal.opener import Opener
-    from crossply.seal.session import Session
 
 KEY: Final = 16
 """The first bytes of a message, up to the recipient's key: they name its form, as they do that of an unsealed one."""
 TRACEPARENT: Final = 55
-HIGHEST: Final = 255
-ATTEMPTS: Final = tuple(tlv(envelope.ATTEMPT, bytes((number,))) for number in range(HIGHEST + 1))
-_ID: Final = 16
+ID: Final = 16
 _SHORT: Final = 64
-_TRACE_HEAD: Final = tlv(envelope.TRACEPARENT, bytes(TRACEPARENT))[:3]
-_ATTEMPT_HEAD: Final = tlv(envelope.ATTEMPT, b"\x01")[:3]
-_ANSWERED_HEAD: Final = tlv(envelope.IN_REPLY_TO, bytes(_ID))[:3]
+TRACE_HEAD: Final = tlv(envelope.TRACEPARENT, bytes(TRACEPARENT))[:3]
+ATTEMPT_HEAD: Final = tlv(envelope.ATTEMPT, b"\x01")[:3]
+ANSWERED_HEAD: Final = tlv(envelope.IN_REPLY_TO, bytes(ID))[:3]
 _OF_REQUEST: Final = frozenset(
     (
         envelope.CONTENT_TYPE,
@@ -44,39 +40,6 @@ _OF_REQUEST: Final = frozenset(
     )
 )
 _OF_REPLY: Final = frozenset((envelope.CONTENT_TYPE, envelope.IN_REPLY_TO, envelope.CREDENTIAL))
-
-
-class RequestWriter:
-    """Seals requests with a traceparent in one content type to one endpoint, in one ``session``.
-
-    Their inbox tokens are of one ``length``. Their recipient knows who sends them: they do not introduce themselves.
-    """
-
-    __slots__ = ("_before", "_end_of_aad", "_names", "_pack", "_place", "_start", "length", "session", "tlvs")
-
-    def __init__(self, session: Session, names: tuple[bytes, bytes], subject: bytes, inbox: bytes, length: int) -> None:
-        """Take what stays the same; ``names`` are two TLVs, ``inbox`` is the reply subject up to its token."""
-        content_type, operation = names
-        self.session, self.length = session, length
-        self._before = content_type + _TRACE_HEAD
-        self._names = operation + _ATTEMPT_HEAD
-        self._place = tlv(envelope.REPLY_SUBJECT, inbox + bytes(length))[:-length]
-        before, place = len(self._before), len(self._place)
-        layout = struct.Struct(f">{START}sQQI{_ID}s{before}s{TRACEPARENT}s{len(self._names)}sB{place}s{length}s")
-        self._pack = layout.pack
-        self.tlvs = layout.size - SIZE
-        self._start = session.start(Kind.REQUEST, self.tlvs)
-        self._end_of_aad = session.end_of_aad(subject)
-
-    def seal(self, request: Request, trace: bytes, token: bytes, iat: int, ttl: int, content: bytes) -> bytes:
-        """Return an attempt's wire form; ``content`` is what is sealed. Raise as ``Session.finish`` does."""
-        session, attempt = self.session, request.attempt
-        if attempt > HIGHEST:  # noqa: PLR1730 - a call to `min` costs more than the line
-            attempt = HIGHEST
-        number = session.next()
-        before, names, place = self._before, self._names, self._place
-        head = self._pack(self._start, number, iat, ttl, request.id, before, trace, names, attempt, place, token)
-        return session.finish(head, self._end_of_aad, number, content)
 
 
 class RequestReader:
@@ -109,11 +72,11 @@ class RequestReader:
         self._end_of_aad = session.end_of_aad(subject)
         self._start = unsealed.message[:START]
         reply = first.tlvs[envelope.REPLY_SUBJECT] or b""
-        self._before = _tlv(first, envelope.CONTENT_TYPE) + _TRACE_HEAD
-        self._names = _tlv(first, envelope.OPERATION) + _tlv(first, envelope.CREDENTIAL) + _ATTEMPT_HEAD
+        self._before = _tlv(first, envelope.CONTENT_TYPE) + TRACE_HEAD
+        self._names = _tlv(first, envelope.OPERATION) + _tlv(first, envelope.CREDENTIAL) + ATTEMPT_HEAD
         self._place = tlv(envelope.REPLY_SUBJECT, reply)[: -len(reply)]
         before, names, place = len(self._before), len(self._names), len(self._place)
-        layout = struct.Struct(f">{START}sQQI{_ID}s{before}s{TRACEPARENT}s{names}sB{place}s{len(reply)}s")
+        layout = struct.Struct(f">{START}sQQI{ID}s{before}s{TRACEPARENT}s{names}sB{place}s{len(reply)}s")
         self._unpack, self._end = layout.unpack_from, layout.size
         self._least = layout.size + 2 + TAG
         self._content_type = content_types.read(first.tlvs[envelope.CONTENT_TYPE])
@@ -178,31 +141,6 @@ class RequestReader:
         return request
 
 
-class ReplyWriter:
-    """Seals replies in one content type to one instance, in one ``session``, that say nothing but ``facts``.
-
-    Who asked knows who answers: they do not introduce themselves.
-    """
-
-    __slots__ = ("_before", "_pack", "_said", "_start", "content_type", "facts", "session")
-
-    def __init__(self, session: Session, content_type: str, facts: Facts | None, said: bytes) -> None:
-        """Take what stays the same; ``said`` is the metadata."""
-        self.session, self.content_type, self.facts = session, content_type, facts
-        self._before = content_types.pack(content_type) + _ANSWERED_HEAD
-        self._said = len(said).to_bytes(2, "big") + said
-        layout = struct.Struct(f">{START}sQQI{_ID}s{len(self._before)}s{_ID}s")
-        self._pack = layout.pack
-        self._start = session.start(Kind.RESPONSE, layout.size - SIZE)
-
-    def seal(self, reply: bytes, answered: bytes, mid: bytes, iat: int, body: bytes) -> bytes:
-        """Return the wire form of the reply to the message of id ``answered``; raise as ``Session.finish`` does."""
-        session = self.session
-        number = session.next()
-        head = self._pack(self._start, number, iat, 0, mid, self._before, answered)
-        return session.finish(head, session.end_of_aad(reply), number, self._said + body)
-
-
 class ReplyReader:
     """Opens replies of one instance from one endpoint, in one session."""
 
@@ -225,10 +163,10 @@ class ReplyReader:
         self._session = unsealed.session
         self._open_in = opener.open_in
         self._start = unsealed.message[:START]
-        self._before = _tlv(first, envelope.CONTENT_TYPE) + _ANSWERED_HEAD
+        self._before = _tlv(first, envelope.CONTENT_TYPE) + ANSWERED_HEAD
         self._carried = _tlv(first, envelope.CREDENTIAL)
         self._said = len(first.metadata).to_bytes(2, "big") + first.metadata
-        layout = struct.Struct(f">{START}sQQI{_ID}s{len(self._before)}s{_ID}s{len(self._carried)}s")
+        layout = struct.Struct(f">{START}sQQI{ID}s{len(self._before)}s{ID}s{len(self._carried)}s")
         self._unpack, self._end = layout.unpack_from, layout.size
         self._least = layout.size + 2 + TAG
         self._content_type, self._facts = response.content_type, response.facts

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 from crossply.wire import envelope, message, metadata
 from crossply.wire.envelope import text_tlv, tlv
-from crossply.wire.sealed.forms import ATTEMPTS, HIGHEST
 
 if TYPE_CHECKING:
     from crossply.handler import Request
     from crossply.wire.senders import Sender
 
+HIGHEST: Final = 255
+"""The highest attempt that is said."""
+_ATTEMPTS: Final = tuple(tlv(envelope.ATTEMPT, bytes((number,))) for number in range(HIGHEST + 1))
 _LENGTH: Final = struct.Struct(">H")
 EMPTY: Final = b"\0\0"
 """No metadata: what stands before most bodies."""
@@ -29,7 +31,7 @@ def request_block(sender: Sender, request: Request, introduction: bytes, reply: 
             operation,
             b"" if request.schema is None else text_tlv(envelope.SCHEMA, request.schema),
             introduction,
-            ATTEMPTS[min(request.attempt, HIGHEST)],
+            _ATTEMPTS[min(request.attempt, HIGHEST)],
             tlv(envelope.REPLY_SUBJECT, reply),
         )
     )

@@ -11,14 +11,15 @@ from crossply.errors import Unauthenticated
 from crossply.handler import Kind, Request, Response
 from crossply.names import new_id
 from crossply.seal import layout, schedule
-from crossply.seal.faults import Reason, SealFault, SessionSpent
+from crossply.seal.faults import Reason, SealFault
 from crossply.seal.refusal import refusal
 from crossply.wire import envelope, foreign, message, subjects
 from crossply.wire import headers as header_block
 from crossply.wire.envelope import EnvelopeFault
 from crossply.wire.message import Unreadable
-from crossply.wire.sealed.forms import ReplyWriter, RequestReader
+from crossply.wire.sealed.forms import RequestReader
 from crossply.wire.sealed.message import content, reply_block
+from crossply.wire.sealed.writers import ReplyWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from crossply.wire.sealed.sealing import Sealing
     from crossply.wire.senders import Sender
 
+    ReplyForms: TypeAlias = dict[Member | None, ReplyWriter]
     Answer: TypeAlias = Callable[[bytes, bytes, bytes], None]
     Again: TypeAlias = Callable[[bytes, bytes, bytes, float], None]
 
@@ -67,13 +69,11 @@ class SealedServer:
         self._forget = forget
         self._now = now
         self._lookup = lookup
-        self._replies: dict[Member | None, ReplyWriter] = {}
         self._renewed_at = -math.inf
         sealing.keys.on_renewal(self._renewed)
 
     def _renewed(self, _own: Holder) -> None:
         self._renewed_at = self._now()
-        self._replies.clear()
         self._forget()
 
     def takes(self, data: bytes) -> bool:
@@ -173,45 +173,26 @@ class SealedServer:
         payload, headers = foreign.reply(Response(failure=Unauthenticated(why)))
         self._answer(reply, payload, header_block.pack(headers))
 
-    def pack(self, request: Request, reply: bytes, response: Response) -> bytes:
-        """Return a reply, sealed to the instance that asked; raise ``PayloadTooLarge``."""
-        payload = self._formed(request, reply, response)
-        if payload is not None:
-            return payload
+    def pack(self, forms: ReplyForms, request: Request, reply: bytes, response: Response) -> bytes:
+        """Return a reply, sealed to the instance that asked; raise ``PayloadTooLarge``.
+
+        The form of those like it is put into ``forms``.
+        """
+        known = request.introduced and request.received > self._renewed_at
+        form = forms.get(request.member) if known else None
+        if form is not None:
+            payload = form.seal(response, reply, request.id, self._sealing.clock())
+            if payload is not None:
+                return payload
         sender, kind = self._sender, Kind.RESPONSE if response.failure is None else Kind.ERROR
-        introduction = self._introduction(request)
-        block = reply_block(sender.content_type(response.content_type), request.id, introduction)
+        block = reply_block(sender.content_type(response.content_type), request.id, self._introduction(request))
         sealed = content("reply", sender.reply_metadata(response), response.body, len(block))
         payload = self._seal(request, kind, reply, block, sealed)
-        if not introduction:
-            self._learn(request, response)
+        if known:
+            self._learn(forms, request, response)
         return payload
 
-    def _formed(self, request: Request, reply: bytes, response: Response) -> bytes | None:
-        """Return a reply that says nothing beside its body and the usual facts, by its form; ``None`` for others."""
-        form = self._replies.get(request.member)
-        if (
-            form is None
-            or form.facts is not response.facts
-            or form.content_type != response.content_type
-            or response.failure is not None
-            or response.metadata is not None
-            or response.status is not None
-            or response.headers is not None
-            or len(response.body) > message.MAX_BODY
-            or not request.introduced
-            or request.received <= self._renewed_at
-        ):
-            return None
-        now, session = self._sealing.clock(), form.session
-        if not session.began <= now < session.until:
-            return None
-        try:
-            return form.seal(reply, request.id, new_id(), now, response.body)
-        except SessionSpent:
-            return None
-
-    def _learn(self, request: Request, response: Response) -> None:
+    def _learn(self, forms: ReplyForms, request: Request, response: Response) -> None:
         """Remember the form of a reply that went out."""
         member = request.member
         plain = response.metadata is None and response.status is None and response.headers is None
@@ -220,9 +201,9 @@ class SealedServer:
         session, said = self._sealing.sealer.session(member.recipient), self._sender.reply_metadata(response)
         if session is None:
             return
-        if len(self._replies) >= _FORMS:
-            self._replies.clear()
-        self._replies[member] = ReplyWriter(session, response.content_type, response.facts, said)
+        if len(forms) >= _FORMS:
+            forms.clear()
+        forms[member] = ReplyWriter(session, response.content_type, response.facts, said)
 
     def pong(self, request: Request, reply: bytes, body: bytes) -> bytes:
         """Return the answer to a ping."""

@@ -9,28 +9,27 @@ import sys
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import suppress
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from crossply.handler import MSGPACK, Kind, Request
+from crossply.handler import MSGPACK, Kind, Request, Response
 from crossply.seal import session
 from crossply.seal.credentials import Recipient
 from crossply.seal.epochs import Epoch, Epochs
-from crossply.seal.faults import NotOurs, SessionSpent
+from crossply.seal.faults import NotOurs
 from crossply.seal.group import Group
 from crossply.seal.schedule import group_kid
 from crossply.seal.session import Session
 from crossply.wire import envelope
 from crossply.wire.envelope import tlv
-from crossply.wire.sealed.forms import ReplyWriter, RequestWriter
+from crossply.wire.sealed.writers import ReplyWriter, RequestWriter
 from tests.unit.sdk.seal.members import CONTENT, MID, NOW, Instance, Pair
 
 THREADS, FORKS = 8, 4
-REQUEST = Request("orders.quote", id=MID)
-TRACE = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+REQUEST = Request("orders.quote", id=MID, traceparent="00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+REPLY = Response(b"a body")
 USE = 32 + 12
 
 
@@ -89,15 +88,10 @@ class Sending:
         requests, replies = self.forms.get(to, (None, None))
         if requests is None or replies is None:
             return False
-        try:
-            if number % 4:
-                requests.seal(REQUEST, TRACE, b"1f", NOW, 1, CONTENT)
-            else:
-                replies.seal(b"s", MID, MID, NOW, CONTENT)
-        except SessionSpent:
+        sealed = requests.seal(REQUEST, b"1f", NOW, 1) if number % 4 else replies.seal(REPLY, b"s", MID, NOW)
+        if sealed is None:
             self.forms.pop(to, None)
-            return False
-        return True
+        return sealed is not None
 
     def copied(self) -> None:
         """Try to copy what seals; what can be copied seals under the numbers that its original would have had next."""
@@ -111,8 +105,7 @@ class Sending:
                 for make in (copy.deepcopy, pickle.dumps):
                     with pytest.raises(TypeError):
                         make(form)
-            with suppress(SessionSpent):
-                copy.copy(pair[0]).seal(REQUEST, TRACE, b"1f", NOW, 1, CONTENT)
+            copy.copy(pair[0]).seal(REQUEST, b"1f", NOW, 1)
 
     def together(self, times: int) -> None:
         """Seal ``times`` messages in each of eight threads, while copies are tried."""
@@ -147,10 +140,11 @@ class Sending:
         with pytest.raises(NotOurs):
             self.send(1)
         for requests, replies in self.forms.values():
+            requests.session.until = NOW + 1  # one that had ended would seal nothing for that
             with pytest.raises(NotOurs):
-                requests.seal(REQUEST, TRACE, b"1f", NOW, 1, CONTENT)
+                requests.seal(REQUEST, b"1f", NOW, 1)
             with pytest.raises(NotOurs):
-                replies.seal(b"s", MID, MID, NOW, CONTENT)
+                replies.seal(REPLY, b"s", MID, NOW)
         self.forms.clear()
         self.caller = self._instance("k7q2mzp4x3ax")
         self.send(times)

@@ -62,7 +62,7 @@ def test_the_reply_goes_to_who_asked_and_opens_nowhere_else(world: World) -> Non
     payload, reply = world.sealed(world.web, OF_WEB), OF_WEB + b"00000001"
     request = world.server.open(world.forms, "orders.quote", SUBJECT, reply, payload, time.monotonic())
     assert request is not None
-    answer = world.server.pack(request, reply, Response(b"an answer"))
+    answer = world.server.pack({}, request, reply, Response(b"an answer"))
     assert content("reply", b"", b"an answer", 0)[2:] not in answer
     with pytest.raises(EnvelopeFault):
         world.spy.sealing.opener.unseal_reply(answer, reply, world.to, request.id)
