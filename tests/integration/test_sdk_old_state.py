@@ -25,6 +25,7 @@ from tests.support.authority_process import AuthorityProcess, initialised
 from tests.support.betrayed_mesh import DOCUMENTS, SERVICES, Betrayed
 from tests.support.closed_broker import ClosedBroker
 from tests.support.closed_mesh import Closed
+from tests.support.lies import OldAnswers
 from tests.support.malicious_broker import MaliciousBroker
 from tests.support.old_state import OldState
 from tests.support.policies import Policies
@@ -169,3 +170,21 @@ async def test_keys_of_a_service_do_not_go_back(scene: Scene, logs: list[EventDi
     scene.broker.old = None
     await scene.mesh.works_again()
     scene.mesh.check()
+
+
+async def test_private_keys_do_not_go_back(scene: Scene, logs: list[EventDict]) -> None:
+    keyring = cast("Member", scene.orders.running.member).keyring
+    scene.broker.malice = old = OldAnswers(scene.broker, "authority", "keys")
+
+    def number() -> int:
+        return 0 if keyring.private is None else keyring.private.service.number
+
+    before = number()
+    await eventually(lambda: number() > before, 3 * EPOCH)
+    first = number()
+    await eventually(lambda: number() > first, 3 * EPOCH)
+    old.lying, newest = True, number()
+    await eventually(lambda: [each for each in said(logs, "keys_refused") if "went back" in each], 3 * EPOCH)
+    assert number() == newest
+    await scene.mesh.works_again()
+    await eventually(lambda: number() > newest, 40.0)

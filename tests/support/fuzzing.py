@@ -16,6 +16,8 @@ from crossply.handler import Kind, Request
 from crossply.names import new_id
 from crossply.seal import session
 from crossply.seal.credentials import Recipient
+from crossply.seal.faults import SealFault
+from crossply.seal.kept import Keeper
 from crossply.seal.layout import MAX_TTL
 from crossply.seal.refusal import refusal
 from crossply.wire import envelope, subjects
@@ -252,3 +254,24 @@ class Fuzz:
             self.outcomes[type(fault).__name__] += 1
         else:
             self.outcomes["believed"] += 1
+
+    def kept(self) -> None:
+        """Have a value read that instances of the service keep for each other, as the store might show it."""
+        stage, chance = self.stage, self.chance
+        keys = stage.orders.keys
+        keeper = Keeper(keys.ring, keys.lineage, clock=stage.clock)
+        try:
+            sealed = keeper.seal("a", b"value")
+        except SealFault:
+            self.outcomes["no keys"] += 1
+            return
+        own = sealed[:3] + keys.own.kid + sealed[11:]
+        changed = chance.choice((sealed, own, mutated(sealed, chance), sealed[:3] + chance.randbytes(60), b"plain"))
+        place = chance.choice(("a", "a", "b"))
+        try:
+            assert keeper.open(place, changed) == b"value"
+        except SealFault:
+            self.outcomes["not kept"] += 1
+        else:
+            assert (place, changed) == ("a", sealed)
+            self.outcomes["kept"] += 1

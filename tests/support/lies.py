@@ -54,3 +54,24 @@ class ForgedPresence:
         said.body = msgspec.msgpack.encode(body)
         self.forged += 1
         return [(to, replace(message, data=envelope.pack(said)))]
+
+
+class OldAnswers:
+    """Answers a question to a control service with what it was answered first, once it is ``lying``."""
+
+    def __init__(self, broker: MaliciousBroker, service: str, endpoint: str) -> None:
+        self._broker = broker
+        self._begins, self._ends = f"mesh.rpc.{service}.", f".{endpoint}"
+        self._first: dict[Session, bytes] = {}
+        self.lying = False
+
+    def __call__(self, to: Session, message: Delivered) -> Iterable[Delivery]:
+        asked = [each.subject for each in self._broker.heard if each.reply == message.subject]
+        wanted = any(each.startswith(self._begins) and each.endswith(self._ends) for each in asked)
+        if not wanted or not envelope.is_envelope(message.data):
+            return [(to, message)]
+        said = envelope.unpack(message.data)
+        first = self._first.setdefault(to, said.body)
+        if self.lying:
+            said.body = first
+        return [(to, replace(message, data=envelope.pack(said)))]

@@ -6,7 +6,7 @@ import pytest
 
 from crossply.control import keys, record
 from crossply.control.history import History, Position, WentBack
-from crossply.control.record import Head, RecordFault, encode
+from crossply.control.record import Change, Head, Record, RecordFault, encode
 from crossply.wire.link import StoreUnavailable
 from tests.unit.sdk.control.histories import KEY, Written, begun, document
 
@@ -166,3 +166,21 @@ async def test_a_document_is_what_its_hash_says() -> None:
     written.values[keys.document("Service", "billing", at.manifest[name].hash)] = document(9)[1]
     with pytest.raises(RecordFault, match="does not hash"):
         await reader(written).document(name, at.manifest[name])
+
+
+@pytest.mark.parametrize(
+    "said", [{}, {"Service/billing": Change(None, ("billing",))}, None], ids=["nothing", "gone", "concise"]
+)
+async def test_a_record_between_two_that_verify_is_not_another_than_was_signed(said: dict[str, Change] | None) -> None:
+    written = begun()
+    written.change(document(1))
+    known = await newest(written)
+    before = written.hash
+    written.change(document(2))
+    written.change(document(3, "orders"))
+    # No head names it any more, so that no signature is of it: only the record after it knows its hash.
+    forged = Record(1, 2, 1, before, 1.0, "somebody", "because", said)
+    written.values[keys.record(1, 2)] = encode(forged)
+    written.values[keys.checkpoint(1, 2)] = written.values[keys.checkpoint(1, 0)]
+    with pytest.raises(RecordFault):
+        await newest(written, known)

@@ -4,24 +4,33 @@ from __future__ import annotations
 
 import copy
 import os
+import pickle
 import sys
 import threading
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from crossply.handler import Kind
+from crossply.handler import MSGPACK, Kind, Request
 from crossply.seal import session
+from crossply.seal.credentials import Recipient
 from crossply.seal.epochs import Epoch, Epochs
-from crossply.seal.faults import NotOurs
+from crossply.seal.faults import NotOurs, SessionSpent
 from crossply.seal.group import Group
 from crossply.seal.schedule import group_kid
+from crossply.seal.session import Session
+from crossply.wire import envelope
+from crossply.wire.envelope import tlv
+from crossply.wire.sealed.forms import ReplyWriter, RequestWriter
 from tests.unit.sdk.seal.members import CONTENT, MID, NOW, Instance, Pair
 
 THREADS, FORKS = 8, 4
+REQUEST = Request("orders.quote", id=MID)
+TRACE = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 USE = 32 + 12
 
 
@@ -54,6 +63,7 @@ class Sending:
         self.caller = self._instance("k7q2mzp4x3ab")
         key = bytes(range(32))
         self.group = Group(Epochs([Epoch(0, group_kid(key), key)]), signed=False)
+        self.forms: dict[Recipient, tuple[RequestWriter, ReplyWriter]] = {}
         self.to = [self.pair.callee.recipient._replace(instance=f"m7q2mzp4x3a{name}") for name in "abc"]
 
     def _instance(self, name: str) -> Instance:
@@ -63,13 +73,46 @@ class Sending:
         """Seal ``times`` messages, to several recipients and a channel."""
         sealer = self.caller.sealer
         for number in range(times):
-            if number % 8:
-                to = self.to[number % len(self.to)]
-                sealer.seal_request(to, Kind.REQUEST, b"s", 1, MID, b"", CONTENT)
-            else:
+            to = self.to[number % len(self.to)]
+            if not number % 8:
                 sealer.seal_event(self.group, b"mesh.evt.a.b", MID, b"", CONTENT)
+            elif number % 2 or not self._by_form(to, number):
+                sealer.seal_request(to, Kind.REQUEST, b"s", 1, MID, b"", CONTENT)
+                held = sealer.session(to)
+                if held is not None and number % 3 == 0:
+                    self.forms[to] = forms_of(held)
             if number % 5000 == 4999:
                 sealer.renew(self.caller.own)
+
+    def _by_form(self, to: Recipient, number: int) -> bool:
+        """Seal a request or a reply that is like the one before, as the wire does; return False where there is none."""
+        requests, replies = self.forms.get(to, (None, None))
+        if requests is None or replies is None:
+            return False
+        try:
+            if number % 4:
+                requests.seal(REQUEST, TRACE, b"1f", NOW, 1, CONTENT)
+            else:
+                replies.seal(b"s", MID, MID, NOW, CONTENT)
+        except SessionSpent:
+            self.forms.pop(to, None)
+            return False
+        return True
+
+    def copied(self) -> None:
+        """Try to copy what seals; what can be copied seals under the numbers that its original would have had next."""
+        held = list(self.caller.sealer.sessions.values())
+        for make in (copy.copy, copy.deepcopy, pickle.dumps):
+            for each in (self.caller.sealer, self.caller.own, *held):
+                with pytest.raises(TypeError):
+                    make(each)
+        for pair in list(self.forms.values()):
+            for form in pair:
+                for make in (copy.deepcopy, pickle.dumps):
+                    with pytest.raises(TypeError):
+                        make(form)
+            with suppress(SessionSpent):
+                copy.copy(pair[0]).seal(REQUEST, TRACE, b"1f", NOW, 1, CONTENT)
 
     def together(self, times: int) -> None:
         """Seal ``times`` messages in each of eight threads, while copies are tried."""
@@ -77,8 +120,7 @@ class Sending:
         for each in threads:
             each.start()
         for _ in range(50):
-            with pytest.raises(TypeError):
-                copy.deepcopy(self.caller.sealer)
+            self.copied()
         for each in threads:
             each.join()
 
@@ -104,11 +146,24 @@ class Sending:
         inherited = len(self.record.used)
         with pytest.raises(NotOurs):
             self.send(1)
+        for requests, replies in self.forms.values():
+            with pytest.raises(NotOurs):
+                requests.seal(REQUEST, TRACE, b"1f", NOW, 1, CONTENT)
+            with pytest.raises(NotOurs):
+                replies.seal(b"s", MID, MID, NOW, CONTENT)
+        self.forms.clear()
         self.caller = self._instance("k7q2mzp4x3ax")
         self.send(times)
         with os.fdopen(writing, "wb") as said:
             said.write(b"".join(self.record.used[inherited:]))
         return 0
+
+
+def forms_of(held: Session) -> tuple[RequestWriter, ReplyWriter]:
+    """Return what seals requests and replies in a session that are like each other."""
+    operation = tlv(envelope.OPERATION, b"quote")
+    requests = RequestWriter(held, (b"", operation), b"s", b"_INBOX.web.k7q2mzp4x3ab.", 2)
+    return requests, ReplyWriter(held, MSGPACK, None, b"")
 
 
 def repeated(number: int) -> tuple[int, int]:
@@ -120,6 +175,7 @@ def repeated(number: int) -> tuple[int, int]:
     for _ in range(FORKS):
         in_forks.extend(sending.forked((number - half) // FORKS // 2))
     sending.together((number - half) // 2 // THREADS)
+    assert sending.forms, "no message was sealed by its form"
     used = sending.record.used + in_forks
     return len(used), len(set(used))
 

@@ -24,6 +24,8 @@ def test_no_other_kind_is_taken_for_a_reply(pair: Pair, kind: Kind) -> None:
 def test_a_reply_by_another_service_is_not_the_one_asked_for(pair: Pair) -> None:
     other = pair.instance("stock", "m7q2mzp4x3ae")
     assert refused(pair.open_reply, pair.response(by=other)) is Reason.MISDIRECTED
+    anyone = shared_recipient("orders", pair.shared)
+    assert refused(pair.open_reply, pair.response(by=other), to=anyone) is Reason.MISDIRECTED
 
 
 @pytest.mark.parametrize(("asked", "answers"), [("pay", "payments"), ("payments", "pay"), ("pay", "pay-2")])

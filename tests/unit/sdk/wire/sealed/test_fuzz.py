@@ -15,7 +15,7 @@ from tests.support.branches import Branches, codes_of
 from tests.support.fuzzing import Fuzz
 
 SEED = 20261125
-REQUESTS, REPLIES, EVENTS, CREDENTIALS = 4300, 3200, 1600, 900
+REQUESTS, REPLIES, EVENTS, CREDENTIALS, KEPT = 4200, 3100, 1500, 900, 300
 WEATHER = 12
 """After so many messages it changes."""
 ALIKE = 1000
@@ -24,6 +24,7 @@ ALIKE = 1000
 DECODERS = {
     "crossply.seal.credentials": ("Credentials", "_member", "_check_keys", "first_of"),
     "crossply.seal.events": ("EventOpener.open_event", "EventOpener._keep", "_follow"),
+    "crossply.seal.kept": ("Keeper.open", "Keeper.sealed"),
     "crossply.seal.layout": ("read", "read_tlvs", "parts"),
     "crossply.seal.opener": (
         "Opener.unseal_request",
@@ -97,7 +98,7 @@ def decoders() -> Iterator[CodeType]:
 
 async def test_ten_thousand_wrong_messages_are_refused_and_every_branch_of_what_reads_them_is_taken() -> None:
     fuzz = Fuzz(SEED)
-    todo = [*"q" * REQUESTS, *"r" * REPLIES, *"e" * EVENTS, *"c" * CREDENTIALS]
+    todo = [*"q" * REQUESTS, *"r" * REPLIES, *"e" * EVENTS, *"c" * CREDENTIALS, *"k" * KEPT]
     fuzz.chance.shuffle(todo)
     with Branches(decoders()) as branches:
         for number, each in enumerate(todo):
@@ -112,10 +113,12 @@ async def test_ten_thousand_wrong_messages_are_refused_and_every_branch_of_what_
                     await fuzz.reply()
                 case "e":
                     fuzz.event()
-                case _:
+                case "c":
                     fuzz.credential()
+                case _:
+                    fuzz.kept()
     assert fuzz.stage.raised == []
-    assert set(fuzz.outcomes) >= {"ran", "answered", "heard", "believed", "Pong.ALIVE", "unauthenticated"}, (
+    assert set(fuzz.outcomes) >= {"ran", "answered", "heard", "believed", "kept", "Pong.ALIVE", "unauthenticated"}, (
         "none is right"
     )
     missing = [each for each in branches.missing if (each.name, each.text) not in EXCEPT]
