@@ -3,6 +3,9 @@
 A broker remembers where the subjects of a connection lead and whether it may publish there, and finds out anew for
 each that it has not seen. So the token of an attempt that was answered is taken again: the broker has less to do. That
 of one whose reply did not come is not, as it may still come.
+
+Whoever may answer can also forge the broker's word that nobody listens, by which a call is sent again as one that did
+not run. So where the answer to an operation goes is seen by who serves it, and is not to be guessed by others.
 """
 
 from __future__ import annotations
@@ -10,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import math
-import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -18,6 +20,7 @@ import msgspec
 
 from crossply.alarm import Alarm
 from crossply.errors import CallError, DeadlineExceeded, Disconnected, LinkLost, NoResponders, Origin
+from crossply.names import new_id
 
 if TYPE_CHECKING:
     from crossply.clock import Clock
@@ -27,6 +30,7 @@ ASKED_AT_ONCE = 64
 SPARE = 1024
 _HEADS = 8192
 """In how many bytes of a reply the id is looked for that it answers."""
+_RANDOM = 8
 _SLOW = 0.1
 """Seconds after which an attempt is asked about; the vigil begins to ask no earlier."""
 
@@ -69,10 +73,9 @@ class Mux:
         self._from = len(self.prefix)
         self._now = now
         self._loop = asyncio.get_running_loop()
-        # Not from 1: whoever has a callee refuse something to another's inbox is not to know which attempt waits there.
-        self._tokens = itertools.count(1 + secrets.randbits(32))
         self.spare = SPARE
-        self._free: list[bytes] = []
+        self._spared = 0
+        self._free: dict[str, list[bytes]] = {}
         self._attempts: dict[bytes, Attempt] = {}
         self._listeners: dict[bytes, Listener] = {}
         self._alarm = Alarm(self._expire, now)
@@ -95,10 +98,11 @@ class Mux:
         A further one does not: what comes twice for the one before it has the same id.
         """
         before = False
-        if first and self._free:
-            token, before = self._free.pop(), True
+        if first and (free := self._free.get(operation)):
+            token, before = free.pop(), True
+            self._spared -= 1
         else:
-            token = b"%x" % next(self._tokens)
+            token = _unguessed()
         attempt = Attempt(operation, instance, started, deadline, self._loop.create_future(), id, before)
         self._attempts[token] = attempt
         if deadline < self._alarm.at:
@@ -115,7 +119,7 @@ class Mux:
 
     def listen(self, listener: Listener) -> bytes:
         """Return a token whose messages all go to ``listener``, until ``unlisten``."""
-        token = b"l%x" % next(self._tokens)
+        token = b"l" + _unguessed()
         self._listeners[token] = listener
         return token
 
@@ -133,8 +137,8 @@ class Mux:
                 listener(subject, data, headers)
             return
         if data.find(attempt.id, 0, _HEADS) >= 0:
-            if attempt.id and len(self._free) < self.spare:
-                self._free.append(token)
+            if attempt.id and self._spared < self.spare:
+                self._keep(attempt.operation, token)
         elif attempt.before and (data or not no_responders(headers)):
             return
         del self._attempts[token]
@@ -149,6 +153,16 @@ class Mux:
             )
         else:
             attempt.reply.set_result((data, headers))
+
+    def _keep(self, operation: str, token: bytes) -> None:
+        free = self._free.get(operation)
+        if free is None:
+            if len(self._free) >= self.spare:
+                self._free.clear()
+                self._spared = 0
+            free = self._free[operation] = []
+        free.append(token)
+        self._spared += 1
 
     def _expire(self, now: float) -> float:
         """End what is past its deadline; return the earliest deadline of the others."""
@@ -225,6 +239,10 @@ class Mux:
     def close_all(self) -> None:
         """Expire nothing any more."""
         self._alarm.cancel()
+
+
+def _unguessed() -> bytes:
+    return new_id()[:_RANDOM].hex().encode()
 
 
 def no_responders(headers: bytes) -> bool:

@@ -107,3 +107,23 @@ async def test_who_closes_late_ends_no_attempt_that_has_its_token_by_then(mux: M
     mux.close(token, answered)  # as a call does that was cancelled between its reply and its turn
     take(mux, again, B)
     assert attempt.reply.result() == (B, b"")
+
+
+async def test_who_answered_one_call_has_not_seen_where_another_ones_answer_goes(mux: Mux) -> None:
+    seen, _ = opened(mux, A)
+    take(mux, seen, A)
+    token, attempt = mux.open("payments.pay", None, 10.0, math.inf, B, first=True)
+    guessed = {b"%x" % (int(seen, 16) + number) for number in range(-100, 100)}
+    assert token not in guessed, "whoever knows it has only to say that nobody listens, and it is paid twice"
+    for each in guessed:
+        take(mux, each, b"", NOBODY)
+    assert not attempt.reply.done()
+
+
+async def test_tokens_of_operations_that_are_called_once_are_kept_within_bounds(mux: Mux) -> None:
+    mux.spare = 8
+    for number in range(100):
+        token, _ = mux.open(f"orders.n{number}", None, 10.0, math.inf, A, first=True)
+        take(mux, token, A)
+        mux.open(f"orders.n{number}", None, 10.0, math.inf, B, first=True)
+    assert len(vars(mux)["_free"]) <= mux.spare
