@@ -25,7 +25,8 @@ Take: TypeAlias = "Callable[[bytes, bytes, bytes, bytes], None]"
 HIGH_WATER: Final = 2 * 1024 * 1024
 _LINE: Final = 64 * 1024
 _CHUNK: Final = 16 * 1024
-"""Sent at once, in the middle of a turn: so that the other end begins while this one goes on."""
+_PARTS: Final = 96
+"""As much, or as many parts (three a message), is sent at once: so that the other end begins while this one goes on."""
 _CLOSE_WITHIN: Final = 1.0
 _MSG, _HMSG = 77, 72
 _END: Final = b"\r\n"
@@ -103,7 +104,7 @@ class Connection(asyncio.Protocol):
             self._loop.call_soon(self._write_out)
         self._out += (head, payload, _END)
         self._out_size += len(head) + size + 2
-        if self._out_size >= _CHUNK:
+        if self._out_size >= _CHUNK or len(self._out) >= _PARTS:
             self._write_out()
 
     def subscribe(self, number: int, subject: bytes, queue: bytes, take: Take) -> None:
