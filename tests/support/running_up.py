@@ -41,10 +41,10 @@ class RunningUp:
         """What went to stderr so far."""
         return (self.folder / "err").read_text()
 
-    def ready(self, said: str = "gateway    http") -> dict[str, Any]:
-        """Wait until a line that begins with ``said`` was printed; return where the mesh is."""
+    def ready(self, said: str = "gateway http") -> dict[str, Any]:
+        """Wait until a line that begins with ``said`` was printed, however it is spaced; return where the mesh is."""
         until = time.monotonic() + _READY_WITHIN
-        while not any(line.strip().startswith(said) for line in (self.out + self.err).splitlines()):
+        while not any(" ".join(line.split()).startswith(said) for line in (self.out + self.err).splitlines()):
             assert self.process.poll() is None, self.out + self.err
             assert time.monotonic() < until, self.out + self.err
             time.sleep(0.02)

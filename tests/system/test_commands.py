@@ -125,6 +125,6 @@ def test_a_command_that_joins_no_authority_reaches_no_broker_and_is_told_what_it
 
 def test_a_run_that_is_stopped_before_its_first_call_says_so_and_ends_in_order(tmp_path: Path) -> None:
     with RunningUp(tmp_path, "--demo") as running:
-        running.ready("registry  http")
+        running.ready("registry http")
         assert running.stop() == ExitCode.OK
         assert "None s" not in running.out + running.err
