@@ -20,7 +20,7 @@ joins today.
       on its reply      unseal_reply(payload, subject, to, mid) -> Unsealed; once read, introduced(to)
                         a SealFault: forgotten(to); the call failed as ``integrity_failed``; of reason ``refused``, as
                         ``unauthenticated`` with executed "maybe", as nobody vouches for a refusal
-    open                unseal_request(payload, subject, reply) -> Unsealed(message, member, strict)
+    open                unseal_request(payload, subject, reply) -> Unsealed, whose message, member and strict
                         a SealFault: answer ``refusal(mid)`` where there is a mid and a reply subject, and write the
                         reason into the audit stream. ``strict`` is what ``replay: strict`` asks for
       its reply         seal_reply(unsealed.member.recipient, kind, reply, mid, tlvs, content), with the own TLV 7

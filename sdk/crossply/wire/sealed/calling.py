@@ -139,7 +139,7 @@ class SealedCaller:
     def _learn(self, request: Request, place: Place, token: bytes) -> None:
         """Remember the form of a request that went out without an introduction."""
         session = self._sealing.sealer.session(place.to)
-        if session is None or not session.introduced or not place.to.instance or request.kind is not Kind.REQUEST:
+        if session is None or not session.introduced or not place.to.instance or not RequestWriter.fits(request):
             return
         if len(place.requests) >= _FORMS:
             place.requests.clear()

@@ -178,17 +178,17 @@ class SealedServer:
 
         The form of those like it is put into ``forms``.
         """
-        known = request.introduced and request.received > self._renewed_at
-        form = forms.get(request.member) if known else None
+        introduction = self._introduction(request)
+        form = None if introduction else forms.get(request.member)
         if form is not None:
             payload = form.seal(response, reply, request.id, self._sealing.clock())
             if payload is not None:
                 return payload
         sender, kind = self._sender, Kind.RESPONSE if response.failure is None else Kind.ERROR
-        block = reply_block(sender.content_type(response.content_type), request.id, self._introduction(request))
+        block = reply_block(sender.content_type(response.content_type), request.id, introduction)
         sealed = content("reply", sender.reply_metadata(response), response.body, len(block))
         payload = self._seal(request, kind, reply, block, sealed)
-        if known:
+        if not introduction:
             self._learn(forms, request, response)
         return payload
 

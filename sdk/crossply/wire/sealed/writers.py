@@ -46,6 +46,18 @@ class RequestWriter:
         self._start = session.start(Kind.REQUEST, self._tlvs)
         self._end_of_aad = session.end_of_aad(subject)
 
+    @staticmethod
+    def fits(request: Request) -> bool:
+        """Whether a request is one that others can be like: it says what most do, and no more."""
+        parent = request.traceparent
+        return (
+            request.kind is Kind.REQUEST
+            and parent is not None
+            and len(parent) == TRACEPARENT
+            and request.tracestate is None
+            and request.schema is None
+        )
+
     def seal(self, request: Request, token: bytes, iat: int, ttl: int) -> bytes | None:
         """Return an attempt's wire form; ``None`` where it does not fit, or the session is over.
 

@@ -6,10 +6,10 @@ import msgspec
 import pytest
 
 from crossply.errors import CallError, PayloadTooLarge
-from crossply.handler import Response
+from crossply.handler import Kind, Response
 from crossply.seal import layout
 from crossply.wire import message as messages
-from crossply.wire.sealed.writers import ReplyWriter
+from crossply.wire.sealed.writers import ReplyWriter, RequestWriter
 from tests.unit.sdk.seal.members import NOW
 from tests.unit.sdk.wire.sealed.ends import (
     FACTS,
@@ -61,6 +61,13 @@ def test_a_form_ends_with_its_session(ends: Ends, monkeypatch: pytest.MonkeyPatc
     assert form.seal(request, b"1f", NOW, TTL) is not None
     ends.pair.caller.sealer.forgotten(ends.pair.callee.recipient)
     assert form.seal(request, b"1f", NOW, TTL) is None
+
+
+def test_only_what_says_as_much_as_most_requests_makes_a_form() -> None:
+    assert RequestWriter.fits(a_request(metadata={"a": "b"}))
+    for other in ({"traceparent": None}, {"traceparent": "00-short"}, {"tracestate": "a=b"}, {"schema": "s"}):
+        assert not RequestWriter.fits(a_request(**other))
+    assert not RequestWriter.fits(a_request(kind=Kind.PING))
 
 
 def test_a_form_seals_nothing_that_differs_from_it(ends: Ends) -> None:
