@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from crossply import Mesh
-from crossply.errors import Executed, Origin, PermissionDenied
+from crossply.errors import Executed, NobodyToSealTo, Origin, PermissionDenied
 from crossply.handler import Request
 from crossply.names import new_id
-from tests.support.authority_process import AuthorityProcess, initialised
-from tests.support.closed_broker import ClosedBroker
-from tests.support.closed_mesh import WEB_TO_ORDERS, Closed
+from tests.support.closed_mesh import WEB_TO_ORDERS, Closed, closed_mesh
 from tests.support.meshes import Meshes
 from tests.support.policies import Policies
-from tests.support.vouched import VouchedMeshes
+from tests.support.vouched import VouchedMeshes, sealing
 from tests.support.waiting import eventually
 
 AT_ONCE, LAG = 0.05, 1.0
@@ -27,14 +26,8 @@ CALLS = 20
 
 @pytest.fixture
 async def closed(tmp_path: Path) -> AsyncIterator[Closed]:
-    out = initialised(tmp_path / "mesh", "orders", "web", "shop")
-    with ClosedBroker(out) as broker:
-        async with AuthorityProcess(out, tmp_path / "authority", broker.url) as authority:
-            await authority.ready()
-            made = Closed(broker, authority, out, tmp_path / "state")
-            async with made.policies() as policies:
-                await policies.apply(WEB_TO_ORDERS)
-            yield made
+    async with closed_mesh(tmp_path, ("orders", "web", "shop"), WEB_TO_ORDERS) as made:
+        yield made
 
 
 async def denied(mesh: Mesh) -> tuple[PermissionDenied, float]:
@@ -72,7 +65,14 @@ async def test_where_nothing_stands_in_its_place_the_callee_itself_says_so(meshe
     await vouched.start(orders, shop)
     revision = await policies.apply(WEB_TO_ORDERS)
     await eventually(lambda: orders.status()["revision"] == shop.status()["revision"] == revision)
-    await denied(shop)  # from here on it knows whom to seal to
+    await denied(shop)  # who is called is listened to from here on
+
+    def heard() -> bool:
+        with suppress(NobodyToSealTo):
+            return sealing(shop).recipient("orders", orders.instance) is not None
+        return False
+
+    await eventually(heard)
     took: list[float] = []
     for _ in range(CALLS):
         began = time.monotonic()

@@ -19,8 +19,6 @@ from crossply.names import new_id
 from crossply.seal.refusal import refusal
 from crossply.wire import envelope, subjects
 from crossply.wire.envelope import tlv
-from crossply.wire.nats import NatsLink
-from crossply.wire.sealed.sealing import Sealing
 from tests.support.authority_process import AuthorityProcess, initialised
 from tests.support.betrayed_mesh import DOCUMENTS, SERVICES, Betrayed
 from tests.support.closed_broker import ClosedBroker
@@ -29,6 +27,7 @@ from tests.support.lies import OldAnswers
 from tests.support.malicious_broker import MaliciousBroker
 from tests.support.old_state import OldState
 from tests.support.policies import Policies
+from tests.support.vouched import sealing
 from tests.support.waiting import eventually
 
 EPOCH = 3.0
@@ -86,12 +85,6 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
                 async with Betrayed(closed, between) as mesh:
                     await mesh.works_again()
                     yield Scene(mesh, policies, authority)
-
-
-def sealing(mesh: Mesh) -> Sealing:
-    sealed = cast("NatsLink", mesh.link).sealed
-    assert sealed is not None
-    return sealed.sealing
 
 
 def refused(mesh: Mesh) -> str:

@@ -18,9 +18,8 @@ from crossply.identity.member import Member
 from crossply.wire import connect
 from crossply.wire.link import Link, LinkConfig
 from tests.support.authority_process import AuthorityProcess, initialised
-from tests.support.closed_broker import ClosedBroker
 from tests.support.closed_cluster import ClosedCluster
-from tests.support.closed_mesh import Closed, access
+from tests.support.closed_mesh import Closed, access, closed_mesh
 from tests.support.waiting import eventually, eventually_awaited
 
 WITHIN = 1.0
@@ -30,14 +29,10 @@ LAG = 2.0
 
 @pytest.fixture
 async def closed(tmp_path: Path) -> AsyncIterator[Closed]:
-    out = initialised(tmp_path / "mesh", "orders", "web", "shop")
-    with ClosedBroker(out) as broker:
-        async with AuthorityProcess(out, tmp_path / "authority", broker.url) as authority:
-            await authority.ready()
-            made = Closed(broker, authority, out, tmp_path / "state")
-            async with made.policies() as policies:
-                await policies.apply(access("to-orders", ["web", "shop"], {"service": "orders"}))
-            yield made
+    async with closed_mesh(
+        tmp_path, ("orders", "web", "shop"), access("to-orders", ["web", "shop"], {"service": "orders"})
+    ) as made:
+        yield made
 
 
 async def command(authority: AuthorityProcess, verb: str, service: str) -> None:

@@ -5,19 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from crossply import Mesh
 from crossply.identity.asking import asking
 from crossply.identity.member import Member
 from crossply.seal.credentials import Recipient
-from crossply.wire.nats import NatsLink
-from crossply.wire.sealed.sealing import Sealing
-from tests.support.authority_process import AuthorityProcess, initialised
-from tests.support.closed_broker import ClosedBroker
-from tests.support.closed_mesh import WEB_TO_ORDERS, Closed, access
+from tests.support.closed_mesh import WEB_TO_ORDERS, Closed, access, closed_mesh
+from tests.support.vouched import sealing
 from tests.support.waiting import eventually
 
 CHANNEL = {"channel": "shop.>", "actions": ["publish", "subscribe"]}
@@ -26,21 +22,8 @@ SHOP = access("shop", ["web", "orders"], CHANNEL)
 
 @pytest.fixture
 async def closed(tmp_path: Path) -> AsyncIterator[Closed]:
-    out = initialised(tmp_path / "mesh", "orders", "web")
-    with ClosedBroker(out) as broker:
-        async with AuthorityProcess(out, tmp_path / "authority", broker.url) as authority:
-            await authority.ready()
-            made = Closed(broker, authority, out, tmp_path / "state")
-            async with made.policies() as policies:
-                await policies.apply(WEB_TO_ORDERS, SHOP)
-            yield made
-
-
-def sealing(mesh: Mesh) -> Sealing:
-    """Return what a mesh seals with."""
-    sealed = cast("NatsLink", mesh.link).sealed
-    assert sealed is not None
-    return sealed.sealing
+    async with closed_mesh(tmp_path, ("orders", "web"), WEB_TO_ORDERS, SHOP) as made:
+        yield made
 
 
 async def test_every_call_between_members_is_sealed_the_first_one_too(closed: Closed) -> None:

@@ -17,10 +17,8 @@ from crossply.wire.link import Entry
 from crossply.wire.nats import NatsLink
 from crossply.wire.sealed.link import SealedLink
 from crossply.wire.sealed.lookup import RATE
-from tests.support.authority_process import AuthorityProcess, initialised
 from tests.support.broker import Broker
-from tests.support.closed_broker import ClosedBroker
-from tests.support.closed_mesh import WEB_TO_ORDERS, Closed
+from tests.support.closed_mesh import WEB_TO_ORDERS, Closed, closed_mesh
 from tests.support.meshes import Meshes
 from tests.support.tapped import Scene, Tap
 from tests.support.vouched import VouchedMeshes
@@ -60,14 +58,8 @@ def forget(mesh: Mesh) -> None:
 
 @pytest.fixture
 async def closed(tmp_path: Path) -> AsyncIterator[Closed]:
-    out = initialised(tmp_path / "mesh", "orders", "web")
-    with ClosedBroker(out) as broker:
-        async with AuthorityProcess(out, tmp_path / "authority", broker.url) as authority:
-            await authority.ready()
-            made = Closed(broker, authority, out, tmp_path / "state")
-            async with made.policies() as policies:
-                await policies.apply(WEB_TO_ORDERS)
-            yield made
+    async with closed_mesh(tmp_path, ("orders", "web"), WEB_TO_ORDERS) as made:
+        yield made
 
 
 async def test_whoever_forgot_the_other_finds_it_in_the_store_and_no_call_fails(closed: Closed) -> None:

@@ -17,7 +17,7 @@ from crossply.names import new_instance
 from crossply.tls import TlsFiles
 from crossply.wire import connect
 from crossply.wire.link import LinkConfig
-from tests.support.authority_process import AuthorityProcess
+from tests.support.authority_process import AuthorityProcess, initialised
 from tests.support.closed_broker import ClosedBroker
 from tests.support.policies import Policies
 from tests.support.registry_process import RegistryProcess
@@ -102,3 +102,16 @@ def access(
 
 
 WEB_TO_ORDERS = access("web-orders", ["web"], {"service": "orders"})
+
+
+@asynccontextmanager
+async def closed_mesh(folder: Path, services: Iterable[str], *documents: dict[str, Any]) -> AsyncGenerator[Closed]:
+    """Run a broker and an authority for these services, under a policy of these documents."""
+    out = initialised(folder / "mesh", *services)
+    with ClosedBroker(out) as broker:
+        async with AuthorityProcess(out, folder / "authority", broker.url) as authority:
+            await authority.ready()
+            made = Closed(broker, authority, out, folder / "state")
+            async with made.policies() as policies:
+                await policies.apply(*documents)
+            yield made

@@ -6,7 +6,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -24,6 +24,8 @@ from crossply.wire import connect as connect_nats
 from crossply.wire import credential
 from crossply.wire.credential import Credential
 from crossply.wire.link import Link, LinkConfig
+from crossply.wire.nats import NatsLink
+from crossply.wire.sealed.sealing import Sealing
 from tests.support.meshes import Meshes
 
 _DAY = 86_400
@@ -136,3 +138,10 @@ class VouchedMeshes:
     def reasons(self, service: str) -> list[str]:
         """Return why messages were not opened by an instance of a service, in their order."""
         return [entry.reason for entry in self.audits[service].take(1000)]
+
+
+def sealing(mesh: Mesh) -> Sealing:
+    """Return what a mesh that is vouched for seals with."""
+    sealed = cast("NatsLink", mesh.link).sealed
+    assert sealed is not None
+    return sealed.sealing
